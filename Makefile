@@ -1,0 +1,87 @@
+# Every target sets up what it needs in a virtual environment of its own; stamp files make repeats instant.
+#   make PYTHON=python3.12 VENV=/tmp/venv test
+# On Linux the torch wheel of PyPI brings CUDA. For the CPU build (gigabytes less):
+#   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test
+PYTHON ?= python3
+VENV ?= .venv
+VENV_MIN ?= .venv-min
+# Test processes. Each runs torch on one thread, else they take the cores from each other.
+JOBS ?= 2
+
+BIN := $(VENV)/bin
+PIP := python -m pip --disable-pip-version-check
+INPUTS := setup.cfg pyproject.toml
+# Tests and the demo load nothing from a hub, so a missing file must be an error, not a wait.
+OFFLINE := HF_HUB_OFFLINE=1
+PYTEST := $(OFFLINE) OMP_NUM_THREADS=1 OMP_PROC_BIND=false
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test test-slow test-min lint format docs bench clean
+.DELETE_ON_ERROR:
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+# The build tools are pinned too and build isolation is off, so that a build today and one in a year are the same.
+$(VENV)/.base: constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/$(PIP) install -q -c constraints.txt pip setuptools wheel
+	@touch $@
+
+# .venv/.demo, .venv/.dev, ...: the package, editable, with these extras. setuptools warns at length that an editable
+# install reads the working tree, which is its purpose: silenced.
+EDITABLE := install -q --no-build-isolation
+EXTRAS_demo := demo
+EXTRAS_dev := dev
+EXTRAS_docs := dev,docs
+# All simulators that run without a GPU.
+EXTRAS_devices := dev,all,braket
+$(VENV)/.demo $(VENV)/.dev $(VENV)/.docs $(VENV)/.devices: $(VENV)/.%: $(VENV)/.base $(INPUTS)
+	PYTHONWARNINGS=ignore $(BIN)/$(PIP) $(EDITABLE) -c constraints.txt -e ".[$(EXTRAS_$*)]"
+	@touch $@
+
+$(VENV_MIN)/.dev: constraints-min.txt $(INPUTS)
+	$(PYTHON) -m venv $(VENV_MIN)
+	$(VENV_MIN)/bin/$(PIP) install -q -c constraints-min.txt pip setuptools wheel
+	PYTHONWARNINGS=ignore $(VENV_MIN)/bin/$(PIP) $(EDITABLE) -c constraints-min.txt -e ".[dev]"
+	@touch $@
+
+venv: $(VENV)/.dev ## the environment for development, in .venv
+
+demo: $(VENV)/.demo ## compress, train and compare on a small corpus; writes demo-report/
+	$(OFFLINE) $(BIN)/hybrid-qproj demo --out demo-report
+
+test: $(VENV)/.dev ## the fast tests and the examples in docstrings
+	$(PYTEST) $(BIN)/python -m pytest -q -n $(JOBS)
+
+# pytest exits with 5 when it finds no test, which is no failure here.
+test-slow: $(VENV)/.devices ## the slow tests, with every simulator that needs no GPU
+	$(PYTEST) $(BIN)/python -m pytest -q -n $(JOBS) -m slow || [ $$? -eq 5 ]
+
+test-min: $(VENV_MIN)/.dev ## the fast tests with the oldest versions that setup.cfg allows
+	$(PYTEST) $(VENV_MIN)/bin/python -m pytest -q -n $(JOBS)
+
+# mypy checks an installed copy: in the tree, circuits/ is not yet hybrid_qproj.circuits. From inside the copy the paths
+# in its messages are those of the tree (but for circuits/). build/ goes first, or deleted modules would live on.
+lint: $(VENV)/.dev ## style, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	rm -rf build
+	$(BIN)/$(PIP) install -q --no-deps --no-build-isolation --target build/typed .
+	cd build/typed && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml \
+		--cache-dir $(CURDIR)/.mypy_cache --python-executable $(abspath $(BIN))/python -p hybrid_qproj
+
+format: $(VENV)/.dev ## rewrite the files in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.docs ## the documentation, in docs/_build/html
+	$(BIN)/sphinx-build -W -b html docs docs/_build/html
+
+bench: $(VENV)/.dev ## time the head against classical ones
+	$(BIN)/python benchmarks/head.py
+
+clean: ## remove environments, caches and everything built
+	rm -rf $(VENV) $(VENV_MIN) build dist *.egg-info docs/_build demo-report \
+		.mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,86 @@
+"""Ansaetze by name: the built-in ones, registered ones, and ``package.module:name``."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+
+from hybrid_qproj.circuits import free_rotor, polar, rotor, strongly_entangling, u_cu
+from hybrid_qproj.circuits.ansatz import Ansatz, AnsatzError
+
+_ANSAETZE: dict[str, Ansatz] = {
+    module.ansatz.name: module.ansatz for module in (u_cu, rotor, free_rotor, polar, strongly_entangling)
+}
+
+
+def names() -> list[str]:
+    """Names of the built-in and registered ansaetze, in the order of their registration."""
+    return list(_ANSAETZE)
+
+
+def register(ansatz: Ansatz) -> Ansatz:
+    """Make an ansatz available by its name in this process.
+
+    Args:
+        ansatz: the declaration; it is traced once.
+
+    Returns:
+        the ansatz itself.
+
+    Raises:
+        AnsatzError: the name is taken by another ansatz, or the declaration contradicts itself.
+    """
+    if ":" in ansatz.name or not ansatz.name:
+        raise AnsatzError(f"an ansatz needs a name without ':'; got {ansatz.name!r}")
+    if _ANSAETZE.get(ansatz.name, ansatz) != ansatz:
+        raise AnsatzError(f"the name {ansatz.name!r} is taken; choose another (taken: {', '.join(names())})")
+    _ANSAETZE[ansatz.name] = ansatz.check()
+    return ansatz
+
+
+def get(circuit: str | Ansatz) -> Ansatz:
+    """Find an ansatz.
+
+    Args:
+        circuit: a name from `names`, ``"package.module:name"`` for an `Ansatz` object in an importable
+            module, or an `Ansatz`.
+
+    Returns:
+        the ansatz, checked.
+
+    Raises:
+        AnsatzError: nothing is found there, or what is found is not a sound ansatz.
+
+    Examples:
+        >>> from hybrid_qproj import circuits
+        >>> circuits.get("u_cu").parameters
+        12
+        >>> circuits.get("rotr")
+        Traceback (most recent call last):
+        ...
+        hybrid_qproj.circuits.ansatz.AnsatzError: no ansatz 'rotr': did you mean 'rotor'? ...
+    """
+    if isinstance(circuit, Ansatz):
+        return circuit.check()
+    if circuit in _ANSAETZE:
+        return _ANSAETZE[circuit]
+    if ":" in circuit:
+        return _import(circuit)
+    close = difflib.get_close_matches(circuit, names(), n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise AnsatzError(
+        f"no ansatz {circuit!r}: {hint}There are {', '.join(names())}; your own is found as 'package.module:name'"
+    )
+
+
+def _import(reference: str) -> Ansatz:
+    module_name, _, attribute = reference.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise AnsatzError(
+            f"no ansatz at {reference!r}: {error}. Expected 'package.module:name' of an importable Ansatz"
+        ) from error
+    if not isinstance(found, Ansatz):
+        raise AnsatzError(f"{reference!r} is a {type(found).__name__}; expected an Ansatz")
+    return found.check()

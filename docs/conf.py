@@ -1,0 +1,15 @@
+"""Sphinx settings: MyST pages, API pages from docstrings, no network."""
+
+from importlib.metadata import version
+
+project = "hybrid-qproj"
+author = "hybrid-qproj developers"
+release = version("hybrid-qproj")
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+html_theme = "furo"
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+napoleon_use_ivar = True

@@ -1,0 +1,183 @@
+"""The classical heads that the quantum head is compared with, and must be compared with."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from hybrid_qproj.head import Head
+from hybrid_qproj.plan import Plan, chain
+from hybrid_qproj.validation import check_embeddings
+
+
+class ClassicalProjection(Head):
+    """Linear layer, tanh, compared by cosine: the classical head of arXiv:2501.04591.
+
+    Args:
+        in_features: d.
+        out_features: k, 1 <= k < d; the head has k (d + 1) parameters.
+
+    Examples:
+        >>> from hybrid_qproj import ClassicalProjection
+        >>> sum(p.numel() for p in ClassicalProjection(768, 256).parameters())
+        196864
+    """
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__(in_features, out_features)
+        self.linear = nn.Linear(in_features, out_features)
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Project (..., d) to (..., k) numbers in (-1, 1)."""
+        check_embeddings(embeddings, self.in_features)
+        return torch.tanh(self.linear(embeddings))
+
+
+class Truncation(Head):
+    """The first k numbers of the embedding. No parameters."""
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Truncate (..., d) to (..., k)."""
+        check_embeddings(embeddings, self.in_features)
+        return embeddings[..., : self.out_features]
+
+
+class _FixedLinear(Head):
+    """A linear map that is saved but not trained, applied to embeddings of unit norm."""
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__(in_features, out_features)
+        self.components: Tensor
+        self.register_buffer("components", torch.zeros(out_features, in_features))
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Project (..., d) to (..., k)."""
+        check_embeddings(embeddings, self.in_features)
+        return self._map(nn.functional.normalize(embeddings, dim=-1))
+
+    def _map(self, unit: Tensor) -> Tensor:
+        return nn.functional.linear(unit, self.components.to(unit))
+
+
+class PCAProjection(_FixedLinear):
+    """The k principal components of unit-norm embeddings, centred. Fitted, not trained.
+
+    Examples:
+        >>> import torch
+        >>> head = PCAProjection(8, 2).fit(torch.randn(100, 8))
+        >>> head(torch.randn(3, 8)).shape
+        torch.Size([3, 2])
+    """
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__(in_features, out_features)
+        self.mean: Tensor
+        self.register_buffer("mean", torch.zeros(in_features))
+
+    def _map(self, unit: Tensor) -> Tensor:
+        return super()._map(unit - self.mean.to(unit))
+
+    @torch.no_grad()
+    def fit(self, embeddings: Tensor) -> Self:
+        """Fit mean and components.
+
+        Args:
+            embeddings: (n, d), n >= 2; with n <= k the components beyond the data's rank are arbitrary.
+
+        Returns:
+            the head itself.
+
+        Raises:
+            ValueError: not a matrix of at least two embeddings of width d.
+        """
+        check_embeddings(embeddings, self.in_features)
+        if embeddings.dim() != 2 or len(embeddings) < 2:  # noqa: PLR2004 - a matrix; a variance needs two rows
+            raise ValueError(f"got shape {tuple(embeddings.shape)}; expected (n, {self.in_features}), n >= 2")
+        unit = nn.functional.normalize(embeddings.double(), dim=-1)
+        mean = unit.mean(dim=0)
+        # eigh sorts ascending.
+        _, vectors = torch.linalg.eigh((unit - mean).T @ (unit - mean))
+        components = vectors.T.flip(0)[: self.out_features]
+        # An eigenvector's sign is arbitrary; its largest entry positive makes the fit repeatable.
+        largest = components.abs().argmax(dim=1, keepdim=True)
+        self.components.copy_(components * components.gather(1, largest).sign())
+        self.mean.copy_(mean)
+        return self
+
+
+class RandomProjection(_FixedLinear):
+    """Gaussian random projection (Johnson and Lindenstrauss, 1984). Neither fitted nor trained.
+
+    Args:
+        in_features: d.
+        out_features: k, 1 <= k < d.
+        generator: source of randomness; torch's global one when None.
+    """
+
+    def __init__(self, in_features: int, out_features: int, generator: torch.Generator | None = None) -> None:
+        super().__init__(in_features, out_features)
+        noise = torch.randn(out_features, in_features, generator=generator)
+        self.components.copy_(noise / out_features**0.5)
+
+
+class GroupedLinear(Head):
+    """One weight per input feature, then tanh: the classical twin of the quantum head.
+
+    Output g is the tanh of a weighted sum of the features that the quantum head's ``chain`` plan merges into
+    output g. It sees the same features through the simplest function of them.
+
+    Args:
+        in_features: d; the head has d weights and k biases.
+        out_features: k, 1 <= k < d.
+        generator: source of randomness of the start: truncation with a little noise, as the quantum head's.
+    """
+
+    NOISE = 0.02
+
+    def __init__(self, in_features: int, out_features: int, generator: torch.Generator | None = None) -> None:
+        super().__init__(in_features, out_features)
+        start = self.NOISE * torch.randn(in_features, generator=generator)
+        start[:out_features] += 1
+        self.weight = nn.Parameter(start)
+        self.bias = nn.Parameter(torch.zeros(out_features))
+        self.group: Tensor
+        self.register_buffer("group", _groups(chain(in_features, out_features)), persistent=False)
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Project (..., d) to (..., k) numbers in (-1, 1)."""
+        check_embeddings(embeddings, self.in_features)
+        weighted = embeddings * self.weight.to(embeddings)
+        sums = weighted.new_zeros(*weighted.shape[:-1], self.out_features).index_add(-1, self.group, weighted)
+        return torch.tanh(sums + self.bias.to(sums))
+
+
+def _groups(plan: Plan) -> Tensor:
+    """For each input feature, the output it merges into."""
+    group = {qubit: output for output, qubit in enumerate(plan.output)}
+    for stage in reversed(plan.stages):
+        group.update({c: group[b] for c, b in zip(stage.control, stage.kept, strict=True)})
+    return torch.tensor([group[qubit] for qubit in range(plan.features)])
+
+
+def trainable_parameters(head: Head) -> int:
+    """Number of trained parameters of a head."""
+    return sum(parameter.numel() for parameter in head.parameters() if parameter.requires_grad)
+
+
+def stored_numbers(head: Head) -> int:
+    """Numbers that a head needs at inference: trained parameters, and what was fitted or drawn.
+
+    Args:
+        head: any head.
+
+    Returns:
+        the number of elements of its state dict.
+    """
+    return sum(tensor.numel() for tensor in head.state_dict().values())
+
+
+BASELINES: dict[str, type[Head]] = {
+    cls.__name__: cls for cls in (ClassicalProjection, Truncation, PCAProjection, RandomProjection, GroupedLinear)
+}

@@ -1,0 +1,1 @@
+"""The demo: every head on the Lee corpus, and a report."""

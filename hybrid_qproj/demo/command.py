@@ -1,0 +1,89 @@
+"""The demo from start to end, with its progress on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from hybrid_qproj.demo.experiment import cells, embed_lee, load_minilm, run_cells, score_uncompressed
+from hybrid_qproj.demo.heads import QUANTUM
+from hybrid_qproj.demo.report import write_report
+from hybrid_qproj.demo.table import Row, make_rows, verdicts
+from hybrid_qproj.sbert import with_head
+from hybrid_qproj.validation import check_sizes
+
+WIDTH = 110
+
+
+def run_demo(out: Path, sizes: Sequence[int], seeds: int, workers: int | None = None) -> list[Row]:
+    """Embed the Lee corpus, compare every head, print the table and write the report.
+
+    Args:
+        out: folder of the report, made if missing.
+        sizes: the k to compress to.
+        seeds: seeds 0, 1, ... of each trained or random head.
+        workers: worker processes; one a core when None. The result does not depend on it.
+
+    Returns:
+        the table.
+
+    Raises:
+        ValueError: a size is no compression, or there are none.
+        MissingExtraError: a package of the ``demo`` extra is not installed.
+    """
+    if not sizes:
+        raise ValueError("no sizes: expected at least one, such as 128")
+    # An unwritable folder should show before the work, not after it.
+    out.mkdir(parents=True, exist_ok=True)
+    console = Console()
+    if not console.is_terminal:
+        # Into a file or a pipe: wide enough for the table.
+        console = Console(width=WIDTH)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        embedding = progress.add_task("embedding the Lee corpus with MiniLM", total=1)
+        encoder = load_minilm()
+        for k in sizes:
+            check_sizes(int(encoder.get_embedding_dimension() or 0), k)
+        texts = embed_lee(encoder)
+        width = texts.documents.shape[1]
+        progress.advance(embedding)
+        todo = cells(sizes, seeds)
+        training = progress.add_task("training and scoring heads", total=len(todo))
+        outcomes = run_cells(todo, texts, workers, done=lambda _: progress.advance(training))
+    rows = make_rows(outcomes, score_uncompressed(texts), width)
+    _print(console, rows)
+    # The largest head is the one to go on with.
+    kept = max((o for o in outcomes if o.cell.name == QUANTUM and o.head), key=lambda o: o.cell.k)
+    assert kept.head is not None
+    write_report(out, rows, with_head(encoder, kept.head), seeds)
+    console.print(f"\nReport: {out / 'report.md'}; model: {out / 'model'} (hybrid_qproj.load)")
+    return rows
+
+
+def _print(console: Console, rows: Sequence[Row]) -> None:
+    table = Table(title="NDCG@10 on the Lee corpus", box=box.SIMPLE_HEAD)
+    table.add_column("head", no_wrap=True)
+    for column in ("k", "parameters", "stored", "bytes/doc", "NDCG@10", "sd", "difference"):
+        table.add_column(column, justify="right")
+    for before, row in zip([None, *rows], rows, strict=False):
+        if before is not None and before.k != row.k:
+            table.add_section()
+        table.add_row(
+            row.head,
+            str(row.k),
+            f"{row.parameters:,}",
+            f"{row.stored:,}",
+            f"{row.bytes_per_document:,}",
+            f"{row.ndcg:.4f}",
+            f"{row.sd:.4f}" if row.seeds > 1 else "",
+            f"{row.difference:+.4f}",
+        )
+    console.print(table)
+    for sentence in verdicts(rows):
+        console.print(sentence, soft_wrap=True)

@@ -1,0 +1,76 @@
+"""The heads that the demo compares, and how each is made and trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from hybrid_qproj.baselines import (
+    ClassicalProjection,
+    GroupedLinear,
+    PCAProjection,
+    RandomProjection,
+    Truncation,
+)
+from hybrid_qproj.head import Head
+from hybrid_qproj.projection import QuantumProjection
+from hybrid_qproj.training.distill import DistillationSettings
+
+# Fidelity saturates for features near 0: MiniLM's, about 0.1, are spread over the Bloch sphere by this factor.
+SCALE = 2.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One head of the comparison.
+
+    Args:
+        name: as the table names it.
+        build: (d, k, generator) -> a head, not yet trained.
+        training: settings of the distillation; None for heads that are not trained.
+        seeded: whether different seeds give different heads.
+    """
+
+    name: str
+    build: Callable[[int, int, torch.Generator], Head]
+    training: DistillationSettings | None = None
+    seeded: bool = True
+
+
+def _linear(d: int, k: int, generator: torch.Generator) -> Head:
+    # nn.Linear draws from the global generator: fork it, so that nothing outside is disturbed.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(generator.initial_seed())
+        return ClassicalProjection(d, k)
+
+
+def _quantum(circuit: str, plan: str, init: str) -> Callable[[int, int, torch.Generator], Head]:
+    def build(d: int, k: int, generator: torch.Generator) -> Head:
+        return QuantumProjection(d, k, circuit, plan=plan, init=init, scale=SCALE, generator=generator)
+
+    return build
+
+
+# Cosine heads start at the teacher's own temperature. One learning rate a kind of head, from a short sweep.
+_CLASSICAL = DistillationSettings(learning_rate=5e-3, student_scale=20.0)
+_GROUPED = DistillationSettings(learning_rate=2e-2, student_scale=20.0)
+_QUANTUM = DistillationSettings()
+
+PUBLISHED = "quantum u_cu chain (published)"
+QUANTUM = "quantum u_cu tree"
+
+ENTRIES: dict[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        Entry("truncation", lambda d, k, g: Truncation(d, k), seeded=False),
+        Entry("PCA", lambda d, k, g: PCAProjection(d, k), seeded=False),
+        Entry("random projection", RandomProjection),
+        Entry("linear + tanh", _linear, _CLASSICAL),
+        Entry("grouped linear", GroupedLinear, _GROUPED),
+        Entry(PUBLISHED, _quantum("u_cu", "chain", "random"), _QUANTUM),
+        Entry(QUANTUM, _quantum("u_cu", "tree", "identity"), _QUANTUM),
+        Entry("quantum rotor tree", _quantum("rotor", "tree", "identity"), _QUANTUM),
+    )
+}

@@ -1,0 +1,69 @@
+"""Embedding to qubits: each number becomes the angle of one qubit."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class AngleEncoding(nn.Module):
+    """theta = pi/2 (1 + tanh(scale x)); the qubit is RY(-theta)|0>, as published (arXiv:2501.04591).
+
+    Args:
+        normalize: divide each embedding by its Euclidean norm first.
+        scale: factor in front of each number; None for the published encoding, which has none. Embeddings of
+            unit norm have numbers near 1/sqrt(d): without a scale all their states lie close together.
+        learn_scale: whether the scale is trained.
+
+    Raises:
+        ValueError: the scale is not a positive finite number.
+    """
+
+    def __init__(self, normalize: bool = False, scale: float | None = None, learn_scale: bool = True) -> None:
+        super().__init__()
+        if scale is not None and not (math.isfinite(scale) and scale > 0):
+            raise ValueError(f"scale={scale!r}: expected a positive finite number or None")
+        self.normalize = normalize
+        if scale is None:
+            self.register_parameter("scale", None)
+        else:
+            self.scale = nn.Parameter(torch.tensor(float(scale)), requires_grad=learn_scale)
+
+    def forward(self, embeddings: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode.
+
+        Args:
+            embeddings: (..., d), float32 or float64.
+
+        Returns:
+            cosine and sine of the RY angle -theta, each (..., d): the qubit's Bloch vector is (sine, 0, cosine).
+        """
+        if self.normalize:
+            embeddings = nn.functional.normalize(embeddings, dim=-1)
+        if self.scale is not None:
+            embeddings = embeddings * self.scale.to(embeddings)
+        # theta - pi/2: the shift is left out of the sums so that small features keep their digits.
+        deviation = torch.tanh(embeddings) * (math.pi / 2)
+        return -deviation.sin(), -deviation.cos()
+
+    def extra_repr(self) -> str:
+        """One line for the repr of a model."""
+        scale = None if self.scale is None else round(self.scale.item(), 6)
+        return f"normalize={self.normalize}, scale={scale}"
+
+
+def reprepare(z: Tensor) -> Tensor:
+    """Sine of the angle theta' in [0, pi] with cos(theta') = z: the kept qubit goes on as RY(theta')|0>.
+
+    Args:
+        z: expectation values in [-1, 1].
+
+    Returns:
+        sqrt(1 - z^2), same shape. The gradient is finite everywhere; it is 0 at z = +-1, where the true one
+        has no limit.
+    """
+    square = (1 - z) * (1 + z)
+    inside = square > 0
+    return torch.where(inside, torch.where(inside, square, 1).sqrt(), 0)

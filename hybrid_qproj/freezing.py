@@ -1,0 +1,54 @@
+"""Train the last layers of an encoder and nothing below them."""
+
+from __future__ import annotations
+
+from torch import nn
+
+
+def encoder_layers(model: nn.Module) -> nn.ModuleList:
+    """The stack of transformer layers of a Hugging Face encoder, lowest first.
+
+    Found by its length, ``config.num_hidden_layers``: BERT, MiniLM, RoBERTa, MPNet and DistilBERT keep it under
+    different names.
+
+    Args:
+        model: a Hugging Face model, or anything that contains exactly one (a SentenceTransformer).
+
+    Returns:
+        the list of layers.
+
+    Raises:
+        ValueError: there is no such list, or more than one.
+    """
+    found: list[nn.ModuleList] = []
+    for module in model.modules():
+        layers = getattr(getattr(module, "config", None), "num_hidden_layers", None)
+        if layers is not None:
+            stacks = [m for m in module.modules() if isinstance(m, nn.ModuleList) and len(m) == layers]
+            found.extend(stack for stack in stacks if not any(stack is known for known in found))
+    if len(found) != 1:
+        raise ValueError(
+            f"found {len(found)} stacks of transformer layers in a {type(model).__name__}; expected exactly one, "
+            "a ModuleList of config.num_hidden_layers layers"
+        )
+    return found[0]
+
+
+def freeze_encoder(model: nn.Module, trainable_layers: int = 0) -> None:
+    """Freeze an encoder but for its last layers; a head beside the encoder stays as it is.
+
+    Args:
+        model: a Hugging Face model, or a model with one inside, such as a SentenceTransformer.
+        trainable_layers: how many of the last transformer layers train, 0 to all. Embeddings train never; what
+            follows the last layer (BERT's pooler) only in a model that uses it, so it is frozen too.
+
+    Raises:
+        ValueError: the number is out of range or the layers are not found.
+    """
+    layers = encoder_layers(model)
+    if not 0 <= trainable_layers <= len(layers):
+        raise ValueError(f"trainable_layers={trainable_layers}: expected 0 to {len(layers)}")
+    backbone = next(m for m in model.modules() if hasattr(m, "config") and any(x is layers for x in m.modules()))
+    backbone.requires_grad_(False)
+    for layer in layers[len(layers) - trainable_layers :]:
+        layer.requires_grad_(True)

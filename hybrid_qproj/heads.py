@@ -1,0 +1,30 @@
+"""All heads by class name, and loading one of whatever class it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hybrid_qproj.baselines import BASELINES
+from hybrid_qproj.checkpoint import CheckpointError, read_config
+from hybrid_qproj.head import Head
+from hybrid_qproj.projection import QuantumProjection
+
+HEADS: dict[str, type[Head]] = {QuantumProjection.__name__: QuantumProjection, **BASELINES}
+
+
+def load_head(folder: str | Path) -> Head:
+    """Read a saved head of any class.
+
+    Args:
+        folder: a folder that ``head.save`` wrote.
+
+    Returns:
+        the head, in eval mode.
+
+    Raises:
+        CheckpointError: the folder holds no head, or a damaged one.
+    """
+    name = read_config(folder)["class"]
+    if name not in HEADS:
+        raise CheckpointError(f"{str(folder)!r} holds a {name!r}; expected one of {', '.join(HEADS)}")
+    return HEADS[name].load(folder)

@@ -1,0 +1,237 @@
+"""From an ansatz and a device to a QNode, and from a QNode to a TorchLayer.
+
+The QNode of a block encodes two angles by RY, applies the ansatz and reads Pauli Z of the kept wire. Blocks and
+inputs ride together on its broadcast dimension.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pennylane as qml
+import torch
+from torch import Tensor, nn
+
+from hybrid_qproj.circuits import Ansatz, get
+from hybrid_qproj.devices import DeviceSpec, adapter_for, make_device
+
+CHUNK = 1 << 17
+"""Circuits of one broadcast call: bounds the memory of direct mode (a two-qubit state is 64 bytes)."""
+
+
+class BlockCircuit:
+    """The quantum function of a block, ``(inputs, weights) -> <Z>`` of the kept wire.
+
+    A class, not a closure, so that QNodes made of it can be pickled.
+
+    Args:
+        ansatz: the block's ansatz.
+    """
+
+    def __init__(self, ansatz: Ansatz) -> None:
+        self.ansatz = ansatz
+        self.__name__ = ansatz.name
+
+    def __call__(self, inputs: Any, weights: Any) -> Any:
+        """Queue the circuit: inputs (..., 2) RY angles, weights (..., parameters)."""
+        wires = range(self.ansatz.wires)
+        qml.RY(inputs[..., 0], wires=wires[0])
+        qml.RY(inputs[..., 1], wires=wires[1])
+        angles = self.ansatz.angles(weights)
+        self.ansatz.circuit([angles[..., i] for i in range(self.ansatz.parameters)], wires)
+        return qml.expval(qml.Z(wires[self.ansatz.kept]))
+
+
+class BlockExecutor:
+    """Runs block circuits of one ansatz on one device; shared by all stages of a head.
+
+    The live device and its QNodes are built on first use and left out of pickles and copies, so that a head
+    can be loaded where its device's plugin is missing, and every worker process builds its own.
+
+    Args:
+        ansatz: the block's ansatz.
+        spec: the device.
+    """
+
+    def __init__(self, ansatz: Ansatz, spec: DeviceSpec) -> None:
+        self.ansatz = ansatz
+        self.spec = spec
+        self._live: dict[str, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_live": {}}
+
+    @property
+    def device(self) -> qml.devices.Device:
+        """The live device.
+
+        Raises:
+            DeviceUnavailableError: it cannot be built here.
+        """
+        if "device" not in self._live:
+            self._live["device"] = make_device(self.spec, self.ansatz.wires)
+        return self._live["device"]
+
+    def qnode(self, differentiable: bool = True) -> qml.QNode:
+        """The QNode of a block.
+
+        Args:
+            differentiable: False gives a QNode without gradient: adjoint devices compute the Jacobian with
+                every forward pass, under torch.no_grad too.
+
+        Returns:
+            the QNode, taking ``inputs`` (batch, 2) and ``weights`` (batch, parameters).
+        """
+        key = "qnode" if differentiable else "qnode without gradient"
+        if key not in self._live:
+            spec, adapter = self.spec, adapter_for(self.spec.name)
+            best = adapter.gradient if spec.shots is None else adapter.sampled_gradient
+            method = (spec.diff_method or best) if differentiable else None
+            node = qml.QNode(BlockCircuit(self.ansatz), self.device, interface="torch", diff_method=method)
+            if not adapter.batches or method not in ("backprop", None):
+                # Gradient transforms refuse a trainable broadcast parameter (PennyLane issue 4462).
+                node = qml.transforms.broadcast_expand(node)
+            self._live[key] = qml.set_shots(node, spec.shots)
+        return self._live[key]
+
+    @torch.compiler.disable
+    def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        """Run one circuit for every row.
+
+        Args:
+            inputs: RY angles of control and kept qubit in radians, (rows, 2), float32 or float64.
+            weights: raw weights, (rows, parameters).
+
+        Returns:
+            <Z> of the kept wire, (rows,), of the dtype and on the torch device of ``inputs``.
+        """
+        if not len(inputs):
+            return inputs.new_zeros(0) + 0 * (inputs.sum() + weights.sum())
+        wanted = torch.is_grad_enabled() and (inputs.requires_grad or weights.requires_grad)
+        node = self.qnode(differentiable=wanted)
+        results = [
+            torch.as_tensor(node(chunk, rows))
+            for chunk, rows in zip(inputs.split(CHUNK), weights.split(CHUNK), strict=True)
+        ]
+        return torch.cat([result.reshape(-1).to(inputs) for result in results])
+
+
+class BlockLayer(qml.qnn.TorchLayer):
+    """A TorchLayer of independent blocks that owns their weights.
+
+    Unlike its parent it never uses stale weights (``load_state_dict(assign=True)``, ``functional_call``), takes
+    an empty batch and half precision, builds its device on first use, and forwards no attribute to the QNode.
+
+    Args:
+        ansatz: the block's ansatz.
+        blocks: number of blocks, at least 1.
+        executor: what runs the circuits.
+        init: name of the ansatz's initialiser.
+        generator: source of randomness of the initialiser.
+
+    Attributes:
+        weights: raw weights, Parameter (blocks, parameters), float32.
+    """
+
+    def __init__(
+        self,
+        ansatz: Ansatz,
+        blocks: int,
+        executor: BlockExecutor,
+        init: str = "identity",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        # The parent's constructor insists on a live QNode, and so on an installed device; and it keeps a
+        # second reference to the weights. Only what the parent's methods need is set up here.
+        nn.Module.__init__(self)
+        self.blocks = blocks
+        self.ansatz = ansatz
+        self.executor = executor
+        self.weights = nn.Parameter(ansatz.initialize(init, blocks, generator))
+
+    @property
+    def qnode(self) -> qml.QNode:
+        """The QNode of one block, for drawing and counting: ``qml.draw(layer.qnode)(inputs, weights)``."""
+        return self.executor.qnode()
+
+    @property
+    def qnode_weights(self) -> dict[str, Tensor]:
+        """The current weights, read anew each time: the parent's copy of them goes stale."""
+        return {"weights": self.weights}
+
+    def __getattr__(self, name: str) -> Any:
+        return nn.Module.__getattr__(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        nn.Module.__setattr__(self, name, value)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Run every block once for every input.
+
+        Args:
+            inputs: RY angles in radians, (..., 2 * blocks), any floating dtype; block g reads the pair
+                ``inputs[..., 2 * g]`` (control) and ``inputs[..., 2 * g + 1]`` (kept).
+
+        Returns:
+            <Z> of each kept qubit in [-1, 1], (..., blocks), of the dtype of ``inputs``.
+
+        Raises:
+            ValueError: wrong width, or not floating point.
+        """
+        if not inputs.is_floating_point() or not inputs.shape or inputs.shape[-1] != 2 * self.blocks:
+            raise ValueError(
+                f"got inputs of shape {tuple(inputs.shape)} and dtype {inputs.dtype}; expected floating-point "
+                f"angles of shape (..., {2 * self.blocks}): a pair for each of the {self.blocks} blocks"
+            )
+        dtype = torch.promote_types(inputs.dtype, torch.float32)
+        rows = inputs.to(dtype).reshape(-1, 2)
+        weights = self.weights.to(device=inputs.device, dtype=dtype)
+        repeats = inputs.numel() // (2 * self.blocks)
+        values = self.executor(rows, weights.repeat(repeats, 1))
+        return values.reshape(*inputs.shape[:-1], self.blocks).to(inputs.dtype)
+
+    def extra_repr(self) -> str:
+        """One line for the repr of a model."""
+        return f"{self.ansatz.name}, blocks={self.blocks}, device={str(self.executor.spec)!r}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.extra_repr()})"
+
+    __str__ = __repr__
+
+
+def torch_layer(
+    circuit: str | Ansatz = "u_cu",
+    blocks: int = 1,
+    device: str | DeviceSpec = "default.qubit",
+    init: str = "identity",
+    generator: torch.Generator | None = None,
+) -> BlockLayer:
+    """A TorchLayer of independent two-qubit blocks for your own model.
+
+    Args:
+        circuit: name of an ansatz, ``"package.module:name"``, or an `Ansatz`.
+        blocks: number of blocks, at least 1.
+        device: device string.
+        init: name of the ansatz's initialiser.
+        generator: source of randomness of the initialiser.
+
+    Returns:
+        a layer from (..., 2 * blocks) RY angles in radians to (..., blocks) expectation values in [-1, 1].
+
+    Raises:
+        AnsatzError: the circuit or initialiser is not known.
+        DeviceSpecError: the device string cannot be read.
+        ValueError: ``blocks`` is not a whole number of at least 1.
+
+    Examples:
+        >>> import torch
+        >>> from hybrid_qproj import torch_layer
+        >>> model = torch.nn.Sequential(torch.nn.Linear(10, 16), torch_layer("rotor", blocks=8), torch.nn.Linear(8, 1))
+        >>> model(torch.zeros(4, 10)).shape
+        torch.Size([4, 1])
+    """
+    if isinstance(blocks, bool) or not isinstance(blocks, int) or blocks < 1:
+        raise ValueError(f"blocks={blocks!r}: expected a whole number of at least 1")
+    ansatz = get(circuit)
+    return BlockLayer(ansatz, blocks, BlockExecutor(ansatz, DeviceSpec.parse(device)), init, generator)

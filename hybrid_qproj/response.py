@@ -1,0 +1,161 @@
+"""Nine probes a block: its response tensor, exact for every input of every batch.
+
+<Z> of a block is a trigonometric polynomial of degree one in each of its two input angles a and b:
+z(a, b) = sum_ij R[i, j] f_i(a) f_j(b) with f(t) = (1, cos t, sin t). Nine circuits give R; nothing about the
+circuit is assumed, so this holds for any ansatz and for a noisy device too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hybrid_qproj.qnodes import BlockExecutor, BlockLayer
+
+TRINE = tuple(2 * math.pi * m / 3 for m in range(3))
+PROBES_PER_BLOCK = len(TRINE) ** 2
+
+
+def probe_angles(like: Tensor) -> Tensor:
+    """The nine input pairs: every pair of the angles 0, 2 pi/3 and 4 pi/3, the best-conditioned choice.
+
+    Args:
+        like: tensor whose dtype and device are taken.
+
+    Returns:
+        RY angles in radians, (9, 2); the control's angle varies slowest.
+    """
+    trine = torch.tensor(TRINE, dtype=like.dtype, device=like.device)
+    return torch.cartesian_prod(trine, trine)
+
+
+def fit_response(values: Tensor) -> Tensor:
+    """Response tensors from the measured values at the nine probes.
+
+    Args:
+        values: <Z> at `probe_angles`, (blocks, 9).
+
+    Returns:
+        response tensors R, (blocks, 3, 3).
+    """
+    trine = torch.tensor(TRINE, dtype=values.dtype, device=values.device)
+    features = torch.stack([torch.ones_like(trine), trine.cos(), trine.sin()])
+    # On the trine the features are orthogonal: sum_m f_i f_j = diag(3, 3/2, 3/2).
+    inverse = features / features.square().sum(dim=1, keepdim=True)
+    grid = values.unflatten(-1, (3, 3))
+    return inverse @ grid @ inverse.T
+
+
+def block_responses(executor: BlockExecutor, weights: Tensor) -> Tensor:
+    """Run the nine probes of every block.
+
+    Args:
+        executor: what runs the circuits.
+        weights: raw weights, (blocks, parameters).
+
+    Returns:
+        response tensors, (blocks, 3, 3), of the dtype of ``weights``, differentiable by them.
+    """
+    blocks = len(weights)
+    inputs = probe_angles(weights).repeat(blocks, 1)
+    values = executor(inputs, weights.repeat_interleave(PROBES_PER_BLOCK, dim=0))
+    return fit_response(values.unflatten(0, (blocks, PROBES_PER_BLOCK)))
+
+
+def contract(response: Tensor, control: tuple[Tensor, Tensor], kept: tuple[Tensor, Tensor]) -> Tensor:
+    """<Z> of blocks at any inputs.
+
+    Args:
+        response: response tensors, (blocks, 3, 3).
+        control: cosine and sine of the control's angle, each (..., blocks).
+        kept: cosine and sine of the kept qubit's angle, each (..., blocks).
+
+    Returns:
+        z in [-1, 1], (..., blocks).
+    """
+    (cos_c, sin_c), (cos_b, sin_b) = control, kept
+    r = response.flatten(1).unbind(1)
+    by_one = torch.addcmul(r[0] + r[1] * cos_b, r[2], sin_b)
+    by_cos = torch.addcmul(r[3] + r[4] * cos_b, r[5], sin_b)
+    by_sin = torch.addcmul(r[6] + r[7] * cos_b, r[8], sin_b)
+    z = torch.addcmul(torch.addcmul(by_one, by_cos, cos_c), by_sin, sin_c)
+    # Rounding, shots and fits can leave [-1, 1] by a little; a Bloch vector cannot.
+    return z.clamp(-1, 1)
+
+
+class _OnDemandGradient(torch.autograd.Function):
+    """A cached value whose gradient is computed, by circuits, only if somebody asks for it."""
+
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, value: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
+        ctx.save_for_backward(weights)
+        ctx.compute = compute
+        return value.clone()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (weights,) = ctx.saved_tensors
+        with torch.enable_grad():
+            leaf = weights.detach().requires_grad_()
+            (by_weights,) = torch.autograd.grad(ctx.compute(leaf), leaf, gradient)
+        return by_weights, None, None
+
+
+class ResponseCache:
+    """Response tensors of all stages of a head, computed in one run and kept while the weights stay.
+
+    Whether weights changed is decided by their values: version counters and addresses miss changes through
+    ``.data``, ``load_state_dict(assign=True)`` and ``functional_call``.
+    """
+
+    def __init__(self) -> None:
+        self._weights: Tensor | None = None
+        self._responses: Tensor | None = None
+
+    def __getstate__(self) -> dict[str, None]:
+        return {"_weights": None, "_responses": None}
+
+    @torch.compiler.disable
+    def __call__(
+        self, executor: BlockExecutor, stages: Sequence[BlockLayer], dtype: torch.dtype, training: bool
+    ) -> list[Tensor]:
+        """Response tensors, stage by stage.
+
+        Args:
+            executor: what runs the circuits.
+            stages: the layers that own the weights.
+            dtype: float32 or float64.
+            training: True computes anew whenever a gradient is wanted; False takes cached values and runs
+                circuits for the gradient only in the backward pass.
+
+        Returns:
+            one tensor (blocks, 3, 3) a stage.
+        """
+        weights = torch.cat([stage.weights for stage in stages]).to(dtype)
+        if training and weights.requires_grad and torch.is_grad_enabled():
+            responses = block_responses(executor, weights)
+        else:
+            responses = self._cached(executor, weights.detach())
+            if weights.requires_grad and torch.is_grad_enabled():
+                responses = _OnDemandGradient.apply(weights, responses, lambda w: block_responses(executor, w))
+        return list(responses.split([stage.blocks for stage in stages]))
+
+    def _cached(self, executor: BlockExecutor, weights: Tensor) -> Tensor:
+        known = self._weights
+        if (
+            known is None
+            or self._responses is None
+            or known.dtype != weights.dtype
+            or known.device != weights.device
+            or not torch.equal(known, weights)
+        ):
+            # A tensor born in inference mode could not take part in a later training step.
+            with torch.inference_mode(False), torch.no_grad():
+                self._weights = weights.clone()
+                self._responses = block_responses(executor, self._weights)
+        return self._responses

@@ -1,0 +1,1 @@
+"""Data, rankings and measures of retrieval."""

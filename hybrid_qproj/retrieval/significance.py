@@ -1,0 +1,65 @@
+"""Is a difference between two heads more than luck? Paired tests over queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from hybrid_qproj.extras import require
+
+RESAMPLES = 9999
+
+
+def paired_randomization(a: Mapping[str, float], b: Mapping[str, float], seed: int = 0) -> float:
+    """Two-sided paired randomisation test of the mean difference over queries.
+
+    The signs of the per-query differences are flipped at random (Fisher 1935; Smucker, Allan and Carterette 2007).
+
+    Args:
+        a: query id -> value.
+        b: query id -> value, the same queries.
+        seed: of the random flips.
+
+    Returns:
+        p value in (0, 1].
+
+    Raises:
+        ValueError: the queries differ.
+        MissingExtraError: scipy is not installed.
+    """
+    if a.keys() != b.keys():
+        raise ValueError(f"the two runs answer different queries ({len(a)} and {len(b)}); a paired test needs the same")
+    stats = require("scipy.stats", "eval", "significance tests")
+    differences = np.array([a[query] - b[query] for query in a])
+    if not differences.any():
+        return 1.0
+    return float(
+        stats.permutation_test(
+            (differences,),
+            np.mean,
+            permutation_type="samples",
+            n_resamples=RESAMPLES,
+            rng=np.random.default_rng(seed),
+        ).pvalue
+    )
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction of several p values (Holm 1979).
+
+    Args:
+        p_values: uncorrected p values.
+
+    Returns:
+        corrected p values, in the same order.
+
+    Examples:
+        >>> holm([0.01, 0.04, 0.03])
+        [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p_values)
+    scaled = np.asarray(p_values)[order] * np.arange(len(order), 0, -1)
+    corrected = np.empty(len(order))
+    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return corrected.tolist()

@@ -1,0 +1,242 @@
+"""Fidelity of product states, in log space: F = prod_i cos^2((theta_i - phi_i) / 2).
+
+A product of hundreds of factors underflows float32 and kills gradients, so everything is a sum of logarithms and
+exponentiated last, if at all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+LEAST = 1e-9
+"""Least overlap of two qubits: keeps logarithms finite, and four of them multiply to a normal float32 number."""
+
+TILE = 1 << 18
+"""Pairs handled at once: a few such float32 tiles stay in a core's cache."""
+
+
+def log_fidelity(a: Tensor, b: Tensor) -> Tensor:
+    """Logarithm of the fidelity of paired states.
+
+    Args:
+        a: angles in radians, (..., k).
+        b: angles in radians, broadcastable against ``a``.
+
+    Returns:
+        log F <= 0, natural logarithm, shape of the broadcast without its last axis; float32 at least. Orthogonal
+        qubits contribute 2 log(1e-9) instead of -inf.
+
+    Raises:
+        ValueError: the last axes differ.
+
+    Examples:
+        >>> import torch
+        >>> log_fidelity(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 1.0])).item()
+        0.0
+    """
+    a, b = _promote(a, b)
+    return 2 * torch.cos((a - b) / 2).abs().clamp_min(LEAST).log().sum(dim=-1)
+
+
+def fidelity(a: Tensor, b: Tensor) -> Tensor:
+    """Fidelity of paired states.
+
+    Args:
+        a: angles in radians, (..., k).
+        b: angles in radians, broadcastable against ``a``.
+
+    Returns:
+        F in [0, 1], shape of the broadcast without its last axis; float32 at least.
+
+    Raises:
+        ValueError: the last axes differ.
+    """
+    return log_fidelity(a, b).exp()
+
+
+def pairwise_log_fidelity(a: Tensor, b: Tensor) -> Tensor:
+    """Logarithm of the fidelity of all pairs, in memory bounded by the output's.
+
+    Args:
+        a: angles in radians, (n, k).
+        b: angles in radians, (m, k).
+
+    Returns:
+        log F, (n, m), float32 at least; once differentiable.
+
+    Raises:
+        ValueError: not two matrices of the same width.
+    """
+    a, b = _promote(a, b)
+    if a.dim() != 2 or b.dim() != 2:  # noqa: PLR2004 - a matrix has two axes
+        raise ValueError(f"got shapes {tuple(a.shape)} and {tuple(b.shape)}; expected (n, k) and (m, k)")
+    return _PairwiseLogFidelity.apply(a, b)
+
+
+def pairwise_fidelity(a: Tensor, b: Tensor) -> Tensor:
+    """Fidelity of all pairs, in memory bounded by the output's.
+
+    Args:
+        a: angles in radians, (n, k).
+        b: angles in radians, (m, k).
+
+    Returns:
+        F in [0, 1], (n, m), float32 at least; once differentiable.
+
+    Raises:
+        ValueError: not two matrices of the same width.
+    """
+    return pairwise_log_fidelity(a, b).exp()
+
+
+def pairwise_cosine(a: Tensor, b: Tensor) -> Tensor:
+    """Cosine similarity of all pairs, for the classical heads.
+
+    Args:
+        a: vectors, (n, k).
+        b: vectors, (m, k).
+
+    Returns:
+        cosines, (n, m), float32 at least.
+
+    Raises:
+        ValueError: the widths differ.
+    """
+    a, b = _promote(a, b)
+    return torch.nn.functional.normalize(a, dim=-1) @ torch.nn.functional.normalize(b, dim=-1).T
+
+
+def cosine(a: Tensor, b: Tensor) -> Tensor:
+    """Cosine similarity of paired vectors, for the classical heads.
+
+    Args:
+        a: vectors, (..., k).
+        b: vectors, broadcastable against ``a``.
+
+    Returns:
+        cosines, shape of the broadcast without its last axis; float32 at least.
+
+    Raises:
+        ValueError: the last axes differ.
+    """
+    return torch.nn.functional.cosine_similarity(*_promote(a, b), dim=-1)
+
+
+PAIRED = {"fidelity": log_fidelity, "cosine": cosine}
+"""Score of paired outputs, by a head's ``similarity``."""
+
+PAIRWISE = {"fidelity": pairwise_log_fidelity, "cosine": pairwise_cosine}
+"""All-pairs score for ranking and training, by a head's ``similarity``; fidelity as its logarithm, which ranks
+the same and does not underflow."""
+
+
+def top_k_fidelity(queries: Tensor, documents: Tensor, k: int, chunk: int = 1 << 16) -> tuple[Tensor, Tensor]:
+    """The k documents of highest fidelity for each query, exhaustively and in bounded memory.
+
+    Args:
+        queries: angles in radians, (n, width).
+        documents: angles in radians, (m, width).
+        k: documents wanted for each query, at least 1; all m if there are fewer.
+        chunk: documents scored at once.
+
+    Returns:
+        log fidelities and document indices (int64), each (n, min(k, m)), best first.
+
+    Raises:
+        ValueError: k or chunk is not positive, or the widths differ.
+    """
+    if k < 1 or chunk < 1:
+        raise ValueError(f"k={k}, chunk={chunk}: expected whole numbers of at least 1")
+    scores = queries.new_empty((len(queries), 0), dtype=torch.promote_types(queries.dtype, torch.float32))
+    indices = torch.empty((len(queries), 0), dtype=torch.long, device=queries.device)
+    with torch.no_grad():
+        for start in range(0, len(documents), chunk):
+            new = pairwise_log_fidelity(queries, documents[start : start + chunk])
+            positions = torch.arange(start, start + new.shape[1], device=new.device).expand_as(new)
+            candidates = torch.cat([scores, new], dim=1)
+            # Stable, so that ties keep the order of the documents whatever the chunk.
+            order = candidates.argsort(dim=1, descending=True, stable=True)[:, :k]
+            scores = candidates.gather(1, order)
+            indices = torch.cat([indices, positions], dim=1).gather(1, order)
+    return scores, indices
+
+
+def _promote(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    if not a.shape or not b.shape or a.shape[-1] != b.shape[-1]:
+        raise ValueError(f"got shapes {tuple(a.shape)} and {tuple(b.shape)}; expected last axes of the same width")
+    dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
+    return a.to(dtype), b.to(dtype)
+
+
+_States = tuple[Tensor, Tensor]
+
+
+class _PairwiseLogFidelity(torch.autograd.Function):
+    """log F = 2 sum_i log |cos(theta_i/2) cos(phi_i/2) + sin(theta_i/2) sin(phi_i/2)|, tile by tile.
+
+    The overlaps of a few qubits are multiplied before each logarithm, which costs far more than a product. The
+    backward pass computes overlaps again instead of storing (n, m, k) of them.
+    """
+
+    QUBITS_PER_LOG = 4
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        states_a, states_b = _amplitudes(a), _amplitudes(b)
+        return torch.cat(
+            [_PairwiseLogFidelity._tile(states_a, states_b, rows) for rows in _row_tiles(len(a), len(b))]
+            or [a.new_zeros(0, len(b))]
+        )
+
+    @staticmethod
+    def _tile(states_a: _States, states_b: _States, rows: slice) -> Tensor:
+        (cos_a, sin_a), (cos_b, sin_b) = states_a, states_b
+        cos_a, sin_a = cos_a[:, rows], sin_a[:, rows]
+        total = cos_a.new_zeros(cos_a.shape[1], cos_b.shape[1])
+        product = None
+        for i in range(len(cos_a)):
+            overlap = _overlap(cos_a[i], sin_a[i], cos_b[i], sin_b[i]).abs_().clamp_min_(LEAST)
+            product = overlap if product is None else product.mul_(overlap)
+            if (i + 1) % _PairwiseLogFidelity.QUBITS_PER_LOG == 0 or i + 1 == len(cos_a):
+                total.add_(product.log_(), alpha=2)
+                product = None
+        # A sum of rounded squares can exceed one by an ulp.
+        return total.clamp_max_(0)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = ctx.saved_tensors
+        (cos_a, sin_a), (cos_b, sin_b) = _amplitudes(a), _amplitudes(b)
+        by_a, by_b = torch.zeros_like(cos_a), torch.zeros_like(cos_b)
+        for rows in _row_tiles(len(a), len(b)):
+            upstream = gradient[rows]
+            for i in range(len(cos_a)):
+                c, s = cos_a[i, rows], sin_a[i, rows]
+                overlap = _overlap(c, s, cos_b[i], sin_b[i])
+                inside = overlap.abs() > LEAST
+                # d log F / d theta = -sin((theta - phi)/2) / cos((theta - phi)/2)
+                weight = torch.where(inside, upstream / overlap, 0)
+                by_a[i, rows] = c * (weight @ sin_b[i]) - s * (weight @ cos_b[i])
+                by_b[i] += cos_b[i] * (s @ weight) - sin_b[i] * (c @ weight)
+        return by_a.T, by_b.T
+
+
+def _amplitudes(angles: Tensor) -> tuple[Tensor, Tensor]:
+    """Amplitudes of each qubit, qubits first: (k, n) each."""
+    half = angles.T / 2
+    return half.cos().contiguous(), half.sin().contiguous()
+
+
+def _overlap(cos_a: Tensor, sin_a: Tensor, cos_b: Tensor, sin_b: Tensor) -> Tensor:
+    return torch.addcmul(cos_a[:, None] * cos_b, sin_a[:, None], sin_b)
+
+
+def _row_tiles(rows: int, columns: int) -> list[slice]:
+    step = max(1, TILE // max(1, columns))
+    return [slice(start, start + step) for start in range(0, rows, step)]

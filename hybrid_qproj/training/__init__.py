@@ -1,0 +1,1 @@
+"""Objectives and training loops, the same for quantum and classical heads."""

@@ -1,0 +1,105 @@
+"""Train a head on embeddings that were computed once, without labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from hybrid_qproj.baselines import trainable_parameters
+from hybrid_qproj.head import Head
+from hybrid_qproj.training.objectives import SimilarityDistillation
+
+
+@dataclass(frozen=True)
+class DistillationSettings:
+    """How a head is distilled.
+
+    Args:
+        steps: optimiser steps, at least 1.
+        batch_size: texts a step, at least 3; all of them if there are fewer.
+        learning_rate: of the head, decayed to 0 along a half cosine.
+        scale_learning_rate: of the student's temperature.
+        teacher_scale: see `SimilarityDistillation`.
+        student_scale: see `SimilarityDistillation`.
+    """
+
+    steps: int = 150
+    batch_size: int = 100
+    learning_rate: float = 2e-2
+    scale_learning_rate: float = 5e-2
+    teacher_scale: float = 20.0
+    student_scale: float = 2.0
+
+
+class Trained(NamedTuple):
+    """What a training returns beside the head it changed.
+
+    Attributes:
+        first_loss: loss of the first step.
+        last_loss: loss of the last step.
+    """
+
+    first_loss: float
+    last_loss: float
+
+
+def distill(
+    head: Head,
+    embeddings: Tensor,
+    settings: DistillationSettings | None = None,
+    seed: int = 0,
+    progress: Callable[[int], None] = lambda step: None,
+) -> Trained:
+    """Train a head to keep the neighbourhoods of its input embeddings.
+
+    Args:
+        head: trained in place, and left in eval mode.
+        embeddings: uncompressed embeddings, (n, d), n >= 3.
+        settings: the defaults when None.
+        seed: of the order of the batches.
+        progress: called after each step with its number.
+
+    Returns:
+        first and last loss.
+
+    Raises:
+        ValueError: the head has nothing to train, there are fewer than three embeddings, or the loss became NaN
+            (the head then keeps the weights of its last finite step).
+    """
+    settings = settings or DistillationSettings()
+    if not trainable_parameters(head):
+        raise ValueError(f"{type(head).__name__} has no trainable parameters; use it as it is")
+    if len(embeddings) < 3:  # noqa: PLR2004 - a text needs two others to prefer one
+        raise ValueError(f"got {len(embeddings)} embeddings; distillation compares at least 3")
+    objective = SimilarityDistillation(settings.teacher_scale, settings.student_scale).to(embeddings.device)
+    optimizer = torch.optim.Adam(
+        [
+            {"params": list(head.parameters()), "lr": settings.learning_rate},
+            {"params": list(objective.parameters()), "lr": settings.scale_learning_rate},
+        ]
+    )
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
+    generator = torch.Generator().manual_seed(seed)
+    losses = []
+    head.train()
+    for step in range(settings.steps):
+        batch = torch.randperm(len(embeddings), generator=generator)[: settings.batch_size]
+        loss = objective(head, embeddings[batch])
+        if not math.isfinite(loss.item()):
+            raise ValueError(
+                f"the loss became {loss.item()} in step {step} of {settings.steps}; lower the learning rate "
+                f"(now {settings.learning_rate})"
+            )
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.item())
+        progress(step)
+    head.eval()
+    return Trained(losses[0], losses[-1])

@@ -1,0 +1,50 @@
+"""Checks at the package's boundary, shared by all heads."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def check_sizes(in_features: int, out_features: int) -> None:
+    """Refuse sizes that are no compression.
+
+    Args:
+        in_features: d.
+        out_features: k.
+
+    Raises:
+        ValueError: not whole numbers with 1 <= k < d.
+    """
+    for name, value in (("in_features", in_features), ("out_features", out_features)):
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError(f"{name}={value!r}: expected a whole number")
+    if not 1 <= out_features < in_features:
+        raise ValueError(
+            f"in_features={in_features}, out_features={out_features}: a projection compresses, so expected "
+            f"1 <= out_features < in_features"
+        )
+
+
+def check_embeddings(embeddings: Tensor, width: int) -> None:
+    """Refuse what is no batch of embeddings.
+
+    Args:
+        embeddings: what the user gave.
+        width: expected size of the last axis.
+
+    Raises:
+        ValueError: not a floating-point tensor, another width, or NaN somewhere.
+    """
+    if not isinstance(embeddings, Tensor) or not embeddings.is_floating_point():
+        kind = embeddings.dtype if isinstance(embeddings, Tensor) else type(embeddings).__name__
+        raise ValueError(f"got embeddings of type {kind}; expected a floating-point tensor (call .float())")
+    if not embeddings.shape or embeddings.shape[-1] != width:
+        raise ValueError(f"got embeddings of shape {tuple(embeddings.shape)}; expected (..., {width})")
+    # A graph being compiled cannot branch on data.
+    if not torch.compiler.is_compiling() and embeddings.isnan().any():
+        rows = embeddings.isnan().any(dim=-1).flatten().nonzero().flatten().tolist()
+        raise ValueError(
+            f"embeddings hold NaN in {len(rows)} of {embeddings[..., 0].numel()} rows, first in row {rows[0]}; "
+            "look for overflow in the encoder (half precision?) or empty texts"
+        )

