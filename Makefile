@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 VENV_MIN ?= .venv-min
-# Test processes. Each runs torch on one thread, else they take the cores from each other.
+# Test processes.
 JOBS ?= 2
 
 BIN := $(VENV)/bin
@@ -13,7 +13,9 @@ PIP := python -m pip --disable-pip-version-check
 INPUTS := setup.cfg pyproject.toml
 # Tests and the demo load nothing from a hub, so a missing file must be an error, not a wait.
 OFFLINE := HF_HUB_OFFLINE=1
-PYTEST := $(OFFLINE) OMP_NUM_THREADS=1 OMP_PROC_BIND=false
+# One thread a process, else they take the cores from each other. A file stays in one process: its fixtures run once.
+TEST_ENV := $(OFFLINE) OMP_NUM_THREADS=1 OMP_PROC_BIND=false
+PYTEST := -m pytest -q -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-slow test-min lint format docs bench clean
@@ -52,14 +54,14 @@ demo: $(VENV)/.demo ## compress, train and compare on a small corpus; writes dem
 	$(OFFLINE) $(BIN)/hybrid-qproj demo --out demo-report
 
 test: $(VENV)/.dev ## the fast tests and the examples in docstrings
-	$(PYTEST) $(BIN)/python -m pytest -q -n $(JOBS)
+	$(TEST_ENV) $(BIN)/python $(PYTEST)
 
 # pytest exits with 5 when it finds no test, which is no failure here.
 test-slow: $(VENV)/.devices ## the slow tests, with every simulator that needs no GPU
-	$(PYTEST) $(BIN)/python -m pytest -q -n $(JOBS) -m slow || [ $$? -eq 5 ]
+	$(TEST_ENV) $(BIN)/python $(PYTEST) -m slow || [ $$? -eq 5 ]
 
 test-min: $(VENV_MIN)/.dev ## the fast tests with the oldest versions that setup.cfg allows
-	$(PYTEST) $(VENV_MIN)/bin/python -m pytest -q -n $(JOBS)
+	$(TEST_ENV) $(VENV_MIN)/bin/python $(PYTEST)
 
 # mypy checks an installed copy: in the tree, circuits/ is not yet hybrid_qproj.circuits. From inside the copy the paths
 # in its messages are those of the tree (but for circuits/). build/ goes first, or deleted modules would live on.

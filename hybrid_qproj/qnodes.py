@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from hybrid_qproj.circuits import Ansatz, get
 from hybrid_qproj.devices import DeviceSpec, adapter_for, make_device
+from hybrid_qproj.devices.noise import noise_model, parse_noise
 
 CHUNK = 1 << 17
 """Circuits of one broadcast call: bounds the memory of direct mode (a two-qubit state is 64 bytes)."""
@@ -88,8 +89,11 @@ class BlockExecutor:
             best = adapter.gradient if spec.shots is None else adapter.sampled_gradient
             method = (spec.diff_method or best) if differentiable else None
             node = qml.QNode(BlockCircuit(self.ansatz), self.device, interface="torch", diff_method=method)
-            if not adapter.batches or method not in ("backprop", None):
-                # Gradient transforms refuse a trainable broadcast parameter (PennyLane issue 4462).
+            if spec.noise is not None:
+                node = qml.add_noise(node, noise_model(parse_noise(spec.noise)))
+            if not adapter.batches or (spec.pack or 1) > 1 or method not in ("backprop", None):
+                # Gradient transforms refuse a trainable broadcast parameter (PennyLane issue 4462), and only
+                # separate circuits can be packed.
                 node = qml.transforms.broadcast_expand(node)
             self._live[key] = qml.set_shots(node, spec.shots)
         return self._live[key]

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import difflib
-from importlib.metadata import entry_points
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Any
 
 import numpy as np
 import pennylane as qml
+from packaging.version import Version
+from pennylane.devices import Device
 
 from hybrid_qproj.devices.adapters import ADAPTERS, Adapter, adapter_for
+from hybrid_qproj.devices.backends import ibm_backend, is_simulated
+from hybrid_qproj.devices.errors import DeviceUnavailableError
+from hybrid_qproj.devices.failures import Guarded
+from hybrid_qproj.devices.noise import parse_noise
+from hybrid_qproj.devices.packing import Packed
 from hybrid_qproj.devices.precision import DoublePrecision
+from hybrid_qproj.devices.seeding import Reseeded, circuit_seed
 from hybrid_qproj.devices.spec import COMMON_KEYS, DeviceSpec
+from hybrid_qproj.extras import require
 
 _COMPLEX = {"complex64": np.complex64, "complex128": np.complex128}
-
-
-class DeviceUnavailableError(RuntimeError):
-    """The device of a spec cannot be built here: unknown, not installed, or refused by its plugin."""
+_CIRQ_SIMULATORS = {"cirq.simulator": "Simulator", "cirq.mixedsimulator": "DensityMatrixSimulator"}
+# Snapshots are simulated with their noise: the cost doubles with every qubit, so few blocks share a circuit.
+SNAPSHOT_PACK = 3
 
 
 def installed_devices() -> list[str]:
@@ -25,45 +33,112 @@ def installed_devices() -> list[str]:
     return sorted({point.name for point in entry_points(group="pennylane.plugins")})
 
 
-def make_device(spec: DeviceSpec, wires: int) -> qml.devices.Device:
-    """Build the device of a spec.
+def make_device(spec: DeviceSpec, wires: int) -> Device:
+    """Build the device of a spec. Nothing is sent anywhere, but a named IBM machine is looked up.
 
     Args:
         spec: what to build; its shots belong to the QNode, not to the device.
-        wires: wires the circuit needs.
+        wires: wires of one block's circuit.
 
     Returns:
         the live device.
 
     Raises:
-        DeviceUnavailableError: the name is unknown, the plugin missing or too old, an option not known, or
-            ``wires`` exceeds the spec's.
+        DeviceUnavailableError: the name is unknown, the plugin missing or too old, shots missing where the device
+            samples, an option not known, a seed not possible, or too few wires.
     """
     adapter = adapter_for(spec.name)
-    if spec.name not in installed_devices():
-        raise DeviceUnavailableError(_unknown(spec))
-    if spec.wires is not None and spec.wires < wires:
-        raise DeviceUnavailableError(f"device {str(spec)!r} has {spec.wires} wires; the circuit needs {wires}")
+    _check_installed(spec, adapter)
+    _check_request(spec, adapter)
+    options = _options(spec, adapter)
+    if spec.name == "qiskit.remote":
+        options["backend"] = ibm_backend(spec.option("backend"), wires * (spec.pack or 1))
+    blocks = blocks_per_circuit(spec, wires, getattr(options.get("backend"), "num_qubits", None))
+    total = spec.wires or wires * blocks
+    if total < wires * blocks or (adapter.max_wires and total > adapter.max_wires):
+        raise DeviceUnavailableError(
+            f"device {str(spec)!r}: {blocks} blocks of {wires} wires need {wires * blocks} wires; it has "
+            f"{min(total, adapter.max_wires or total)}. Lower pack, or raise wires"
+        )
     try:
-        device = qml.device(spec.name, wires=spec.wires or wires, **_options(spec, adapter))
+        device = qml.device(spec.name, wires=total, **options)
     except Exception as error:
         raise DeviceUnavailableError(
-            f"device {str(spec)!r} could not be built: {type(error).__name__}: {error}. "
+            f"device {str(spec)!r} could not be built: {type(error).__name__}: {_without_secrets(error, adapter)}. "
             f"Check its options, or install it anew: pip install -U {adapter.install}"
-        ) from error
-    # default.qubit and default.mixed return torch tensors of double precision already.
-    return device if adapter.batches else DoublePrecision(device)
+        ) from None
+    if adapter.batches and blocks == 1:
+        # Results are torch tensors of double precision already, and one simulation takes all blocks.
+        return device
+    device = _seeded(device, spec, adapter)
+    if adapter.paid:
+        device = Guarded(device, str(spec))
+    device = DoublePrecision(device)
+    # qiskit.remote breaks the device interface: a single result comes in a tuple, and it wants it back in one.
+    return Packed(device, blocks, wires, in_tuple=spec.name == "qiskit.remote") if blocks > 1 else device
 
 
-def _unknown(spec: DeviceSpec) -> str:
-    if spec.name in ADAPTERS:
-        return f"device {spec.name!r} is not installed: pip install {ADAPTERS[spec.name].install}"
-    close = difflib.get_close_matches(spec.name, {*ADAPTERS, *installed_devices()}, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return (
-        f"no device {spec.name!r}{hint} Known: {', '.join(ADAPTERS)}; other PennyLane plugins work once they "
-        "are installed"
-    )
+def blocks_per_circuit(spec: DeviceSpec, wires: int, qubits: int | None = None) -> int:
+    """How many blocks share a circuit on a device.
+
+    Args:
+        spec: the device; its ``pack`` decides if it is given.
+        wires: wires of a block.
+        qubits: qubits of the backend, where there is one.
+
+    Returns:
+        a number of at least 1.
+    """
+    adapter = adapter_for(spec.name)
+    if spec.pack is not None:
+        return spec.pack
+    available = spec.wires or qubits
+    fitting = max(1, available // wires) if available else None
+    if is_simulated(str(spec.option("backend"))):
+        return min(SNAPSHOT_PACK, fitting or SNAPSHOT_PACK)
+    if adapter.pack is not None:
+        return adapter.pack
+    return fitting or 1
+
+
+def _check_installed(spec: DeviceSpec, adapter: Adapter) -> None:
+    if spec.name not in installed_devices():
+        if spec.name in ADAPTERS:
+            raise DeviceUnavailableError(f"device {spec.name!r} is not installed: pip install {adapter.install}")
+        close = difflib.get_close_matches(spec.name, {*ADAPTERS, *installed_devices()}, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ";"
+        raise DeviceUnavailableError(
+            f"no device {spec.name!r}{hint} known are {', '.join(ADAPTERS)}; other PennyLane plugins work once they "
+            "are installed"
+        )
+    plugin, lowest = adapter.plugin
+    try:
+        found = version(plugin)
+    except PackageNotFoundError:
+        return
+    if spec.name in ADAPTERS and Version(found) < Version(lowest):
+        raise DeviceUnavailableError(
+            f"device {spec.name!r} comes from {plugin} {found}, which is too old; at least {lowest} is needed: "
+            f"pip install -U {adapter.install}"
+        )
+
+
+def _check_request(spec: DeviceSpec, adapter: Adapter) -> None:
+    backend = spec.option("backend")
+    if spec.shots is None and not adapter.is_exact(backend):
+        raise DeviceUnavailableError(
+            f"device {str(spec)!r} samples: say how many shots, as in {str(spec.replace(shots=4000))!r}"
+        )
+    if spec.noise is not None:
+        parse_noise(spec.noise)
+        if spec.name != "default.mixed":
+            raise DeviceUnavailableError(
+                f"device {str(spec)!r}: noise=... is simulated on default.mixed only; backend snapshots "
+                "(qiskit.remote?backend=fake_...) carry their own"
+            )
+    simulated = adapter.seeding != "backend" or is_simulated(str(backend))
+    if spec.seed is not None and (adapter.seeding is None or not simulated):
+        raise DeviceUnavailableError(f"device {str(spec)!r} takes no seed; leave out seed={spec.seed}")
 
 
 def _options(spec: DeviceSpec, adapter: Adapter) -> dict[str, Any]:
@@ -82,8 +157,27 @@ def _options(spec: DeviceSpec, adapter: Adapter) -> dict[str, Any]:
                 f"c_dtype={options['c_dtype']!r} for {spec.name!r}: expected one of {', '.join(_COMPLEX)}"
             )
         options["c_dtype"] = _COMPLEX[options["c_dtype"]]
-    if spec.seed is not None:
-        if not adapter.seedable:
-            raise DeviceUnavailableError(f"device {spec.name!r} takes no seed: leave out 'seed={spec.seed}'")
+    if spec.name in _CIRQ_SIMULATORS:
+        # The plugin's own choice is single precision.
+        cirq = require("cirq", "cirq", spec.name)
+        options["simulator"] = getattr(cirq, _CIRQ_SIMULATORS[spec.name])(dtype=np.complex128)
+    if spec.seed is not None and adapter.seeding == "device":
         options["seed"] = spec.seed
+    if spec.seed is not None and spec.name.startswith("qiskit."):
+        # Transpilers draw random layouts.
+        options["seed_transpiler"] = circuit_seed(spec.seed, 0)
     return options
+
+
+def _seeded(device: Device, spec: DeviceSpec, adapter: Adapter) -> Device:
+    if spec.seed is None or adapter.seeding == "device":
+        return device
+    if adapter.seeding == "circuit":
+        arguments = device.target_device.run_args
+        return Reseeded(device, spec.seed, lambda seed: arguments.update(seed_simulator=seed))
+    return Reseeded(device, spec.seed, lambda seed: device._kwargs.update(simulator={"seed_simulator": seed}))
+
+
+def _without_secrets(error: Exception, adapter: Adapter) -> str:
+    """The error's message, but not of a provider whose messages may quote an account."""
+    return "see the plugin's documentation" if adapter.secrets else str(error)

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hybrid_qproj.devices.adapters import adapter_for
+
 MODES = ("interpolated", "direct")
-COMMON_KEYS = ("shots", "seed", "wires", "mode", "diff_method")
+COMMON_KEYS = ("shots", "seed", "mode", "pack", "noise", "wires", "diff_method")
 _SECRET = re.compile(r"token|secret|passw|api_?key|credential|access_?key", re.IGNORECASE)
 
 
@@ -28,10 +30,13 @@ class DeviceSpec:
         name: PennyLane device name, such as ``"lightning.qubit"``.
         shots: circuit repetitions; None asks for exact expectation values.
         seed: seed of the shots; None draws fresh noise.
-        wires: number of device wires; None takes what the circuit needs.
         mode: ``"interpolated"`` runs nine probes a block, ``"direct"`` one circuit a block and embedding.
+        pack: blocks side by side in one circuit; None takes the device's own choice.
+        noise: noise after every gate and before the readout, see `hybrid_qproj.devices.noise.parse_noise`.
+        wires: number of device wires; None takes what the circuits need.
         diff_method: PennyLane gradient method; None takes the device's best.
-        options: keys and values for the device's own constructor, in the order given.
+        options: keys and values for the device's own constructor.
+        order: keys in the order in which they were written, so that ``str`` gives back the same string.
 
     Raises:
         DeviceSpecError: a value is out of its range, or a key looks like a secret.
@@ -47,10 +52,13 @@ class DeviceSpec:
     name: str
     shots: int | None = None
     seed: int | None = None
-    wires: int | None = None
     mode: str = "interpolated"
+    pack: int | None = None
+    noise: str | None = None
+    wires: int | None = None
     diff_method: str | None = None
-    options: tuple[tuple[str, Any], ...] = field(default=())
+    options: tuple[tuple[str, Any], ...] = ()
+    order: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z][\w.\-]*", self.name):
@@ -58,7 +66,7 @@ class DeviceSpec:
                 f"{self.name!r} is no device name; expected something like 'default.qubit' or "
                 "'default.qubit?shots=1000&seed=7'"
             )
-        for key, least in (("shots", 1), ("seed", 0), ("wires", 2)):
+        for key, least in (("shots", 1), ("seed", 0), ("pack", 1), ("wires", 2)):
             value = getattr(self, key)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
                 raise DeviceSpecError(f"{key}={value!r} for device {self.name!r}: expected a whole number >= {least}")
@@ -71,9 +79,10 @@ class DeviceSpec:
         for key, _ in self.options:
             if _SECRET.search(key):
                 # The value is left out of the message on purpose.
+                variables = " and ".join(adapter_for(self.name).secrets) or "that the provider's own tools read"
                 raise DeviceSpecError(
-                    f"key {key!r} in the spec of {self.name!r} looks like a secret: specs are printed and "
-                    "saved. Keep it in the environment variable that the provider's own tools read"
+                    f"key {key!r} in the spec of {self.name!r} looks like a secret: specs are printed and saved. Leave "
+                    f"it out and set the environment variable {variables}"
                 )
 
     @classmethod
@@ -121,13 +130,19 @@ class DeviceSpec:
             raise DeviceSpecError(f"a device table needs the key 'name'; got keys {', '.join(table) or 'none'}")
         common = {key: table[key] for key in COMMON_KEYS if key in table}
         options = tuple((key, value) for key, value in table.items() if key not in ("name", *COMMON_KEYS))
-        return cls(name=table["name"], options=options, **common)
+        return cls(name=table["name"], options=options, order=tuple(k for k in table if k != "name"), **common)
 
     def table(self) -> dict[str, Any]:
         """The spec as a table of plain values; defaults are left out. Inverse of `from_table`."""
         default = DeviceSpec(self.name)
-        common = {k: getattr(self, k) for k in COMMON_KEYS if getattr(self, k) != getattr(default, k)}
-        return {"name": self.name, **common, **dict(self.options)}
+        given = {k: getattr(self, k) for k in COMMON_KEYS if getattr(self, k) != getattr(default, k)}
+        given.update(self.options)
+        written = [key for key in self.order if key in given]
+        return {"name": self.name, **{key: given[key] for key in (*written, *given)}}
+
+    def option(self, key: str) -> Any:
+        """Value of a device option; None if it is not given."""
+        return dict(self.options).get(key)
 
     def replace(self, **changes: Any) -> DeviceSpec:
         """A copy with some fields changed."""

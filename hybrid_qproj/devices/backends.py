@@ -1,0 +1,69 @@
+"""IBM backends by name: snapshots of real machines offline, and the machines themselves."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from hybrid_qproj.devices.errors import DeviceUnavailableError
+from hybrid_qproj.extras import require
+
+FAKE = "fake_"
+LEAST_BUSY = "least_busy"
+
+
+def is_simulated(backend: str) -> bool:
+    """Whether a backend name means a calibration snapshot, which runs here and costs nothing."""
+    return backend.startswith(FAKE)
+
+
+def ibm_backend(name: str | None, wires: int) -> Any:
+    """Find a backend for qiskit.remote.
+
+    Args:
+        name: ``fake_*`` (a snapshot, offline), ``ibm_*`` or ``least_busy`` (through QiskitRuntimeService, whose account
+            comes from its own file or environment variables).
+        wires: wires the circuits need.
+
+    Returns:
+        the qiskit backend.
+
+    Raises:
+        DeviceUnavailableError: no such backend, too few qubits, no network, or no valid account.
+    """
+    if not name:
+        raise DeviceUnavailableError(
+            "qiskit.remote needs a backend: 'qiskit.remote?backend=fake_sherbrooke&shots=4000' runs offline, "
+            "backend=ibm_torino or backend=least_busy on a machine"
+        )
+    found = _snapshot(name) if is_simulated(name) else _machine(name, wires)
+    if found.num_qubits < wires:
+        raise DeviceUnavailableError(
+            f"backend {name!r} has {found.num_qubits} qubits; {wires} wires are needed. Lower pack or choose another"
+        )
+    return found
+
+
+def _snapshot(name: str) -> Any:
+    provider = require("qiskit_ibm_runtime.fake_provider", "qiskit", f"backend {name!r}")
+    snapshots = {b.name: b for b in provider.FakeProviderForBackendV2().backends()}
+    if name not in snapshots:
+        close = difflib.get_close_matches(name, snapshots, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise DeviceUnavailableError(f"no backend snapshot {name!r}: {hint}There are: {', '.join(sorted(snapshots))}")
+    return snapshots[name]
+
+
+def _machine(name: str, wires: int) -> Any:
+    runtime = require("qiskit_ibm_runtime", "qiskit", f"backend {name!r}")
+    try:
+        service = runtime.QiskitRuntimeService()
+        if name == LEAST_BUSY:
+            return service.least_busy(operational=True, simulator=False, min_num_qubits=wires)
+        return service.backend(name)
+    except Exception as error:
+        # The error of a wrong account can quote it; its type and a hint are enough.
+        raise DeviceUnavailableError(
+            f"IBM backend {name!r} could not be reached ({type(error).__name__}). Check the network, and that an "
+            "account is set: QiskitRuntimeService.save_account(...) once, or the environment variable QISKIT_IBM_TOKEN"
+        ) from None

@@ -1,0 +1,11 @@
+"""What can go wrong between a device string and a result."""
+
+from __future__ import annotations
+
+
+class DeviceUnavailableError(RuntimeError):
+    """The device of a spec cannot be built here: unknown, not installed, too old, or refused by its plugin."""
+
+
+class DeviceRunError(RuntimeError):
+    """A circuit was sent to a device and no result came back."""
