@@ -108,9 +108,28 @@ class Ansatz:
             raise AnsatzError(f"ansatz {self.name!r} has no initialiser; give at least one, e.g. 'random'")
         blocks = 3
         every = [self.initialize(scheme, blocks) for scheme in self.initializers]
+        many, one = self._trace(every[0].T), self._trace(every[0][0])
+        unknown = [wire for wire in many.wires if wire not in range(self.wires)]
+        if unknown:
+            raise AnsatzError(
+                f"the circuit of ansatz {self.name!r} acts on wires {unknown}; use only the {self.wires} it is given"
+            )
+        for operation, alone in zip(many.operations, one.operations, strict=True):
+            batch = operation.batch_size
+            separate = qml.transforms.broadcast_expand(qml.tape.QuantumScript([operation]))[0][0].operations[0]
+            if batch not in (None, blocks) or list(map(qml.math.shape, separate.data)) != list(
+                map(qml.math.shape, alone.data)
+            ):
+                raise AnsatzError(
+                    f"gate {operation.name} in ansatz {self.name!r} got a batch of {batch} angles for {blocks} blocks; "
+                    "index the parameter axis first, as in angles[0], and apply a template's gates one by one"
+                )
+        return self
+
+    def _trace(self, weights: torch.Tensor) -> qml.tape.QuantumScript:
         try:
             with qml.queuing.AnnotatedQueue() as queue:
-                returned = self.circuit(self.angles(every[0]).T, range(self.wires))
+                returned = self.circuit(self.angles(weights), range(self.wires))
         except Exception as error:
             raise AnsatzError(
                 f"the circuit of ansatz {self.name!r} failed on {self.parameters} parameters "
@@ -122,19 +141,7 @@ class Ansatz:
                 f"the circuit of ansatz {self.name!r} returns or measures something; it must only apply "
                 "gates: the package reads the kept wire itself"
             )
-        unknown = [wire for wire in tape.wires if wire not in range(self.wires)]
-        if unknown:
-            raise AnsatzError(
-                f"the circuit of ansatz {self.name!r} acts on wires {unknown}; use only the {self.wires} "
-                "wires it is given"
-            )
-        for operation in tape.operations:
-            if operation.batch_size not in (None, blocks):
-                raise AnsatzError(
-                    f"gate {operation.name} in ansatz {self.name!r} got a batch of {operation.batch_size} "
-                    f"angles for {blocks} blocks; index the parameter axis first, as in angles[0]"
-                )
-        return self
+        return tape
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,10 @@ def circuit(angles: Sequence[Any], wires: Sequence[Any]) -> None:
     """Three layers of a general rotation on each qubit and a ring of CNOTs."""
     weights = qml.math.stack(list(angles), axis=-1)
     shape = (*qml.math.shape(weights)[:-1], LAYERS, len(wires), 3)
-    qml.StronglyEntanglingLayers(qml.math.reshape(weights, shape), wires=wires)
+    # Its gates one by one: the template itself hides its batch dimension from devices that take one sample at a time.
+    qml.StronglyEntanglingLayers.compute_decomposition(
+        qml.math.reshape(weights, shape), wires=wires, ranges=(1,) * LAYERS, imprimitive=qml.CNOT
+    )
 
 
 ansatz = Ansatz(

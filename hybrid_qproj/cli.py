@@ -1,7 +1,9 @@
-"""The command ``hybrid-qproj``."""
+"""The command ``hybrid-qproj``: each command is thin, and an expected error is one line and exit code 1."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,21 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn errors that a command's input or surroundings explain into one red line and exit code 1."""
+    from hybrid_qproj.devices import DeviceRunError, DeviceUnavailableError  # noqa: PLC0415 - keeps --help fast
+    from hybrid_qproj.extras import MissingExtraError  # noqa: PLC0415
+
+    try:
+        yield
+    except (DeviceRunError, DeviceUnavailableError, MissingExtraError, ValueError, OSError) as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        raise typer.Exit(1) from error
 
 
 @app.callback()
@@ -31,15 +48,55 @@ def demo(
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; one a core by default.")] = None,
 ) -> None:
     """Compare every head on the Lee corpus and write a report with the trained quantum model."""
-    from hybrid_qproj.extras import MissingExtraError  # noqa: PLC0415 - keeps --help fast
-
-    try:
+    with one_line_errors():
         from hybrid_qproj.demo.command import run_demo  # noqa: PLC0415 - imports extras
 
         run_demo(out, sizes, seeds, workers)
-    except (MissingExtraError, ValueError, OSError) as error:
-        typer.secho(f"error: {error}", fg="red", err=True)
-        raise typer.Exit(1) from error
+
+
+@app.command()
+def devices(json: Json = False) -> None:
+    """List known devices: installed, usable now, exact or sampled, seeds, how to install. Runs nothing."""
+    from hybrid_qproj import console  # noqa: PLC0415 - keeps --help fast
+    from hybrid_qproj.devices.listing import list_devices, other_devices  # noqa: PLC0415
+
+    with one_line_errors():
+        rows = list_devices()
+        if json:
+            typer.echo(console.to_json(rows))
+            return
+        printer = console.make_console()
+        printer.print(console.device_table(rows))
+        notes = console.device_notes(rows)
+        if others := other_devices():
+            notes.append(f"Also installed, run with safe settings: {', '.join(others)}")
+        for note in notes:
+            printer.print(note, highlight=False, markup=False)
+
+
+@app.command()
+def estimate(
+    model: Annotated[str, typer.Argument(help="Folder of a saved head, or of a saved encoder with a head.")],
+    device: Annotated[str, typer.Option(help="Device string, such as 'qiskit.remote?backend=fake_torino&shots=4000'.")],
+    documents: Annotated[int, typer.Option(min=1, help="Documents to project.")] = 1,
+    price_per_shot: Annotated[float | None, typer.Option(min=0, help="The vendor's price of a shot.")] = None,
+    price_per_task: Annotated[float | None, typer.Option(min=0, help="The vendor's price of a circuit.")] = None,
+    json: Json = False,
+) -> None:
+    """Count circuits, shots, gates, memory and price of a head on a device. Sends nothing."""
+    from hybrid_qproj import console  # noqa: PLC0415 - keeps --help fast
+    from hybrid_qproj.estimate import estimate as count  # noqa: PLC0415
+    from hybrid_qproj.loading import load_quantum_head  # noqa: PLC0415
+
+    with one_line_errors():
+        result = count(load_quantum_head(model), device, documents, price_per_shot, price_per_task)
+        if json:
+            typer.echo(console.to_json(result))
+            return
+        printer = console.make_console()
+        printer.print(console.estimate_table(result))
+        for note in result.notes:
+            printer.print(note, highlight=False, markup=False)
 
 
 def main() -> None:

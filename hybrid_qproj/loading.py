@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hybrid_qproj.checkpoint import CheckpointError
+from hybrid_qproj.checkpoint import CONFIG, CheckpointError
 from hybrid_qproj.extras import require
+from hybrid_qproj.heads import load_head
 from hybrid_qproj.projection import QuantumProjection
 
 if TYPE_CHECKING:
@@ -77,6 +78,28 @@ def load(path: str | Path, device: str | None = None, quantum_device: str | None
             raise ValueError(f"quantum_device={quantum_device!r}: the model's head is a {type(encoder.head).__name__}")
         encoder.head.to_device(quantum_device)
     return encoder
+
+
+def load_quantum_head(path: str | Path) -> QuantumProjection:
+    """The quantum head of a saved encoder, or a saved head itself.
+
+    Args:
+        path: a folder written by ``head.save`` or ``save_pretrained``, or a hub id.
+
+    Returns:
+        the head, in eval mode.
+
+    Raises:
+        CheckpointError: there is no head, it is classical, or files are damaged.
+        MissingExtraError: it is an encoder, and sentence-transformers is not installed.
+    """
+    folder = Path(path)
+    # A saved encoder has a config.json of its own.
+    bare = (folder / CONFIG).exists() and not (folder / "modules.json").exists()
+    head = load_head(folder) if bare else load(path).head
+    if not isinstance(head, QuantumProjection):
+        raise CheckpointError(f"{str(path)!r} holds a {type(head).__name__}, which has no circuits")
+    return head
 
 
 def _local(path: str | Path) -> Path:

@@ -28,6 +28,7 @@ class Adapter:
         pack: blocks side by side in one circuit; None fills the backend's qubits.
         max_wires: most wires it simulates; None where memory or the backend decides.
         paid: whether runs can cost money.
+        needs: what a string for the device must hold besides shots, or what must be set up, in words.
         secrets: environment variables in which the provider's own tools look for credentials.
     """
 
@@ -44,6 +45,7 @@ class Adapter:
     pack: int | None = 1
     max_wires: int | None = None
     paid: bool = False
+    needs: str = ""
     secrets: tuple[str, ...] = ()
 
     def is_exact(self, backend: str | None) -> bool:
@@ -120,6 +122,7 @@ ADAPTERS: dict[str, Adapter] = {
             seeding="backend",
             pack=None,
             paid=True,
+            needs="backend=fake_... (offline, free), or backend=ibm_... and an IBM account",
             secrets=("QISKIT_IBM_TOKEN",),
         ),
         Adapter("braket.local.qubit", "'hybrid-qproj[braket]'", _BRAKET, options=("backend",), exact=True),
@@ -130,11 +133,20 @@ ADAPTERS: dict[str, Adapter] = {
             options=("device_arn", "s3_destination_folder", "poll_timeout_seconds", "parallel"),
             pack=None,
             paid=True,
+            needs="device_arn=... and an AWS account",
             secrets=_AWS_SECRETS,
         ),
         Adapter("cirq.simulator", "'hybrid-qproj[cirq]'", _CIRQ, exact=True),
         Adapter("cirq.mixedsimulator", "'hybrid-qproj[cirq]'", _CIRQ, exact=True),
-        Adapter("ionq.simulator", "pennylane-ionq", _IONQ, paid=True, max_wires=29, secrets=("IONQ_API_KEY",)),
+        Adapter(
+            "ionq.simulator",
+            "pennylane-ionq",
+            _IONQ,
+            paid=True,
+            max_wires=29,
+            needs="an IonQ account",
+            secrets=("IONQ_API_KEY",),
+        ),
         Adapter(
             "ionq.qpu",
             "pennylane-ionq",
@@ -142,6 +154,7 @@ ADAPTERS: dict[str, Adapter] = {
             options=("backend", "error_mitigation"),
             pack=None,
             paid=True,
+            needs="an IonQ account",
             secrets=("IONQ_API_KEY",),
         ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from typing import Any
 
 from hybrid_qproj.devices.errors import DeviceUnavailableError
@@ -36,7 +37,7 @@ def ibm_backend(name: str | None, wires: int) -> Any:
             "qiskit.remote needs a backend: 'qiskit.remote?backend=fake_sherbrooke&shots=4000' runs offline, "
             "backend=ibm_torino or backend=least_busy on a machine"
         )
-    found = _snapshot(name) if is_simulated(name) else _machine(name, wires)
+    found = snapshot(name) if is_simulated(name) else _machine(name, wires)
     if found.num_qubits < wires:
         raise DeviceUnavailableError(
             f"backend {name!r} has {found.num_qubits} qubits; {wires} wires are needed. Lower pack or choose another"
@@ -44,14 +45,48 @@ def ibm_backend(name: str | None, wires: int) -> Any:
     return found
 
 
-def _snapshot(name: str) -> Any:
-    provider = require("qiskit_ibm_runtime.fake_provider", "qiskit", f"backend {name!r}")
-    snapshots = {b.name: b for b in provider.FakeProviderForBackendV2().backends()}
+def snapshot(name: str) -> Any:
+    """A backend snapshot.
+
+    Args:
+        name: ``fake_*``.
+
+    Returns:
+        the qiskit backend.
+
+    Raises:
+        DeviceUnavailableError: there is no such snapshot.
+        MissingExtraError: qiskit-ibm-runtime is not installed.
+    """
+    snapshots = _snapshots(name)
     if name not in snapshots:
         close = difflib.get_close_matches(name, snapshots, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise DeviceUnavailableError(f"no backend snapshot {name!r}: {hint}There are: {', '.join(sorted(snapshots))}")
     return snapshots[name]
+
+
+def snapshot_of(machine: str) -> Any:
+    """The snapshot of a machine, for what must not look the machine itself up.
+
+    Args:
+        machine: ``ibm_*``.
+
+    Returns:
+        the qiskit backend; None where nobody took a snapshot.
+
+    Raises:
+        MissingExtraError: qiskit-ibm-runtime is not installed.
+    """
+    return _snapshots(machine).get(FAKE + machine.removeprefix("ibm_"))
+
+
+def _snapshots(wanted: str) -> dict[str, Any]:
+    provider = require("qiskit_ibm_runtime.fake_provider", "qiskit", f"backend {wanted!r}")
+    # Listing them builds all of them, and some warn of their own figures.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {backend.name: backend for backend in provider.FakeProviderForBackendV2().backends()}
 
 
 def _machine(name: str, wires: int) -> Any:

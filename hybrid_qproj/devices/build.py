@@ -15,6 +15,7 @@ from hybrid_qproj.devices.adapters import ADAPTERS, Adapter, adapter_for
 from hybrid_qproj.devices.backends import ibm_backend, is_simulated
 from hybrid_qproj.devices.errors import DeviceUnavailableError
 from hybrid_qproj.devices.failures import Guarded
+from hybrid_qproj.devices.ibm import OneJob
 from hybrid_qproj.devices.noise import parse_noise
 from hybrid_qproj.devices.packing import Packed
 from hybrid_qproj.devices.precision import DoublePrecision
@@ -23,9 +24,8 @@ from hybrid_qproj.devices.spec import COMMON_KEYS, DeviceSpec
 from hybrid_qproj.extras import require
 
 _COMPLEX = {"complex64": np.complex64, "complex128": np.complex128}
-_CIRQ_SIMULATORS = {"cirq.simulator": "Simulator", "cirq.mixedsimulator": "DensityMatrixSimulator"}
 # Snapshots are simulated with their noise: the cost doubles with every qubit, so few blocks share a circuit.
-SNAPSHOT_PACK = 3
+SNAPSHOT_PACK = 2
 
 
 def installed_devices() -> list[str]:
@@ -49,7 +49,7 @@ def make_device(spec: DeviceSpec, wires: int) -> Device:
     """
     adapter = adapter_for(spec.name)
     _check_installed(spec, adapter)
-    _check_request(spec, adapter)
+    check_request(spec)
     options = _options(spec, adapter)
     if spec.name == "qiskit.remote":
         options["backend"] = ibm_backend(spec.option("backend"), wires * (spec.pack or 1))
@@ -70,6 +70,8 @@ def make_device(spec: DeviceSpec, wires: int) -> Device:
     if adapter.batches and blocks == 1:
         # Results are torch tensors of double precision already, and one simulation takes all blocks.
         return device
+    if spec.name == "qiskit.remote":
+        device = OneJob(device)
     device = _seeded(device, spec, adapter)
     if adapter.paid:
         device = Guarded(device, str(spec))
@@ -101,16 +103,28 @@ def blocks_per_circuit(spec: DeviceSpec, wires: int, qubits: int | None = None) 
     return fitting or 1
 
 
-def _check_installed(spec: DeviceSpec, adapter: Adapter) -> None:
-    if spec.name not in installed_devices():
-        if spec.name in ADAPTERS:
-            raise DeviceUnavailableError(f"device {spec.name!r} is not installed: pip install {adapter.install}")
-        close = difflib.get_close_matches(spec.name, {*ADAPTERS, *installed_devices()}, n=1)
+def check_known(name: str) -> None:
+    """Refuse a device that is neither in the table nor installed; one in the table may be missing here.
+
+    Args:
+        name: PennyLane device name.
+
+    Raises:
+        DeviceUnavailableError: nobody knows it.
+    """
+    if name not in ADAPTERS and name not in installed_devices():
+        close = difflib.get_close_matches(name, {*ADAPTERS, *installed_devices()}, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ";"
         raise DeviceUnavailableError(
-            f"no device {spec.name!r}{hint} known are {', '.join(ADAPTERS)}; other PennyLane plugins work once they "
+            f"no device {name!r}{hint} known are {', '.join(ADAPTERS)}; other PennyLane plugins work once they "
             "are installed"
         )
+
+
+def _check_installed(spec: DeviceSpec, adapter: Adapter) -> None:
+    check_known(spec.name)
+    if spec.name not in installed_devices():
+        raise DeviceUnavailableError(f"device {spec.name!r} is not installed: pip install {adapter.install}")
     plugin, lowest = adapter.plugin
     try:
         found = version(plugin)
@@ -123,7 +137,24 @@ def _check_installed(spec: DeviceSpec, adapter: Adapter) -> None:
         )
 
 
-def _check_request(spec: DeviceSpec, adapter: Adapter) -> None:
+def check_request(spec: DeviceSpec) -> None:
+    """Refuse what a device cannot do, whether it is installed or not.
+
+    Args:
+        spec: the device.
+
+    Raises:
+        DeviceUnavailableError: shots missing where it samples, noise where it is not simulated, a seed where there is
+            no way to give one, or an option that does not exist.
+        DeviceSpecError: the noise cannot be read.
+    """
+    adapter = adapter_for(spec.name)
+    unknown = [key for key, _ in spec.options if key not in adapter.options]
+    if unknown and spec.name in ADAPTERS:
+        raise DeviceUnavailableError(
+            f"device {spec.name!r} takes no {', '.join(map(repr, unknown))}; keys that exist: "
+            f"{', '.join((*COMMON_KEYS, *adapter.options))}"
+        )
     backend = spec.option("backend")
     if spec.shots is None and not adapter.is_exact(backend):
         raise DeviceUnavailableError(
@@ -143,13 +174,6 @@ def _check_request(spec: DeviceSpec, adapter: Adapter) -> None:
 
 def _options(spec: DeviceSpec, adapter: Adapter) -> dict[str, Any]:
     options = dict(spec.options)
-    if spec.name in ADAPTERS:
-        unknown = [key for key in options if key not in adapter.options]
-        if unknown:
-            raise DeviceUnavailableError(
-                f"device {spec.name!r} takes no {', '.join(map(repr, unknown))}; keys that exist: "
-                f"{', '.join((*COMMON_KEYS, *adapter.options))}"
-            )
     if "c_dtype" in options:
         # lightning accepts any object here at construction and fails, or worse, later.
         if options["c_dtype"] not in _COMPLEX:
@@ -157,10 +181,9 @@ def _options(spec: DeviceSpec, adapter: Adapter) -> dict[str, Any]:
                 f"c_dtype={options['c_dtype']!r} for {spec.name!r}: expected one of {', '.join(_COMPLEX)}"
             )
         options["c_dtype"] = _COMPLEX[options["c_dtype"]]
-    if spec.name in _CIRQ_SIMULATORS:
-        # The plugin's own choice is single precision.
-        cirq = require("cirq", "cirq", spec.name)
-        options["simulator"] = getattr(cirq, _CIRQ_SIMULATORS[spec.name])(dtype=np.complex128)
+    if spec.name == "cirq.simulator":
+        # The plugin's own choice is single precision; cirq.mixedsimulator leaves no other.
+        options["simulator"] = require("cirq", "cirq", spec.name).Simulator(dtype=np.complex128)
     if spec.seed is not None and adapter.seeding == "device":
         options["seed"] = spec.seed
     if spec.seed is not None and spec.name.startswith("qiskit."):
@@ -175,7 +198,10 @@ def _seeded(device: Device, spec: DeviceSpec, adapter: Adapter) -> Device:
     if adapter.seeding == "circuit":
         arguments = device.target_device.run_args
         return Reseeded(device, spec.seed, lambda seed: arguments.update(seed_simulator=seed))
-    return Reseeded(device, spec.seed, lambda seed: device._kwargs.update(simulator={"seed_simulator": seed}))
+    # An IBM job has one seed for all its circuits, and draws their noise from it one after the other.
+    return Reseeded(
+        device, spec.seed, lambda seed: device.inner._kwargs.update(simulator={"seed_simulator": seed}), together=True
+    )
 
 
 def _without_secrets(error: Exception, adapter: Adapter) -> str:

@@ -18,10 +18,17 @@ class Delegate(Device):
     """
 
     def __init__(self, inner: Device) -> None:
-        super().__init__(wires=inner.wires)
         self.inner = inner
-        # One tracker for both, so that qml.Tracker counts what the inner device runs.
-        self.tracker = inner.tracker
+        super().__init__(wires=inner.wires)
+
+    @property
+    def tracker(self) -> Any:
+        """The inner device's tracker, so that qml.Tracker counts what it runs."""
+        return self.inner.tracker
+
+    @tracker.setter
+    def tracker(self, tracker: Any) -> None:
+        self.inner.tracker = tracker
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ from hybrid_qproj.devices.delegate import Delegate
 
 
 class Reseeded(Delegate):
-    """Runs circuits one by one on another device, each with a seed of its own.
+    """Runs circuits on another device, with a new seed for each circuit or call.
 
     Simulators such as qiskit.aer take a seed a run, and replay the same noise in every circuit of every call. Seeds
     are drawn here from the base seed and the number of circuits run before: fresh, and the same in every session.
@@ -22,12 +22,14 @@ class Reseeded(Delegate):
         inner: the device.
         seed: base seed.
         set_seed: gives the inner device the seed of its next circuit.
+        together: whether the inner device takes one seed for all circuits of a call.
     """
 
-    def __init__(self, inner: Device, seed: int, set_seed: Callable[[int], None]) -> None:
+    def __init__(self, inner: Device, seed: int, set_seed: Callable[[int], None], together: bool = False) -> None:
         super().__init__(inner)
         self.seed = seed
         self.set_seed = set_seed
+        self.together = together
         self.circuits = 0
 
     def execute(self, circuits: Any, execution_config: Any = None) -> Any:
@@ -35,10 +37,10 @@ class Reseeded(Delegate):
         if isinstance(circuits, QuantumScript):
             return self.execute((circuits,), execution_config)[0]
         results = []
-        for circuit in circuits:
+        for group in (circuits,) if self.together else [(circuit,) for circuit in circuits]:
             self.set_seed(circuit_seed(self.seed, self.circuits))
-            self.circuits += 1
-            results.extend(self.inner.execute((circuit,), execution_config))
+            self.circuits += len(group)
+            results.extend(self.inner.execute(group, execution_config))
         return tuple(results)
 
 

@@ -1,0 +1,238 @@
+"""What a head will cost on a device: circuits, shots, wires, gates, memory and price. Nothing is sent anywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pennylane as qml
+import torch
+from pennylane.tape import QuantumScript
+
+from hybrid_qproj.devices import DeviceSpec, adapter_for, blocks_per_circuit
+from hybrid_qproj.devices.backends import is_simulated
+from hybrid_qproj.devices.build import check_known, check_request
+from hybrid_qproj.devices.compilation import Compiled, compile_for, machine_snapshot
+from hybrid_qproj.devices.packing import pack_tapes
+from hybrid_qproj.devices.spec import MODES
+from hybrid_qproj.projection import QuantumProjection
+from hybrid_qproj.qnodes import CHUNK, BlockCircuit
+from hybrid_qproj.response import PROBES_PER_BLOCK, TRINE
+
+DENSITY_MATRICES = ("default.mixed", "cirq.mixedsimulator", "braket_dm", "density_matrix")
+"""Devices, and values of the options ``backend`` and ``method``, that simulate a density matrix."""
+SINGLE_PRECISION = ("cirq.mixedsimulator", "complex64")
+"""Devices, and values of the option ``c_dtype``, with amplitudes of 8 bytes; all others have 16."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One way to run a head.
+
+    Args:
+        mode: ``"interpolated"`` or ``"direct"``.
+        pack: blocks side by side in one circuit.
+        circuits: circuits in all; interpolated mode runs them once for given weights, however many documents follow.
+        shots: circuit repetitions in all; None where results are exact.
+        wires: wires of one circuit.
+        depth: gate layers of one full circuit, compiled.
+        two_qubit_gates: of one full circuit, compiled.
+        memory: bytes of the simulated state, the whole batch where the device batches; None for a machine.
+        price: in the currency of the prices given; None without prices.
+    """
+
+    mode: str
+    pack: int
+    circuits: int
+    shots: int | None
+    wires: int
+    depth: int
+    two_qubit_gates: int
+    memory: int | None
+    price: float | None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a head will cost on a device.
+
+    Args:
+        device: device string.
+        target: what the circuits were compiled for, in words.
+        circuit: name of the ansatz.
+        blocks: blocks of the head.
+        documents: documents to project.
+        runs: each mode, unpacked and, where the device takes more than one block a circuit, packed.
+        notes: what the figures assume, a sentence each.
+    """
+
+    device: str
+    target: str
+    circuit: str
+    blocks: int
+    documents: int
+    runs: tuple[Run, ...]
+    notes: tuple[str, ...]
+
+
+def estimate(
+    head: QuantumProjection,
+    device: str | DeviceSpec,
+    documents: int = 1,
+    price_per_shot: float | None = None,
+    price_per_task: float | None = None,
+) -> Estimate:
+    """Estimate what a head will cost on a device.
+
+    Args:
+        head: the head; its weights are compiled, so gates that they make trivial are not counted.
+        device: device string; its own ``mode`` does not matter. It need not be installed, but for qiskit devices.
+        documents: documents to project in one call, at least 1.
+        price_per_shot: the vendor's price of a shot, for devices that can cost money.
+        price_per_task: the vendor's price of a circuit.
+
+    Returns:
+        the estimate.
+
+    Raises:
+        ValueError: ``documents`` or a price is out of range, or a price is given for a device that costs nothing.
+        DeviceSpecError: the device string cannot be read.
+        DeviceUnavailableError: the device is not known, samples and has no ``shots``, or its backend does not exist.
+        MissingExtraError: a qiskit device, and qiskit is not installed.
+    """
+    spec = DeviceSpec.parse(device)
+    check_known(spec.name)
+    check_request(spec)
+    prices = _checked_prices(spec, documents, price_per_shot, price_per_task)
+    wires = head.ansatz.wires
+    backend = machine_snapshot(spec)
+    packs = sorted({1, blocks_per_circuit(spec, wires, getattr(backend, "num_qubits", None))})
+    compiled = {pack: compile_for(example_circuit(head, pack), spec) for pack in packs}
+    runs = tuple(
+        _run(spec, mode, pack, rows_of(head, mode, documents), compiled[pack], prices)
+        for mode in MODES
+        for pack in packs
+    )
+    notes = _notes(spec, compiled[1], packs[-1], known=backend is not None)
+    return Estimate(str(spec), compiled[1].target, head.ansatz.name, head.plan.blocks, documents, runs, notes)
+
+
+def rows_of(head: QuantumProjection, mode: str, documents: int) -> tuple[int, ...]:
+    """Block circuits of each call to the device.
+
+    Args:
+        head: the head.
+        mode: ``"interpolated"`` or ``"direct"``.
+        documents: documents of one forward pass.
+
+    Returns:
+        the probes of all blocks in one call, or the blocks of each stage, which has to wait for the one before it.
+    """
+    if mode == "interpolated":
+        return (PROBES_PER_BLOCK * head.plan.blocks,)
+    return tuple(len(stage) * documents for stage in head.plan.stages)
+
+
+def count_circuits(rows: Sequence[int], pack: int) -> int:
+    """Circuits on the device.
+
+    Args:
+        rows: block circuits of each call.
+        pack: blocks side by side in one circuit.
+
+    Returns:
+        their number; a call is cut into chunks, and circuits are filled within a chunk.
+    """
+    return sum(
+        full * math.ceil(CHUNK / pack) + math.ceil(rest / pack) for full, rest in (divmod(row, CHUNK) for row in rows)
+    )
+
+
+def example_circuit(head: QuantumProjection, pack: int) -> QuantumScript:
+    """A full circuit of a head: its blocks, in order, at a generic probe.
+
+    Args:
+        head: the head.
+        pack: blocks side by side; they repeat where the head has fewer.
+
+    Returns:
+        the circuit.
+    """
+    weights = torch.cat([stage.weights.detach() for stage in head.stages])[:pack]
+    weights = weights.repeat(math.ceil(pack / len(weights)), 1)[:pack]
+    # Not 0: a compiler would leave the encoding out.
+    inputs = torch.full((pack, 2), TRINE[1])
+    tape = qml.tape.make_qscript(BlockCircuit(head.ansatz))(inputs, weights)
+    narrow, _ = qml.transforms.broadcast_expand(tape)
+    (wide,), _ = pack_tapes(narrow, pack, head.ansatz.wires)
+    return wide
+
+
+def state_bytes(spec: DeviceSpec, wires: int) -> int | None:
+    """Memory of a simulated state.
+
+    Args:
+        spec: the device.
+        wires: wires of the circuit.
+
+    Returns:
+        bytes: an amplitude for each of 2^wires basis states, or of 4^wires entries of a density matrix; None for a
+        machine. A snapshot counts as a density matrix, for its noise.
+    """
+    simulated = is_simulated(str(spec.option("backend")))
+    if adapter_for(spec.name).paid and not simulated:
+        return None
+    kinds = {spec.name, *(spec.option(key) for key in ("backend", "method", "c_dtype"))}
+    density = simulated or not kinds.isdisjoint(DENSITY_MATRICES)
+    return (8 if not kinds.isdisjoint(SINGLE_PRECISION) else 16) * (4 if density else 2) ** wires
+
+
+def _run(
+    spec: DeviceSpec,
+    mode: str,
+    pack: int,
+    rows: tuple[int, ...],
+    compiled: Compiled,
+    prices: tuple[float, float] | None,
+) -> Run:
+    circuits = count_circuits(rows, pack)
+    shots = None if spec.shots is None else circuits * spec.shots
+    memory = state_bytes(spec, compiled.wires)
+    if memory is not None and adapter_for(spec.name).batches and pack == 1:
+        memory *= min(max(rows), CHUNK)
+    price = None if prices is None else prices[0] * (shots or 0) + prices[1] * circuits
+    return Run(mode, pack, circuits, shots, compiled.wires, compiled.depth, compiled.two_qubit_gates, memory, price)
+
+
+def _checked_prices(
+    spec: DeviceSpec, documents: int, per_shot: float | None, per_task: float | None
+) -> tuple[float, float] | None:
+    if documents < 1:
+        raise ValueError(f"documents={documents}: expected at least 1")
+    if per_shot is None and per_task is None:
+        return None
+    if not adapter_for(spec.name).paid or is_simulated(str(spec.option("backend"))):
+        raise ValueError(f"device {str(spec)!r} costs nothing; leave the prices out")
+    prices = (per_shot or 0.0, per_task or 0.0)
+    if not all(math.isfinite(price) and price >= 0 for price in prices):
+        raise ValueError(f"prices {prices[0]} a shot and {prices[1]} a task: expected numbers of at least 0")
+    return prices
+
+
+def _notes(spec: DeviceSpec, compiled: Compiled, pack: int, known: bool) -> tuple[str, ...]:
+    notes = ["Interpolated: once for given weights. Direct: for these documents in one call."]
+    adapter = adapter_for(spec.name)
+    if spec.name == "qiskit.remote" and not is_simulated(str(spec.option("backend"))):
+        notes.append(
+            f"Compiled for the snapshot {compiled.target}; the machine itself was not looked up."
+            if known
+            else "The machine was not looked up and there is no snapshot of it: routing between qubits is left out."
+        )
+    if pack == 1 and adapter.pack is None:
+        notes.append("The machine's qubits are not known here: give pack=N or wires=N for blocks side by side.")
+    elif pack == 1:
+        notes.append("One block a circuit is this device's choice: pack=N in its string changes that.")
+    if not spec.name.startswith("qiskit."):
+        notes.append("Gates before the device's own compiler, which may save some.")
+    return tuple(notes)

@@ -1,0 +1,50 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+# Times on shared machines say nothing about the code.
+settings.register_profile("default", deadline=None)
+settings.load_profile("default")
+
+HERE = Path(__file__).parent
+
+
+def _module(name: str):
+    # Tests are collected with import mode importlib, which puts no folder on the path.
+    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def oracle():
+    """The dense-matrix oracle, which shares no code with the package."""
+    return _module("oracle")
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory):
+    """Folder of a tiny random BERT."""
+    return _module("text_models").save_tiny_bert(tmp_path_factory.mktemp("tiny-bert"))
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """Folder with outputs of the published reference head."""
+    folder = HERE.parent.parent / "shared" / "reference"
+    if not folder.is_dir():
+        pytest.skip("the published head's outputs are not beside this checkout (../shared/reference)")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)

@@ -1,0 +1,42 @@
+"""Building devices: what is refused, and with which words."""
+
+from __future__ import annotations
+
+import pytest
+
+from hybrid_qproj import DeviceSpec
+from hybrid_qproj.devices import ADAPTERS, DeviceUnavailableError, installed_devices, make_device
+
+
+def _build(text):
+    return make_device(DeviceSpec.parse(text), 2)
+
+
+@pytest.mark.parametrize("text", ["default.qubit?seed=1", "lightning.qubit?c_dtype=complex64", "default.mixed"])
+def test_builds(text):
+    """The devices of the core install are there, with wires enough."""
+    assert len(_build(text).wires) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("lightning.qbit", "no device 'lightning.qbit'; did you mean 'lightning.qubit'"),
+        ("lightning.qubit?c_dtype=float32", "expected one of complex64, complex128"),
+        ("lightning.qubit?colour=red", "takes no 'colour'; keys that exist: shots, seed, .*c_dtype, batch_obs"),
+        ("default.qubit?wires=2&pack=3", "3 blocks of 2 wires need 6 wires"),
+        ("default.qubit?noise=depolarizing:0.1", "simulated on default.mixed only"),
+        ("null.qubit?shots=3&seed=1", "takes no seed"),
+    ],
+)
+def test_refusals(text, message):
+    """Unknown names, options, sizes and seeds."""
+    with pytest.raises(DeviceUnavailableError, match=message):
+        _build(text)
+
+
+@pytest.mark.parametrize("name", [n for n in ADAPTERS if n not in installed_devices()])
+def test_missing_plugins_name_the_command(name):
+    """A known device that is not installed says how to install it."""
+    with pytest.raises(DeviceUnavailableError, match=f"'{name}' is not installed: pip install"):
+        _build(f"{name}?shots=10")

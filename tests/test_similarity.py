@@ -1,0 +1,122 @@
+"""Fidelity in log space: exact, symmetric, bounded, differentiable."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hybrid_qproj import (
+    fidelity,
+    log_fidelity,
+    pairwise_fidelity,
+    pairwise_log_fidelity,
+    similarity,
+    top_k_fidelity,
+)
+
+
+def _angles(*shape, dtype=torch.float64):
+    return torch.rand(*shape, dtype=dtype) * math.pi
+
+
+@given(n=st.integers(0, 5), m=st.integers(0, 5), k=st.integers(1, 9), seed=st.integers(0, 99))
+def test_pairwise_equals_paired(n, m, k, seed):
+    """All pairs at once give what pairs one by one give, for any size, empty ones too."""
+    torch.manual_seed(seed)
+    a, b = _angles(n, k), _angles(m, k)
+    torch.testing.assert_close(pairwise_log_fidelity(a, b), log_fidelity(a[:, None], b[None]))
+    torch.testing.assert_close(pairwise_fidelity(a, b), fidelity(a[:, None], b[None]))
+
+
+@settings(max_examples=25)
+@given(k=st.integers(1, 300), seed=st.integers(0, 99))
+def test_symmetric_bounded_and_one_with_itself(k, seed):
+    """0 <= F <= 1, F(a, b) = F(b, a), F(a, a) = 1."""
+    torch.manual_seed(seed)
+    a, b = _angles(4, k, dtype=torch.float32), _angles(3, k, dtype=torch.float32)
+    scores = pairwise_log_fidelity(a, b)
+    assert (scores <= 0).all()
+    torch.testing.assert_close(scores, pairwise_log_fidelity(b, a).T, rtol=1e-6, atol=1e-6)
+    assert torch.equal(fidelity(a, a), torch.ones(4))
+    torch.testing.assert_close(pairwise_fidelity(a, a).diagonal(), torch.ones(4), rtol=0, atol=1e-4)
+
+
+def test_no_underflow():
+    """Hundreds of random qubits: the fidelity underflows single precision, its logarithm does not."""
+    a, b = _angles(64, 512, dtype=torch.float32), _angles(64, 512, dtype=torch.float32)
+    scores = pairwise_log_fidelity(a, b)
+    assert scores.max() < math.log(torch.finfo(torch.float32).tiny)
+    torch.testing.assert_close(scores.double(), pairwise_log_fidelity(a.double(), b.double()), rtol=1e-5, atol=1e-4)
+
+
+def test_tiles_do_not_matter(monkeypatch):
+    """Values and gradients are the same whatever the size of a tile."""
+    a, b = _angles(7, 6).requires_grad_(), _angles(5, 6).requires_grad_()
+    results = []
+    for tile in (1 << 18, 8):
+        monkeypatch.setattr(similarity, "TILE", tile)
+        scores = pairwise_log_fidelity(a, b)
+        results.append((scores.detach(), *torch.autograd.grad(scores.sin().sum(), (a, b))))
+    for whole, tiled in zip(*results, strict=True):
+        torch.testing.assert_close(whole, tiled)
+
+
+def test_memory_is_bounded(monkeypatch):
+    """No temporary is larger than a tile, whatever the number of qubits: rows are cut to fit."""
+    sizes = []
+    overlap = similarity._overlap
+    monkeypatch.setattr(similarity, "TILE", 1000)
+    monkeypatch.setattr(similarity, "_overlap", lambda *a: sizes.append(overlap(*a).numel()) or overlap(*a))
+    pairwise_log_fidelity(_angles(60, 9), _angles(50, 9))
+    assert max(sizes) <= 1000
+    assert sum(sizes) == 60 * 50 * 9
+
+
+def test_gradcheck():
+    """Gradients of both forms equal finite differences."""
+    a, b = _angles(3, 5).requires_grad_(), _angles(4, 5).requires_grad_()
+    assert torch.autograd.gradcheck(pairwise_log_fidelity, (a, b))
+    assert torch.autograd.gradcheck(lambda x, y: log_fidelity(x[:3], y[:3]), (a, b))
+
+
+@pytest.mark.parametrize("function", [log_fidelity, pairwise_log_fidelity])
+def test_orthogonal_states(function):
+    """Orthogonal qubits give a finite, very low score and finite gradients."""
+    a = torch.tensor([[0.0, 0.5]], requires_grad=True)
+    score = function(a, torch.tensor([[math.pi, 0.5]]))
+    assert -100 < score.item() < -30
+    score.sum().backward()
+    assert a.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_in_single(dtype):
+    """Half-precision angles are upcast before anything is summed."""
+    a = _angles(3, 40).to(dtype)
+    assert pairwise_log_fidelity(a, a).dtype == torch.float32
+    torch.testing.assert_close(log_fidelity(a[:1], a[1:]), log_fidelity(a[:1].float(), a[1:].float()))
+
+
+@given(n=st.integers(1, 4), m=st.integers(0, 12), k=st.integers(1, 15), chunk=st.integers(1, 13))
+def test_top_k_is_a_sort(n, m, k, chunk):
+    """The best k of an exhaustive ranking, ties in the order of the documents, whatever the chunk."""
+    torch.manual_seed(0)
+    queries, documents = _angles(n, 3), _angles(max(1, m // 2), 3).repeat(3, 1)[:m]
+    scores, indices = top_k_fidelity(queries, documents, k, chunk=chunk)
+    order = pairwise_log_fidelity(queries, documents).argsort(dim=1, descending=True, stable=True)[:, :k]
+    assert torch.equal(indices, order)
+    torch.testing.assert_close(scores, pairwise_log_fidelity(queries, documents).gather(1, order))
+
+
+def test_bad_input():
+    """Widths that differ, wrong axes, and a k of nothing."""
+    with pytest.raises(ValueError, match=r"shapes \(2, 3\) and \(2, 4\); expected last axes of the same width"):
+        fidelity(torch.zeros(2, 3), torch.zeros(2, 4))
+    with pytest.raises(ValueError, match=r"expected \(n, k\) and \(m, k\)"):
+        pairwise_fidelity(torch.zeros(3), torch.zeros(2, 3))
+    with pytest.raises(ValueError, match="k=0"):
+        top_k_fidelity(torch.zeros(1, 2), torch.zeros(1, 2), 0)
