@@ -13,7 +13,7 @@ from hybrid_qproj.encoding import AngleEncoding, reprepare
 from hybrid_qproj.head import Head
 from hybrid_qproj.plan import Plan, make_plan
 from hybrid_qproj.qnodes import BlockExecutor, BlockLayer
-from hybrid_qproj.response import ResponseCache, contract
+from hybrid_qproj.response import FixedResponses, ResponseCache, contract
 from hybrid_qproj.validation import check_embeddings
 from hybrid_qproj.wiring import Wiring
 
@@ -76,7 +76,7 @@ class QuantumProjection(Head):
         self.encoding = AngleEncoding(normalize, scale, learn_scale)
         self.wiring = Wiring(self.plan)
         self._executor = BlockExecutor(self.ansatz, DeviceSpec.parse(device))
-        self._responses = ResponseCache()
+        self._responses: ResponseCache | FixedResponses = ResponseCache()
         self.stages = nn.ModuleList(
             BlockLayer(self.ansatz, len(stage), self._executor, init, generator) for stage in self.plan.stages
         )
@@ -129,6 +129,35 @@ class QuantumProjection(Head):
         for stage in self.stages.children():
             assert isinstance(stage, BlockLayer)
             stage.executor = self._executor
+        return self
+
+    def use_responses(self, weights: Tensor, responses: Tensor) -> QuantumProjection:
+        """Serve from response tensors that were measured before; see `hybrid_qproj.calibration`.
+
+        The weights are frozen, since their gradient would need circuits; ``to_device`` goes back to running them.
+
+        Args:
+            weights: raw weights that were measured, (blocks, parameters), float64.
+            responses: their response tensors, (blocks, 3, 3).
+
+        Returns:
+            the head itself.
+
+        Raises:
+            ValueError: they were measured on other weights, or the head runs in direct mode.
+        """
+        if self.mode != "interpolated":
+            raise ValueError(f"device {str(self.device)!r} runs in direct mode, which takes no responses")
+        fixed = FixedResponses(weights, responses)
+        mine = [layer for layer in self.stages.children() if isinstance(layer, BlockLayer)]
+        if weights.shape != (self.plan.blocks, self.ansatz.parameters):
+            raise ValueError(
+                f"got weights of shape {tuple(weights.shape)}; this head has {self.plan.blocks} blocks of "
+                f"{self.ansatz.parameters} parameters"
+            )
+        fixed(self._executor, mine, torch.float64, training=False)
+        self.stages.requires_grad_(False)
+        self._responses = fixed
         return self
 
     def forward(self, embeddings: Tensor) -> Tensor:

@@ -42,12 +42,28 @@ def fit_response(values: Tensor) -> Tensor:
     Returns:
         response tensors R, (blocks, 3, 3).
     """
-    trine = torch.tensor(TRINE, dtype=values.dtype, device=values.device)
+    inverse = _inverse_features(values)
+    return inverse @ values.unflatten(-1, (3, 3)) @ inverse.T
+
+
+def response_errors(variances: Tensor) -> Tensor:
+    """Standard errors of response tensors, by propagation through the linear fit.
+
+    Args:
+        variances: variance of the measured value at each of the nine probes, (blocks, 9), independent.
+
+    Returns:
+        standard errors of R, (blocks, 3, 3).
+    """
+    squared = _inverse_features(variances).square()
+    return (squared @ variances.unflatten(-1, (3, 3)) @ squared.T).sqrt()
+
+
+def _inverse_features(like: Tensor) -> Tensor:
+    trine = torch.tensor(TRINE, dtype=like.dtype, device=like.device)
     features = torch.stack([torch.ones_like(trine), trine.cos(), trine.sin()])
     # On the trine the features are orthogonal: sum_m f_i f_j = diag(3, 3/2, 3/2).
-    inverse = features / features.square().sum(dim=1, keepdim=True)
-    grid = values.unflatten(-1, (3, 3))
-    return inverse @ grid @ inverse.T
+    return features / features.square().sum(dim=1, keepdim=True)
 
 
 def block_responses(executor: BlockExecutor, weights: Tensor) -> Tensor:
@@ -159,3 +175,34 @@ class ResponseCache:
                 self._weights = weights.clone()
                 self._responses = block_responses(executor, self._weights)
         return self._responses
+
+
+class FixedResponses:
+    """Response tensors that were measured before: no circuit runs, and no gradient by the weights exists.
+
+    Args:
+        weights: raw weights that were measured, (blocks, parameters).
+        responses: their response tensors, (blocks, 3, 3).
+    """
+
+    def __init__(self, weights: Tensor, responses: Tensor) -> None:
+        self._weights = weights
+        self._responses = responses
+
+    @torch.compiler.disable
+    def __call__(
+        self, executor: BlockExecutor, stages: Sequence[BlockLayer], dtype: torch.dtype, training: bool
+    ) -> list[Tensor]:
+        """Response tensors, stage by stage, as `ResponseCache` gives them.
+
+        Raises:
+            ValueError: the weights are no longer those that were measured.
+        """
+        weights = torch.cat([stage.weights.detach() for stage in stages])
+        if not torch.equal(weights.double().cpu(), self._weights):
+            raise ValueError(
+                "the head's weights changed since they were measured; calibrate again, or return to running circuits "
+                "with head.to_device(...)"
+            )
+        responses = self._responses.to(weights.device, dtype)
+        return list(responses.split([stage.blocks for stage in stages]))
