@@ -1,5 +1,5 @@
 # Every target sets up what it needs in a virtual environment of its own; stamp files make repeats instant.
-#   make PYTHON=python3.12 VENV=/tmp/venv test
+#   make PYTHON=python3.12 VENV=../venv312 test
 # On Linux the torch wheel of PyPI brings CUDA. For the CPU build (gigabytes less):
 #   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test
 PYTHON ?= python3

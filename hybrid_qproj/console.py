@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +25,22 @@ def make_console() -> Console:
     """A console as wide as the terminal, or wide enough for the tables where output goes to a file or a pipe."""
     console = Console()
     return console if console.is_terminal else Console(width=WIDTH)
+
+
+@contextmanager
+def block_progress(description: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar over blocks.
+
+    Args:
+        description: what is going on.
+
+    Yields:
+        a function of the number done and the total.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=make_console()) as progress:
+        task = progress.add_task(description.replace("[", r"\["), total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def to_json(data: Any) -> str:

@@ -11,10 +11,12 @@ import time
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from hybrid_qproj import QuantumProjection, calibration
 from hybrid_qproj.calibration import Calibration, calibrate
 from hybrid_qproj.checkpoint import CheckpointError
+from hybrid_qproj.cli import app
 from hybrid_qproj.devices import DeviceRunError
 from hybrid_qproj.qnodes import BlockExecutor
 
@@ -128,6 +130,20 @@ def test_bad_files(tmp_path):
     QuantumProjection(4, 2).save(tmp_path / "head")
     with pytest.raises(CheckpointError, match="is no calibration"):
         Calibration.load(tmp_path / "head" / "model.safetensors")
+
+
+def test_command(head, tmp_path):
+    """The command writes the file; a device that can cost money shows the estimate and is not run."""
+    head.save(tmp_path / "head")
+    arguments = ["calibrate", str(tmp_path / "head"), "--out", str(tmp_path / "c"), "--device"]
+    result = CliRunner().invoke(app, [*arguments, "default.qubit?shots=100&seed=1"])
+    assert result.exit_code == 0, result.output
+    assert "8 blocks measured" in result.output
+    assert Calibration.load(tmp_path / "c").record["shots"] == 100
+    result = CliRunner().invoke(app, [*arguments, "braket.aws.qubit?device_arn=arn:aws:braket:x&shots=100"])
+    assert result.exit_code == 1
+    assert "two-qubit gates" in result.output
+    assert "nothing was sent. Add --yes" in result.output
 
 
 CHILD = """

@@ -10,14 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from hybrid_qproj.console import make_console
 from hybrid_qproj.demo.experiment import cells, embed_lee, load_minilm, run_cells, score_uncompressed
 from hybrid_qproj.demo.heads import QUANTUM
 from hybrid_qproj.demo.report import write_report
 from hybrid_qproj.demo.table import Row, make_rows, verdicts
 from hybrid_qproj.sbert import with_head
 from hybrid_qproj.validation import check_sizes
-
-WIDTH = 110
 
 
 def run_demo(out: Path, sizes: Sequence[int], seeds: int, workers: int | None = None) -> list[Row]:
@@ -40,10 +39,7 @@ def run_demo(out: Path, sizes: Sequence[int], seeds: int, workers: int | None = 
         raise ValueError("no sizes: expected at least one, such as 128")
     # An unwritable folder should show before the work, not after it.
     out.mkdir(parents=True, exist_ok=True)
-    console = Console()
-    if not console.is_terminal:
-        # Into a file or a pipe: wide enough for the table.
-        console = Console(width=WIDTH)
+    console = make_console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         embedding = progress.add_task("embedding the Lee corpus with MiniLM", total=1)

@@ -103,6 +103,11 @@ def blocks_per_circuit(spec: DeviceSpec, wires: int, qubits: int | None = None) 
     return fitting or 1
 
 
+def can_cost(spec: DeviceSpec) -> bool:
+    """Whether a run on a device can cost money: remote machines do, their snapshots do not."""
+    return adapter_for(spec.name).paid and not is_simulated(str(spec.option("backend")))
+
+
 def check_known(name: str) -> None:
     """Refuse a device that is neither in the table nor installed; one in the table may be missing here.
 
