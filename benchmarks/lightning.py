@@ -1,7 +1,7 @@
 """Values, gradients and cost of training through a lightning device, against default.qubit.
 
-``python benchmarks/lightning.py`` runs lightning.qubit; ``--device lightning.gpu`` (also with ``?c_dtype=complex64``) is
-the check to run where there is an NVIDIA GPU. Direct mode is measured on a few rows and extrapolated: it costs one
+``python benchmarks/lightning.py`` runs lightning.qubit; ``--device lightning.gpu`` is the check to run where there is
+an NVIDIA GPU. Direct mode is measured on a few rows and extrapolated: it costs one
 circuit a block and row.
 """
 

@@ -1,10 +1,10 @@
 """Sphinx settings: MyST pages, API pages from docstrings, no network."""
 
-from importlib.metadata import version
+import importlib.metadata
 
 project = "hybrid-qproj"
 author = "hybrid-qproj developers"
-release = version("hybrid-qproj")
+release = importlib.metadata.version("hybrid-qproj")
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 html_theme = "furo"
 exclude_patterns = ["_build"]
