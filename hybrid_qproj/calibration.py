@@ -119,9 +119,14 @@ def calibrate(
     """
     spec = DeviceSpec.parse(device)
     path = Path(path)
-    weights = torch.cat([stage.weights.detach().double().cpu() for stage in head.stages])
+    weights = head.block_weights().double().cpu()
     packs = path.with_name(path.name + ".packs")
-    record = {"format": FORMAT, "device": str(spec), "circuit": head.circuit, "weights": _digest(weights)}
+    record: dict[str, Any] = {
+        "format": FORMAT,
+        "device": str(spec),
+        "circuit": head.circuit,
+        "weights": _digest(weights),
+    }
     _claim(packs, record, path.parent)
     pieces = []
     for number, start in enumerate(range(0, len(weights), BLOCKS_PER_PACK)):

@@ -159,7 +159,7 @@ def example_circuit(head: QuantumProjection, pack: int) -> QuantumScript:
     Returns:
         the circuit.
     """
-    weights = torch.cat([stage.weights.detach() for stage in head.stages])[:pack]
+    weights = head.block_weights()[:pack]
     weights = weights.repeat(math.ceil(pack / len(weights)), 1)[:pack]
     # Not 0: a compiler would leave the encoding out.
     inputs = torch.full((pack, 2), TRINE[1])

@@ -112,6 +112,15 @@ class QuantumProjection(Head):
         """``"interpolated"``: nine probes a block; ``"direct"``: one circuit a block and embedding."""
         return self.device.mode
 
+    @property
+    def layers(self) -> list[BlockLayer]:
+        """The stages, typed."""
+        return [layer for layer in self.stages.children() if isinstance(layer, BlockLayer)]
+
+    def block_weights(self) -> Tensor:
+        """Raw weights of all blocks, stage by stage, (blocks, parameters), without gradient."""
+        return torch.cat([layer.weights.detach() for layer in self.layers])
+
     def to_device(self, device: str | DeviceSpec) -> QuantumProjection:
         """Run the circuits elsewhere from now on; the weights stay.
 
@@ -126,9 +135,8 @@ class QuantumProjection(Head):
         """
         self._executor = BlockExecutor(self.ansatz, DeviceSpec.parse(device))
         self._responses = ResponseCache()
-        for stage in self.stages.children():
-            assert isinstance(stage, BlockLayer)
-            stage.executor = self._executor
+        for layer in self.layers:
+            layer.executor = self._executor
         return self
 
     def use_responses(self, weights: Tensor, responses: Tensor) -> QuantumProjection:
@@ -149,13 +157,12 @@ class QuantumProjection(Head):
         if self.mode != "interpolated":
             raise ValueError(f"device {str(self.device)!r} runs in direct mode, which takes no responses")
         fixed = FixedResponses(weights, responses)
-        mine = [layer for layer in self.stages.children() if isinstance(layer, BlockLayer)]
         if weights.shape != (self.plan.blocks, self.ansatz.parameters):
             raise ValueError(
                 f"got weights of shape {tuple(weights.shape)}; this head has {self.plan.blocks} blocks of "
                 f"{self.ansatz.parameters} parameters"
             )
-        fixed(self._executor, mine, torch.float64, training=False)
+        fixed(self._executor, self.layers, torch.float64, training=False)
         self.stages.requires_grad_(False)
         self._responses = fixed
         return self
@@ -178,8 +185,8 @@ class QuantumProjection(Head):
             cosine, sine = self.encoding(embeddings.to(dtype))
             cosines, sines = [cosine], [sine]
             if self.mode == "interpolated":
-                responses = self._responses(self._executor, self.stages, dtype, self.training)
-            for number, stage in enumerate(self.stages):
+                responses = self._responses(self._executor, self.layers, dtype, self.training)
+            for number, stage in enumerate(self.layers):
                 read_c, read_b = self.wiring.control[number], self.wiring.kept[number]
                 control = read_c(cosines), read_c(sines)
                 kept = read_b(cosines), read_b(sines)
@@ -222,8 +229,13 @@ class QuantumProjection(Head):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> QuantumProjection:
-        """Build a head from `config`; its weights are those of a new head."""
-        return cls(**{**config, "plan": Plan.from_config(config["plan"])})
+        """Build a head from `config`; its weights are those of a new head.
+
+        A device that is missing here is replaced when circuits run, with a warning.
+        """
+        head = cls(**{**config, "plan": Plan.from_config(config["plan"])})
+        head._executor.remembered = True
+        return head
 
     def extra_repr(self) -> str:
         """One line for the repr of a model."""

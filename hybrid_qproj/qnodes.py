@@ -6,6 +6,7 @@ inputs ride together on its broadcast dimension.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import pennylane as qml
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from hybrid_qproj.circuits import Ansatz, get
-from hybrid_qproj.devices import DeviceSpec, adapter_for, make_device
+from hybrid_qproj.devices import DeviceSpec, DeviceUnavailableError, adapter_for, make_device
 from hybrid_qproj.devices.noise import noise_model, parse_noise
 
 CHUNK = 1 << 17
@@ -52,11 +53,14 @@ class BlockExecutor:
     Args:
         ansatz: the block's ansatz.
         spec: the device.
+        remembered: whether the spec came with a saved model. If its device cannot be built here, circuits then run on
+            default.qubit, with a warning at the first one; a spec that somebody asks for is an error instead.
     """
 
-    def __init__(self, ansatz: Ansatz, spec: DeviceSpec) -> None:
+    def __init__(self, ansatz: Ansatz, spec: DeviceSpec, remembered: bool = False) -> None:
         self.ansatz = ansatz
         self.spec = spec
+        self.remembered = remembered
         self._live: dict[str, Any] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -67,10 +71,27 @@ class BlockExecutor:
         """The live device.
 
         Raises:
-            DeviceUnavailableError: it cannot be built here.
+            DeviceUnavailableError: it cannot be built here, and was asked for.
         """
+        return self._connect()[1]
+
+    def _connect(self) -> tuple[DeviceSpec, qml.devices.Device]:
+        """The spec that runs, and its device."""
         if "device" not in self._live:
-            self._live["device"] = make_device(self.spec, self.ansatz.wires)
+            spec = self.spec
+            try:
+                device = make_device(spec, self.ansatz.wires)
+            except DeviceUnavailableError as error:
+                if not self.remembered:
+                    raise
+                spec = DeviceSpec("default.qubit", shots=spec.shots, seed=spec.seed, mode=spec.mode)
+                warnings.warn(
+                    f"the model was saved for a device that is not available here ({error}). Its circuits run on "
+                    f"{str(spec)!r} instead, without that device's noise",
+                    stacklevel=2,
+                )
+                device = make_device(spec, self.ansatz.wires)
+            self._live["device"] = spec, device
         return self._live["device"]
 
     def qnode(self, differentiable: bool = True) -> qml.QNode:
@@ -85,10 +106,11 @@ class BlockExecutor:
         """
         key = "qnode" if differentiable else "qnode without gradient"
         if key not in self._live:
-            spec, adapter = self.spec, adapter_for(self.spec.name)
+            spec, device = self._connect()
+            adapter = adapter_for(spec.name)
             best = adapter.gradient if spec.shots is None else adapter.sampled_gradient
             method = (spec.diff_method or best) if differentiable else None
-            node = qml.QNode(BlockCircuit(self.ansatz), self.device, interface="torch", diff_method=method)
+            node = qml.QNode(BlockCircuit(self.ansatz), device, interface="torch", diff_method=method)
             if spec.noise is not None:
                 node = qml.add_noise(node, noise_model(parse_noise(spec.noise)))
             if not adapter.batches or (spec.pack or 1) > 1 or method not in ("backprop", None):

@@ -172,9 +172,21 @@ def check_request(spec: DeviceSpec) -> None:
                 f"device {str(spec)!r}: noise=... is simulated on default.mixed only; backend snapshots "
                 "(qiskit.remote?backend=fake_...) carry their own"
             )
-    simulated = adapter.seeding != "backend" or is_simulated(str(backend))
-    if spec.seed is not None and (adapter.seeding is None or not simulated):
+    if spec.seed is not None and not takes_seed(spec):
         raise DeviceUnavailableError(f"device {str(spec)!r} takes no seed; leave out seed={spec.seed}")
+
+
+def takes_seed(spec: DeviceSpec) -> bool:
+    """Whether a seed makes the results of a device repeatable.
+
+    Args:
+        spec: the device, with or without a seed.
+    """
+    adapter, backend = adapter_for(spec.name), spec.option("backend")
+    if adapter.seeding == "backend":
+        return is_simulated(str(backend))
+    # From a state vector the qiskit plugin draws shots by itself, with NumPy's global generator.
+    return adapter.seeding is not None and backend not in adapter.exact_backends
 
 
 def _options(spec: DeviceSpec, adapter: Adapter) -> dict[str, Any]:
