@@ -1,0 +1,60 @@
+"""The option ``--device``, and a run of each test for each device that it applies to."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+import torch
+
+from hybrid_qproj.conformance.targets import APPLIES, FAST, SLOW
+from hybrid_qproj.devices import DeviceSpec, installed_devices
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--device``."""
+    parser.addoption(
+        "--device",
+        action="append",
+        dest="conformance_devices",
+        metavar="STRING",
+        help="device string to test; repeatable. Every installed device that needs no account, if it is not given",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker, for projects other than this one."""
+    config.addinivalue_line("markers", "slow: takes more than a few seconds")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test once for each device that it applies to."""
+    for argument, applies in APPLIES.items():
+        if argument in metafunc.fixturenames:
+            targets = [p for p in _parameters(metafunc.config) if applies(DeviceSpec.parse(str(p.values[0])))]
+            metafunc.parametrize(argument, targets)
+
+
+def _parameters(config: pytest.Config) -> list[pytest.ParameterSet]:
+    given = config.getoption("conformance_devices", default=None)
+    if given:
+        return [pytest.param(text) for text in given]
+    installed = set(installed_devices())
+    fast = [pytest.param(text) for text in FAST]
+    slow = [pytest.param(text, marks=_marks(text)) for text in SLOW if DeviceSpec.parse(text).name in installed]
+    return fast + slow
+
+
+def _marks(text: str) -> list[pytest.MarkDecorator]:
+    gpu = text.startswith("lightning.gpu")
+    missing = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+    return [pytest.mark.slow, missing] if gpu else [pytest.mark.slow]
+
+
+@pytest.fixture(scope="session")
+def worker() -> Iterator[ProcessPoolExecutor]:
+    """One spawned process: it shares nothing with this one but what is pickled."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield pool
