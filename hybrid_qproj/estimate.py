@@ -10,7 +10,7 @@ import pennylane as qml
 import torch
 from pennylane.tape import QuantumScript
 
-from hybrid_qproj.devices import DeviceSpec, adapter_for, blocks_per_circuit
+from hybrid_qproj.devices import DeviceSpec, adapter_for, blocks_per_circuit, can_cost
 from hybrid_qproj.devices.backends import is_simulated
 from hybrid_qproj.devices.build import check_known, check_request
 from hybrid_qproj.devices.compilation import Compiled, compile_for, machine_snapshot
@@ -180,11 +180,10 @@ def state_bytes(spec: DeviceSpec, wires: int) -> int | None:
         bytes: an amplitude for each of 2^wires basis states, or of 4^wires entries of a density matrix; None for a
         machine. A snapshot counts as a density matrix, for its noise.
     """
-    simulated = is_simulated(str(spec.option("backend")))
-    if adapter_for(spec.name).paid and not simulated:
+    if can_cost(spec):
         return None
     kinds = {spec.name, *(spec.option(key) for key in ("backend", "method", "c_dtype"))}
-    density = simulated or not kinds.isdisjoint(DENSITY_MATRICES)
+    density = is_simulated(str(spec.option("backend"))) or not kinds.isdisjoint(DENSITY_MATRICES)
     return (8 if not kinds.isdisjoint(SINGLE_PRECISION) else 16) * (4 if density else 2) ** wires
 
 
@@ -212,7 +211,7 @@ def _checked_prices(
         raise ValueError(f"documents={documents}: expected at least 1")
     if per_shot is None and per_task is None:
         return None
-    if not adapter_for(spec.name).paid or is_simulated(str(spec.option("backend"))):
+    if not can_cost(spec):
         raise ValueError(f"device {str(spec)!r} costs nothing; leave the prices out")
     prices = (per_shot or 0.0, per_task or 0.0)
     if not all(math.isfinite(price) and price >= 0 for price in prices):

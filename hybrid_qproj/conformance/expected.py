@@ -107,3 +107,17 @@ def probe_values(head: QuantumProjection) -> Tensor:
 def gradient_tolerance(head: QuantumProjection) -> float:
     """Of gradients on an exact device: raw weights are stretched by up to 2 pi, and so are rounding errors."""
     return 1e-4 if is_single_precision(head.device) else TOLERANCE
+
+
+def gradients(head: QuantumProjection, embeddings: Tensor) -> Tensor:
+    """Of a weighted sum of <Z> by all weights and all embeddings, one vector."""
+    leaf = embeddings.clone().requires_grad_()
+    outputs = head(leaf).cos()
+    coefficients = torch.linspace(0.5, 1.5, outputs.numel(), dtype=outputs.dtype).reshape(outputs.shape)
+    found = torch.autograd.grad((coefficients * outputs).sum(), [*head.parameters(), leaf])
+    return torch.cat([gradient.flatten() for gradient in found])
+
+
+def reference_gradients(head: QuantumProjection, embeddings: Tensor) -> Tensor:
+    """The same on default.qubit, by backpropagation."""
+    return gradients(copy.deepcopy(head).to_device(REFERENCE), embeddings)

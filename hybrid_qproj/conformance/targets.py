@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hybrid_qproj.devices import DeviceSpec, adapter_for
+from hybrid_qproj.devices import DeviceSpec, adapter_for, can_cost
 from hybrid_qproj.devices.backends import is_simulated
 from hybrid_qproj.devices.build import takes_seed
 
@@ -46,9 +46,8 @@ def is_exact(spec: DeviceSpec) -> bool:
 
 def is_noisy(spec: DeviceSpec) -> bool:
     """Whether results are those of a noisy circuit: a noise model, a snapshot or a machine."""
-    adapter = adapter_for(spec.name)
-    simulator = not adapter.paid or spec.name == "ionq.simulator"
-    return spec.noise is not None or is_simulated(str(spec.option("backend"))) or not simulator
+    machine = can_cost(spec) and spec.name != "ionq.simulator"
+    return spec.noise is not None or is_simulated(str(spec.option("backend"))) or machine
 
 
 def is_single_precision(spec: DeviceSpec) -> bool:

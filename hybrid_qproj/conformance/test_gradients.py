@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 import torch
-from torch import Tensor
 
-from hybrid_qproj import QuantumProjection
 from hybrid_qproj.conformance.expected import (
-    REFERENCE,
-    STANDARD_ERRORS,
     gradient_tolerance,
+    gradients,
     make_embeddings,
     make_head,
+    reference_gradients,
 )
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.devices.spec import MODES
 
 # Nine probes of a u_cu block and its shifts are 279 circuits: too many for slow simulators.
 CIRCUITS = {"direct": "u_cu", "interpolated": "rotor"}
-REPEATS = 20
-
-
-def gradients(head: QuantumProjection, embeddings: Tensor) -> Tensor:
-    """Of a weighted sum of <Z> by all weights and all embeddings, one vector."""
-    leaf = embeddings.clone().requires_grad_()
-    outputs = head(leaf).cos()
-    coefficients = torch.linspace(0.5, 1.5, outputs.numel(), dtype=outputs.dtype).reshape(outputs.shape)
-    found = torch.autograd.grad((coefficients * outputs).sum(), [*head.parameters(), leaf])
-    return torch.cat([gradient.flatten() for gradient in found])
-
-
-def reference_gradients(head: QuantumProjection, embeddings: Tensor) -> Tensor:
-    """The same on default.qubit, by backpropagation."""
-    return gradients(copy.deepcopy(head).to_device(REFERENCE), embeddings)
+REPEATS = 30
+SPREADS = 6
+"""A mean of 30 is this far off, in units of its estimated error, once in a million times."""
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
@@ -57,4 +41,4 @@ def test_sampled_gradients(fast_sampled_device: str) -> None:
     error = found.mean(dim=0) - reference_gradients(head, embeddings)
     spread = found.std(dim=0) / REPEATS**0.5
     # A parameter that the circuit does not use has no gradient and no spread.
-    assert (error.abs() <= STANDARD_ERRORS * spread + 1e-9).all()
+    assert (error.abs() <= SPREADS * spread + 1e-9).all()

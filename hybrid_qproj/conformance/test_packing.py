@@ -8,11 +8,12 @@ from hybrid_qproj.conformance.expected import (
     allowed_error,
     cosines,
     gradient_tolerance,
+    gradients,
     make_embeddings,
     make_head,
     reference,
+    reference_gradients,
 )
-from hybrid_qproj.conformance.test_gradients import gradients, reference_gradients
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.devices.spec import MODES
 

@@ -30,6 +30,7 @@ class Adapter:
         paid: whether runs can cost money.
         needs: what a string for the device must hold besides shots, or what must be set up, in words.
         secrets: environment variables in which the provider's own tools look for credentials.
+        hint: what to check when the device cannot be built.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Adapter:
     paid: bool = False
     needs: str = ""
     secrets: tuple[str, ...] = ()
+    hint: str = ""
 
     def is_exact(self, backend: str | None) -> bool:
         """Whether expectation values are exact when no shots are set.
@@ -57,13 +59,27 @@ class Adapter:
         return self.exact or backend in self.exact_backends
 
 
-_LIGHTNING = ("pennylane-lightning", "0.45.0")
 _QISKIT = ("pennylane-qiskit", "0.45.0")
 _CIRQ = ("pennylane-cirq", "0.44.0")
 # 1.31 does not import with PennyLane 0.45.
 _BRAKET = ("amazon-braket-pennylane-plugin", "1.36.1")
 _IONQ = ("pennylane-ionq", "0.45.0")
 _AWS_SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+
+
+def _lightning(name: str, install: str, plugin: str, options: tuple[str, ...] = (), hint: str = "") -> Adapter:
+    """The lightning simulators differ in little."""
+    return Adapter(
+        name,
+        install,
+        (plugin, "0.45.0"),
+        options=("c_dtype", "batch_obs", *options),
+        exact=True,
+        seeding="device",
+        gradient="adjoint",
+        hint=hint,
+    )
+
 
 ADAPTERS: dict[str, Adapter] = {
     adapter.name: adapter
@@ -78,32 +94,15 @@ ADAPTERS: dict[str, Adapter] = {
             gradient="backprop",
         ),
         Adapter("default.mixed", "pennylane", batches=True, exact=True, seeding="device", gradient="backprop"),
-        Adapter(
-            "lightning.qubit",
-            "pennylane-lightning",
-            _LIGHTNING,
-            options=("c_dtype", "batch_obs"),
-            exact=True,
-            seeding="device",
-            gradient="adjoint",
-        ),
-        Adapter(
-            "lightning.kokkos",
-            "'hybrid-qproj[kokkos]'",
-            ("pennylane-lightning-kokkos", "0.45.0"),
-            options=("c_dtype", "batch_obs"),
-            exact=True,
-            seeding="device",
-            gradient="adjoint",
-        ),
-        Adapter(
+        _lightning("lightning.qubit", "pennylane-lightning", "pennylane-lightning"),
+        _lightning("lightning.kokkos", "'hybrid-qproj[kokkos]'", "pennylane-lightning-kokkos"),
+        _lightning(
             "lightning.gpu",
             "'hybrid-qproj[gpu]'",
-            ("pennylane-lightning-gpu", "0.45.0"),
-            options=("c_dtype", "batch_obs", "use_async"),
-            exact=True,
-            seeding="device",
-            gradient="adjoint",
+            "pennylane-lightning-gpu",
+            ("use_async",),
+            "It needs an NVIDIA GPU, its driver, and the CUDA 12 libraries that its wheel requires (custatevec-cu12, "
+            "nvidia-*-cu12); a torch built for CUDA 13 does not bring them",
         ),
         Adapter(
             "qiskit.aer",

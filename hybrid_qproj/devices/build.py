@@ -19,6 +19,7 @@ from hybrid_qproj.devices.ibm import OneJob
 from hybrid_qproj.devices.noise import parse_noise
 from hybrid_qproj.devices.packing import Packed
 from hybrid_qproj.devices.precision import DoublePrecision
+from hybrid_qproj.devices.readout import RootlessReadout
 from hybrid_qproj.devices.seeding import Reseeded, circuit_seed
 from hybrid_qproj.devices.spec import COMMON_KEYS, DeviceSpec
 from hybrid_qproj.extras import require
@@ -65,8 +66,10 @@ def make_device(spec: DeviceSpec, wires: int) -> Device:
     except Exception as error:
         raise DeviceUnavailableError(
             f"device {str(spec)!r} could not be built: {type(error).__name__}: {_without_secrets(error, adapter)}. "
-            f"Check its options, or install it anew: pip install -U {adapter.install}"
+            f"{adapter.hint or 'Check its options'}, or install it anew: pip install -U {adapter.install}"
         ) from None
+    if spec.name == "default.mixed":
+        device = RootlessReadout(device)
     if adapter.batches and blocks == 1:
         # Results are torch tensors of double precision already, and one simulation takes all blocks.
         return device
@@ -203,8 +206,8 @@ def _options(spec: DeviceSpec, adapter: Adapter) -> dict[str, Any]:
         options["simulator"] = require("cirq", "cirq", spec.name).Simulator(dtype=np.complex128)
     if spec.seed is not None and adapter.seeding == "device":
         options["seed"] = spec.seed
-    if spec.seed is not None and spec.name.startswith("qiskit."):
-        # Transpilers draw random layouts.
+    if spec.seed is not None and spec.name == "qiskit.remote":
+        # Compilation for a coupling map draws random layouts.
         options["seed_transpiler"] = circuit_seed(spec.seed, 0)
     return options
 

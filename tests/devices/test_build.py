@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hybrid_qproj import DeviceSpec
-from hybrid_qproj.devices import ADAPTERS, DeviceUnavailableError, installed_devices, make_device
+from hybrid_qproj.devices import ADAPTERS, DeviceUnavailableError, build, installed_devices, make_device
 
 
 def _build(text):
@@ -33,6 +33,20 @@ def test_refusals(text, message):
     """Unknown names, options, sizes and seeds."""
     with pytest.raises(DeviceUnavailableError, match=message):
         _build(text)
+
+
+def test_missing_gpu_libraries_are_explained(monkeypatch):
+    """lightning.gpu's own error for missing libraries is kept, with what they are."""
+
+    def fail(*_, **__):
+        raise ImportError("Pre-compiled binaries for lightning.gpu are not available.")
+
+    monkeypatch.setattr(build, "installed_devices", lambda: ["lightning.gpu"])
+    monkeypatch.setattr(build.qml, "device", fail)
+    with pytest.raises(
+        DeviceUnavailableError, match=r"Pre-compiled binaries .* CUDA 12 libraries .*hybrid-qproj\[gpu\]"
+    ):
+        _build("lightning.gpu?c_dtype=complex64")
 
 
 @pytest.mark.parametrize("name", [n for n in ADAPTERS if n not in installed_devices()])
