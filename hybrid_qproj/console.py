@@ -122,6 +122,9 @@ def _yes(value: bool) -> str:
 
 
 def _bytes(count: int) -> str:
+    if count >= 1 << 60:
+        # No machine has it: the order of magnitude says so best.
+        return f"{float(count):.0e} B"
     size, unit = float(count), 0
     while size >= 1024 and unit < len(_UNITS) - 1:  # noqa: PLR2004 - the step of binary units
         size, unit = size / 1024, unit + 1

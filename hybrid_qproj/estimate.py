@@ -11,7 +11,7 @@ import torch
 from pennylane.tape import QuantumScript
 
 from hybrid_qproj.devices import DeviceSpec, adapter_for, blocks_per_circuit, can_cost
-from hybrid_qproj.devices.backends import is_simulated
+from hybrid_qproj.devices.backends import is_simulated, usable_qubits
 from hybrid_qproj.devices.build import check_known, check_request
 from hybrid_qproj.devices.compilation import Compiled, compile_for, machine_snapshot
 from hybrid_qproj.devices.packing import pack_tapes
@@ -107,7 +107,7 @@ def estimate(
     prices = _checked_prices(spec, documents, price_per_shot, price_per_task)
     wires = head.ansatz.wires
     backend = machine_snapshot(spec)
-    packs = sorted({1, blocks_per_circuit(spec, wires, getattr(backend, "num_qubits", None))})
+    packs = sorted({1, blocks_per_circuit(spec, wires, usable_qubits(backend, wires))})
     compiled = {pack: compile_for(example_circuit(head, pack), spec) for pack in packs}
     runs = tuple(
         _run(spec, mode, pack, rows_of(head, mode, documents), compiled[pack], prices)

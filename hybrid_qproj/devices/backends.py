@@ -45,6 +45,28 @@ def ibm_backend(name: str | None, wires: int) -> Any:
     return found
 
 
+def usable_qubits(backend: Any, wires: int) -> int | None:
+    """How many of a backend's qubits blocks can fill without routing.
+
+    Blocks of two wires that sit on disjoint coupled pairs need no swap. Past the largest set of such pairs routing more
+    than doubles the depth (127-qubit snapshot, u_cu: 54 blocks at depth 17, 63 at 42).
+
+    Args:
+        backend: the qiskit backend; None where there is none.
+        wires: wires of a block.
+
+    Returns:
+        twice the size of the coupling map's largest matching for blocks of two wires, else all qubits.
+    """
+    if backend is None:
+        return None
+    coupling = getattr(backend, "coupling_map", None)
+    if wires != 2 or coupling is None:  # noqa: PLR2004 - a plain block has two wires
+        return int(backend.num_qubits)
+    rustworkx = require("rustworkx", "qiskit", "packing blocks on a coupling map")
+    return 2 * len(rustworkx.max_weight_matching(coupling.graph.to_undirected(multigraph=False), max_cardinality=True))
+
+
 def snapshot(name: str) -> Any:
     """A backend snapshot.
 

@@ -12,7 +12,7 @@ from packaging.version import Version
 from pennylane.devices import Device
 
 from hybrid_qproj.devices.adapters import ADAPTERS, Adapter, adapter_for
-from hybrid_qproj.devices.backends import ibm_backend, is_simulated
+from hybrid_qproj.devices.backends import ibm_backend, is_simulated, usable_qubits
 from hybrid_qproj.devices.errors import DeviceUnavailableError
 from hybrid_qproj.devices.failures import Guarded
 from hybrid_qproj.devices.ibm import OneJob
@@ -52,9 +52,10 @@ def make_device(spec: DeviceSpec, wires: int) -> Device:
     _check_installed(spec, adapter)
     check_request(spec)
     options = _options(spec, adapter)
+    backend = None
     if spec.name == "qiskit.remote":
-        options["backend"] = ibm_backend(spec.option("backend"), wires * (spec.pack or 1))
-    blocks = blocks_per_circuit(spec, wires, getattr(options.get("backend"), "num_qubits", None))
+        backend = options["backend"] = ibm_backend(spec.option("backend"), wires * (spec.pack or 1))
+    blocks = blocks_per_circuit(spec, wires, usable_qubits(backend, wires))
     total = spec.wires or wires * blocks
     if total < wires * blocks or (adapter.max_wires and total > adapter.max_wires):
         raise DeviceUnavailableError(
@@ -89,7 +90,7 @@ def blocks_per_circuit(spec: DeviceSpec, wires: int, qubits: int | None = None) 
     Args:
         spec: the device; its ``pack`` decides if it is given.
         wires: wires of a block.
-        qubits: qubits of the backend, where there is one.
+        qubits: qubits of the backend that blocks can fill, where there is one.
 
     Returns:
         a number of at least 1.

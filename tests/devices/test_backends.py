@@ -10,7 +10,7 @@ import torch
 
 from hybrid_qproj import QuantumProjection
 from hybrid_qproj.devices import DeviceRunError, DeviceUnavailableError
-from hybrid_qproj.devices.backends import ibm_backend, is_simulated, snapshot, snapshot_of
+from hybrid_qproj.devices.backends import ibm_backend, is_simulated, snapshot, snapshot_of, usable_qubits
 from hybrid_qproj.extras import MissingExtraError
 
 ACCOUNT = "abcdef0123456789"
@@ -185,3 +185,21 @@ def test_a_job_that_fails(machine, monkeypatch):
     with pytest.raises(DeviceRunError, match="the job was cancelled") as caught:
         head(torch.randn(1, 4))
     assert ACCOUNT not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("edges", "qubits"),
+    [
+        ([(0, 1), (1, 2), (2, 3)], 4),
+        ([(0, 1), (0, 2), (0, 3)], 2),
+        ([(0, 1), (1, 0), (2, 3), (3, 2), (1, 2)], 4),
+    ],
+)
+def test_usable_qubits_are_disjoint_pairs(edges, qubits):
+    """A line pairs all its qubits, a star only one pair; directions do not matter."""
+    qiskit = pytest.importorskip("qiskit.transpiler", reason="needs the extra 'qiskit'")
+    backend = SimpleNamespace(num_qubits=4, coupling_map=qiskit.CouplingMap(edges))
+    assert usable_qubits(backend, 2) == qubits
+    assert usable_qubits(backend, 3) == 4
+    assert usable_qubits(SimpleNamespace(num_qubits=4, coupling_map=None), 2) == 4
+    assert usable_qubits(None, 2) is None
