@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 import hybrid_qproj
-from hybrid_qproj.calibration import Calibration, calibrate
+from hybrid_qproj.calibration import calibrate
 from hybrid_qproj.demo.experiment import Texts, score
 from hybrid_qproj.estimate import estimate
 from hybrid_qproj.retrieval.lee import load_lee
@@ -47,7 +47,7 @@ def main() -> None:
     print("|---|--:|--:|--:|--:|--:|--:|")
     for device in arguments.devices:
         path = arguments.out / (re.sub(r"\W+", "_", device) + ".safetensors")
-        measured = Calibration.load(path) if path.is_file() else calibrate(head, device, path)
+        measured = calibrate(head, device, path)
         measured.apply(head)
         with torch.no_grad():
             angles = head(embeddings)

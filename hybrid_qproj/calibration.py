@@ -22,6 +22,7 @@ from torch import Tensor
 
 from hybrid_qproj.checkpoint import CheckpointError, write_atomically
 from hybrid_qproj.devices import DeviceSpec
+from hybrid_qproj.devices.backends import backend_properties
 from hybrid_qproj.devices.seeding import circuit_seed
 from hybrid_qproj.projection import QuantumProjection
 from hybrid_qproj.qnodes import BlockExecutor
@@ -41,7 +42,7 @@ class Calibration:
             with nine unknowns is their interpolation.
         errors: standard error of each entry, same shape, propagated from the shots; 0 where the device is exact.
         weights: the raw weights that were measured, (blocks, parameters).
-        record: device string, date, versions and the format, as plain values.
+        record: device string, shots, date, versions, backend properties and the format, as plain values.
     """
 
     responses: Tensor
@@ -110,42 +111,51 @@ def calibrate(
         progress: called with the number of blocks measured and their total.
 
     Returns:
-        the calibration, as written.
+        the calibration, as written; one that was completed before is returned as it is, and nothing is sent.
 
     Raises:
-        CheckpointError: packs of another head or device are in the way.
+        CheckpointError: a calibration, or packs, of another head or device are in the way.
         DeviceUnavailableError: the device cannot be built.
         DeviceRunError: a job failed; finished packs stay.
     """
     spec = DeviceSpec.parse(device)
     path = Path(path)
     weights = head.block_weights().double().cpu()
-    packs = path.with_name(path.name + ".packs")
-    record: dict[str, Any] = {
+    claim = {
         "format": FORMAT,
         "device": str(spec),
         "circuit": head.circuit,
         "weights": _digest(weights),
+        "blocks_per_pack": BLOCKS_PER_PACK,
     }
-    _claim(packs, record, path.parent)
+    packs = path.with_name(path.name + ".packs")
+    if path.is_file():
+        done = Calibration.load(path)
+        _check_same(claim, done.record, path)
+        _remove(packs)
+        return done
+    # Before anything is written: a device that cannot be built leaves nothing behind.
+    executor = BlockExecutor(head.ansatz, spec)
+    backend = backend_properties(executor.device)
+    started = _claim(packs, claim, path.parent)
     pieces = []
     for number, start in enumerate(range(0, len(weights), BLOCKS_PER_PACK)):
         progress(start, len(weights))
-        pieces.append(_pack(packs / f"{number:06d}.safetensors", head, spec, weights[start:][:BLOCKS_PER_PACK], number))
+        pieces.append(_pack(packs / f"{number:06d}.safetensors", executor, weights[start:][:BLOCKS_PER_PACK], number))
     progress(len(weights), len(weights))
     values = torch.cat(pieces)
     variances = torch.zeros_like(values) if spec.shots is None else (1 - values.square()).clamp_min(0) / spec.shots
-    record |= {
+    record = {
+        **claim,
         "shots": spec.shots,
         "blocks": len(weights),
-        "date": json.loads((packs / "claim.json").read_text())["date"],
+        "backend": backend,
+        "date": started,
         "versions": {name: version(name) for name in ("hybrid-qproj", "pennylane", "torch")},
     }
     calibration = Calibration(fit_response(values), response_errors(variances), weights, record)
     calibration.save(path)
-    for file in packs.iterdir():
-        file.unlink()
-    packs.rmdir()
+    _remove(packs)
     return calibration
 
 
@@ -153,25 +163,38 @@ def _digest(weights: Tensor) -> str:
     return hashlib.sha256(weights.numpy().tobytes()).hexdigest()
 
 
-def _claim(packs: Path, record: dict[str, Any], parent: Path) -> None:
-    """Make the folder of packs, or make sure that those in it belong to this measurement."""
-    claim = packs / "claim.json"
-    if claim.is_file():
-        found = json.loads(claim.read_text())
-        different = [key for key, value in record.items() if found.get(key) != value]
-        if different:
-            raise CheckpointError(
-                f"{str(packs)!r} holds packs of another measurement (other {', '.join(different)}); remove the folder, "
-                "or choose another file to write"
-            )
-        return
+def _check_same(claim: dict[str, Any], found: dict[str, Any], path: Path) -> None:
+    different = [key for key, value in claim.items() if found.get(key) != value]
+    if different:
+        raise CheckpointError(
+            f"{str(path)!r} belongs to another measurement (other {', '.join(different)}); remove it, or choose "
+            "another file to write"
+        )
+
+
+def _claim(packs: Path, claim: dict[str, Any], parent: Path) -> str:
+    """Make the folder of packs, or make sure that those in it belong to this measurement; when it was started."""
+    path = packs / "claim.json"
+    if path.is_file():
+        found = json.loads(path.read_text())
+        _check_same(claim, found, packs)
+        return str(found["date"])
     parent.mkdir(parents=True, exist_ok=True)
     packs.mkdir(exist_ok=True)
     # The date of the first pack, so that an interrupted measurement ends in the same file.
-    write_atomically(claim, json.dumps({**record, "date": datetime.now(UTC).isoformat(timespec="seconds")}).encode())
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    write_atomically(path, json.dumps({**claim, "date": date}).encode())
+    return date
 
 
-def _pack(path: Path, head: QuantumProjection, spec: DeviceSpec, weights: Tensor, number: int) -> Tensor:
+def _remove(packs: Path) -> None:
+    if packs.is_dir():
+        for file in packs.iterdir():
+            file.unlink()
+        packs.rmdir()
+
+
+def _pack(path: Path, executor: BlockExecutor, weights: Tensor, number: int) -> Tensor:
     """Values of some blocks at the nine probes, (blocks, 9): from disk if they are there."""
     if path.is_file():
         try:
@@ -180,10 +203,10 @@ def _pack(path: Path, head: QuantumProjection, spec: DeviceSpec, weights: Tensor
             raise CheckpointError(
                 f"{path} is damaged ({error}); remove it, and its blocks are measured again"
             ) from error
+    spec = executor.spec
     if spec.seed is not None:
         # A pack's noise must not depend on which packs ran before it in this process.
-        spec = spec.replace(seed=circuit_seed(spec.seed, number))
-    executor = BlockExecutor(head.ansatz, spec)
+        executor = BlockExecutor(executor.ansatz, spec.replace(seed=circuit_seed(spec.seed, number)))
     with torch.no_grad():
         values = executor(
             probe_angles(weights).repeat(len(weights), 1), weights.repeat_interleave(PROBES_PER_BLOCK, dim=0)

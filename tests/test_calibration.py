@@ -17,7 +17,7 @@ from hybrid_qproj import QuantumProjection, calibration
 from hybrid_qproj.calibration import Calibration, calibrate
 from hybrid_qproj.checkpoint import CheckpointError
 from hybrid_qproj.cli import app
-from hybrid_qproj.devices import DeviceRunError
+from hybrid_qproj.devices import DeviceRunError, DeviceUnavailableError
 from hybrid_qproj.qnodes import BlockExecutor
 
 
@@ -62,6 +62,7 @@ def test_record(head, tmp_path):
     assert record["device"] == "default.qubit?shots=10&seed=1"
     assert record["shots"] == 10
     assert record["blocks"] == head.plan.blocks
+    assert record["backend"] == {}
     assert {"date", "versions", "weights", "circuit"} <= set(record)
 
 
@@ -90,11 +91,10 @@ def test_failed_job_keeps_finished_packs_and_resends_none(head, tmp_path, monkey
 
 def test_other_measurement_in_the_way(head, tmp_path, monkeypatch):
     """Packs of another device or head are not mixed in."""
-    monkeypatch.setattr(calibration, "fit_response", lambda _: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(calibration, "fit_response", lambda _: 1 / 0)
         calibrate(head, "default.qubit", tmp_path / "c")
-    monkeypatch.undo()
-    with pytest.raises(CheckpointError, match=r"packs of another measurement \(other device\)"):
+    with pytest.raises(CheckpointError, match=r"belongs to another measurement \(other device\)"):
         calibrate(head, "lightning.qubit", tmp_path / "c")
     other = QuantumProjection(12, 4, init="random")
     with pytest.raises(CheckpointError, match=r"other weights"):
@@ -118,6 +118,22 @@ def test_only_for_the_weights_measured(head, tmp_path):
     head.to_device("default.qubit?mode=direct")
     with pytest.raises(ValueError, match="direct mode"):
         measured.apply(head)
+
+
+def test_completed_measurement_is_not_sent_again(head, tmp_path, monkeypatch):
+    """Running the same command once more returns the file; another device for the same file is an error."""
+    first = calibrate(head, "default.qubit?shots=9&seed=1", tmp_path / "c")
+    monkeypatch.setattr(BlockExecutor, "__call__", lambda *_: 1 / 0)
+    assert torch.equal(calibrate(head, "default.qubit?shots=9&seed=1", tmp_path / "c").responses, first.responses)
+    with pytest.raises(CheckpointError, match=r"belongs to another measurement \(other device\)"):
+        calibrate(head, "default.qubit?shots=9&seed=2", tmp_path / "c")
+
+
+def test_unusable_device_leaves_nothing_behind(head, tmp_path):
+    """A device that cannot be built is an error before any folder is made."""
+    with pytest.raises(DeviceUnavailableError, match=r"no device .nowhere\.device"):
+        calibrate(head, "nowhere.device?shots=3", tmp_path / "c")
+    assert not list(tmp_path.iterdir())
 
 
 def test_bad_files(tmp_path):
@@ -190,3 +206,7 @@ def test_killed_and_resumed_on_a_snapshot(tmp_path, monkeypatch):
     torch.manual_seed(0)
     head = QuantumProjection(8, 4, init="random")
     _kill_and_resume(head, "qiskit.remote?backend=fake_sherbrooke&shots=1000&seed=5", tmp_path, monkeypatch, after=1)
+    backend = Calibration.load(tmp_path / "c").record["backend"]
+    assert (backend["name"], backend["qubits"]) == ("fake_sherbrooke", 127)
+    assert "ecr" in backend["gates"]
+    assert backend["calibrated"]

@@ -67,6 +67,30 @@ def usable_qubits(backend: Any, wires: int) -> int | None:
     return 2 * len(rustworkx.max_weight_matching(coupling.graph.to_undirected(multigraph=False), max_cardinality=True))
 
 
+def backend_properties(device: Any) -> dict[str, Any]:
+    """What is worth remembering of the machine behind a device.
+
+    Args:
+        device: a live device.
+
+    Returns:
+        name, qubits, gates and time of the last calibration of an IBM backend; empty for other devices.
+    """
+    while hasattr(device, "inner"):
+        device = device.inner
+    backend = getattr(device, "backend", None)
+    if not hasattr(backend, "operation_names"):
+        return {}
+    # Ideal simulators have no calibration.
+    calibrated = getattr(getattr(backend, "properties", lambda: None)(), "last_update_date", None)
+    return {
+        "name": str(backend.name),
+        "qubits": int(backend.num_qubits),
+        "gates": sorted(backend.operation_names),
+        "calibrated": None if calibrated is None else str(calibrated),
+    }
+
+
 def snapshot(name: str) -> Any:
     """A backend snapshot.
 
