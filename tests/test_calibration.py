@@ -91,9 +91,10 @@ def test_failed_job_keeps_finished_packs_and_resends_none(head, tmp_path, monkey
 
 def test_other_measurement_in_the_way(head, tmp_path, monkeypatch):
     """Packs of another device or head are not mixed in."""
-    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+    with monkeypatch.context() as patch:
         patch.setattr(calibration, "fit_response", lambda _: 1 / 0)
-        calibrate(head, "default.qubit", tmp_path / "c")
+        with pytest.raises(ZeroDivisionError):
+            calibrate(head, "default.qubit", tmp_path / "c")
     with pytest.raises(CheckpointError, match=r"belongs to another measurement \(other device\)"):
         calibrate(head, "lightning.qubit", tmp_path / "c")
     other = QuantumProjection(12, 4, init="random")

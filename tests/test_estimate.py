@@ -220,7 +220,7 @@ def qiskit(monkeypatch):
     ("backend", "target", "packs"),
     [
         ("fake_torino", "fake_torino", [1, 2]),
-        ("ibm_torino", "fake_torino", [1, 66]),
+        ("ibm_torino", "fake_torino", [1, 56]),
         ("ibm_atlantis", "IBM basis cz, rz, sx, x, all qubits coupled", [1]),
         ("least_busy", "IBM basis cz, rz, sx, x, all qubits coupled", [1]),
     ],
