@@ -79,7 +79,7 @@ def backend_properties(device: Any) -> dict[str, Any]:
     while hasattr(device, "inner"):
         device = device.inner
     backend = getattr(device, "backend", None)
-    if not hasattr(backend, "operation_names"):
+    if backend is None or not hasattr(backend, "operation_names"):
         return {}
     # Ideal simulators have no calibration.
     calibrated = getattr(getattr(backend, "properties", lambda: None)(), "last_update_date", None)
