@@ -12,7 +12,7 @@ from pennylane.tape import QuantumScript
 
 from hybrid_qproj.devices import DeviceSpec, adapter_for, blocks_per_circuit, can_cost
 from hybrid_qproj.devices.backends import is_simulated, usable_qubits
-from hybrid_qproj.devices.build import check_known, check_request
+from hybrid_qproj.devices.checks import check_known, check_request
 from hybrid_qproj.devices.compilation import Compiled, compile_for, machine_snapshot
 from hybrid_qproj.devices.packing import pack_tapes
 from hybrid_qproj.devices.spec import MODES

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from hybrid_qproj.devices import DeviceSpec, adapter_for, can_cost
 from hybrid_qproj.devices.backends import is_simulated
-from hybrid_qproj.devices.build import takes_seed
+from hybrid_qproj.devices.checks import takes_seed
 
 FAST = (
     "default.qubit",

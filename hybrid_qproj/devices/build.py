@@ -1,37 +1,29 @@
-"""`DeviceSpec` to a live PennyLane device, with errors that say what to install or to change."""
+"""`DeviceSpec` to a live PennyLane device, wrapped in what its plugin lacks."""
 
 from __future__ import annotations
 
-import difflib
-from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Any
 
 import numpy as np
 import pennylane as qml
-from packaging.version import Version
 from pennylane.devices import Device
 
-from hybrid_qproj.devices.adapters import ADAPTERS, Adapter, adapter_for
+from hybrid_qproj.devices.adapters import Adapter, adapter_for
 from hybrid_qproj.devices.backends import ibm_backend, is_simulated, usable_qubits
+from hybrid_qproj.devices.checks import check_installed, check_request
 from hybrid_qproj.devices.errors import DeviceUnavailableError
 from hybrid_qproj.devices.failures import Guarded
 from hybrid_qproj.devices.ibm import OneJob
-from hybrid_qproj.devices.noise import parse_noise
 from hybrid_qproj.devices.packing import Packed
 from hybrid_qproj.devices.precision import DoublePrecision
 from hybrid_qproj.devices.readout import RootlessReadout
 from hybrid_qproj.devices.seeding import Reseeded, circuit_seed
-from hybrid_qproj.devices.spec import COMMON_KEYS, DeviceSpec
+from hybrid_qproj.devices.spec import DeviceSpec
 from hybrid_qproj.extras import require
 
 _COMPLEX = {"complex64": np.complex64, "complex128": np.complex128}
 # Snapshots are simulated with their noise: the cost doubles with every qubit, so few blocks share a circuit.
 SNAPSHOT_PACK = 2
-
-
-def installed_devices() -> list[str]:
-    """Names of the devices whose plugins are installed, without importing any plugin."""
-    return sorted({point.name for point in entry_points(group="pennylane.plugins")})
 
 
 def make_device(spec: DeviceSpec, wires: int) -> Device:
@@ -49,7 +41,7 @@ def make_device(spec: DeviceSpec, wires: int) -> Device:
             samples, an option not known, a seed not possible, or too few wires.
     """
     adapter = adapter_for(spec.name)
-    _check_installed(spec, adapter)
+    check_installed(spec)
     check_request(spec)
     options = _options(spec, adapter)
     backend = None
@@ -105,92 +97,6 @@ def blocks_per_circuit(spec: DeviceSpec, wires: int, qubits: int | None = None) 
     if adapter.pack is not None:
         return adapter.pack
     return fitting or 1
-
-
-def can_cost(spec: DeviceSpec) -> bool:
-    """Whether a run on a device can cost money: remote machines do, their snapshots do not."""
-    return adapter_for(spec.name).paid and not is_simulated(str(spec.option("backend")))
-
-
-def check_known(name: str) -> None:
-    """Refuse a device that is neither in the table nor installed; one in the table may be missing here.
-
-    Args:
-        name: PennyLane device name.
-
-    Raises:
-        DeviceUnavailableError: nobody knows it.
-    """
-    if name not in ADAPTERS and name not in installed_devices():
-        close = difflib.get_close_matches(name, {*ADAPTERS, *installed_devices()}, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ";"
-        raise DeviceUnavailableError(
-            f"no device {name!r}{hint} known are {', '.join(ADAPTERS)}; other PennyLane plugins work once they "
-            "are installed"
-        )
-
-
-def _check_installed(spec: DeviceSpec, adapter: Adapter) -> None:
-    check_known(spec.name)
-    if spec.name not in installed_devices():
-        raise DeviceUnavailableError(f"device {spec.name!r} is not installed: pip install {adapter.install}")
-    plugin, lowest = adapter.plugin
-    try:
-        found = version(plugin)
-    except PackageNotFoundError:
-        return
-    if spec.name in ADAPTERS and Version(found) < Version(lowest):
-        raise DeviceUnavailableError(
-            f"device {spec.name!r} comes from {plugin} {found}, which is too old; at least {lowest} is needed: "
-            f"pip install -U {adapter.install}"
-        )
-
-
-def check_request(spec: DeviceSpec) -> None:
-    """Refuse what a device cannot do, whether it is installed or not.
-
-    Args:
-        spec: the device.
-
-    Raises:
-        DeviceUnavailableError: shots missing where it samples, noise where it is not simulated, a seed where there is
-            no way to give one, or an option that does not exist.
-        DeviceSpecError: the noise cannot be read.
-    """
-    adapter = adapter_for(spec.name)
-    unknown = [key for key, _ in spec.options if key not in adapter.options]
-    if unknown and spec.name in ADAPTERS:
-        raise DeviceUnavailableError(
-            f"device {spec.name!r} takes no {', '.join(map(repr, unknown))}; keys that exist: "
-            f"{', '.join((*COMMON_KEYS, *adapter.options))}"
-        )
-    backend = spec.option("backend")
-    if spec.shots is None and not adapter.is_exact(backend):
-        raise DeviceUnavailableError(
-            f"device {str(spec)!r} samples: say how many shots, as in {str(spec.replace(shots=4000))!r}"
-        )
-    if spec.noise is not None:
-        parse_noise(spec.noise)
-        if spec.name != "default.mixed":
-            raise DeviceUnavailableError(
-                f"device {str(spec)!r}: noise=... is simulated on default.mixed only; backend snapshots "
-                "(qiskit.remote?backend=fake_...) carry their own"
-            )
-    if spec.seed is not None and not takes_seed(spec):
-        raise DeviceUnavailableError(f"device {str(spec)!r} takes no seed; leave out seed={spec.seed}")
-
-
-def takes_seed(spec: DeviceSpec) -> bool:
-    """Whether a seed makes the results of a device repeatable.
-
-    Args:
-        spec: the device, with or without a seed.
-    """
-    adapter, backend = adapter_for(spec.name), spec.option("backend")
-    if adapter.seeding == "backend":
-        return is_simulated(str(backend))
-    # From a state vector the qiskit plugin draws shots by itself, with NumPy's global generator.
-    return adapter.seeding is not None and backend not in adapter.exact_backends
 
 
 def _options(spec: DeviceSpec, adapter: Adapter) -> dict[str, Any]:

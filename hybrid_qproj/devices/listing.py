@@ -6,7 +6,8 @@ import warnings
 from dataclasses import dataclass
 
 from hybrid_qproj.devices.adapters import ADAPTERS, Adapter
-from hybrid_qproj.devices.build import installed_devices, make_device
+from hybrid_qproj.devices.build import make_device
+from hybrid_qproj.devices.checks import installed_devices
 from hybrid_qproj.devices.errors import DeviceUnavailableError
 from hybrid_qproj.devices.spec import DeviceSpec
 from hybrid_qproj.extras import MissingExtraError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hybrid_qproj import DeviceSpec
-from hybrid_qproj.devices import ADAPTERS, DeviceUnavailableError, build, installed_devices, make_device
+from hybrid_qproj.devices import ADAPTERS, DeviceUnavailableError, build, checks, installed_devices, make_device
 
 
 def _build(text):
@@ -41,7 +41,7 @@ def test_missing_gpu_libraries_are_explained(monkeypatch):
     def fail(*_, **__):
         raise ImportError("Pre-compiled binaries for lightning.gpu are not available.")
 
-    monkeypatch.setattr(build, "installed_devices", lambda: ["lightning.gpu"])
+    monkeypatch.setattr(checks, "installed_devices", lambda: ["lightning.gpu"])
     monkeypatch.setattr(build.qml, "device", fail)
     with pytest.raises(
         DeviceUnavailableError, match=r"Pre-compiled binaries .* CUDA 12 libraries .*hybrid-qproj\[gpu\]"

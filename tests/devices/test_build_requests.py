@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from hybrid_qproj import DeviceSpec
-from hybrid_qproj.devices import ADAPTERS, DeviceUnavailableError, blocks_per_circuit, build, make_device
-from hybrid_qproj.devices.build import SNAPSHOT_PACK, check_known, check_request
+from hybrid_qproj.devices import ADAPTERS, DeviceUnavailableError, blocks_per_circuit, build, checks, make_device
+from hybrid_qproj.devices.build import SNAPSHOT_PACK
+from hybrid_qproj.devices.checks import check_known, check_request
 
 
 def _everything_installed(monkeypatch):
-    monkeypatch.setattr(build, "installed_devices", lambda: list(ADAPTERS))
-    monkeypatch.setattr(build, "version", lambda name: "99.0")
+    monkeypatch.setattr(checks, "installed_devices", lambda: list(ADAPTERS))
+    monkeypatch.setattr(checks, "version", lambda name: "99.0")
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,7 @@ def _everything_installed(monkeypatch):
 def test_a_plugin_too_old(monkeypatch, device, plugin, found, lowest):
     """Both versions, and the command; 0.9 is older than 0.45."""
     _everything_installed(monkeypatch)
-    monkeypatch.setattr(build, "version", lambda name: found)
+    monkeypatch.setattr(checks, "version", lambda name: found)
     with pytest.raises(DeviceUnavailableError, match=f"{plugin} {found}, which is too old; at least {lowest}.*-U"):
         make_device(DeviceSpec.parse(device), 2)
 

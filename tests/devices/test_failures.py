@@ -11,7 +11,7 @@ from pennylane.devices import Device
 from pennylane.tape import QuantumScript
 
 from hybrid_qproj import DeviceSpec, QuantumProjection
-from hybrid_qproj.devices import DeviceRunError, build
+from hybrid_qproj.devices import DeviceRunError, build, checks
 from hybrid_qproj.devices.failures import Guarded, explain
 
 ACCOUNT = "crn:v1:account:0123456789"
@@ -102,7 +102,7 @@ def test_an_interrupt_is_not_a_failure():
 @pytest.mark.parametrize("name", ["ionq.simulator?shots=10", "braket.aws.qubit?device_arn=arn&shots=10"])
 def test_a_head_on_a_failing_machine(monkeypatch, name):
     """From the string to the error: a failed job reaches the user as one DeviceRunError."""
-    monkeypatch.setattr(build, "installed_devices", lambda: [DeviceSpec.parse(name).name])
+    monkeypatch.setattr(checks, "installed_devices", lambda: [DeviceSpec.parse(name).name])
     monkeypatch.setattr(build.qml, "device", lambda *_, **__: _Inner(_error("JobError", "job failed")))
     head = QuantumProjection(4, 2, device=name).eval()
     with pytest.raises(DeviceRunError, match="the job failed on the machine"), torch.no_grad():

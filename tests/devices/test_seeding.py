@@ -8,7 +8,7 @@ import torch
 from pennylane.tape import QuantumScript
 
 from hybrid_qproj import DeviceSpec, QuantumProjection
-from hybrid_qproj.devices.build import takes_seed
+from hybrid_qproj.devices.checks import takes_seed
 from hybrid_qproj.devices.seeding import Reseeded, circuit_seed
 
 
