@@ -33,6 +33,11 @@ class Head(nn.Module, ABC):
         self.in_features = in_features
         self.out_features = out_features
 
+    @property
+    def output_width(self) -> int:
+        """Numbers of an output: k, unless the head says otherwise."""
+        return self.out_features
+
     @abstractmethod
     def forward(self, embeddings: Tensor) -> Tensor:
         """Project (..., d) to (..., k)."""

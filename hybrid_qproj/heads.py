@@ -6,10 +6,15 @@ from pathlib import Path
 
 from hybrid_qproj.baselines import BASELINES
 from hybrid_qproj.checkpoint import CheckpointError, read_config
+from hybrid_qproj.classical import LowRankLinear, Uncompressed
+from hybrid_qproj.coherent import CoherentProjection
 from hybrid_qproj.head import Head
 from hybrid_qproj.projection import QuantumProjection
 
-HEADS: dict[str, type[Head]] = {QuantumProjection.__name__: QuantumProjection, **BASELINES}
+HEADS: dict[str, type[Head]] = {
+    **{cls.__name__: cls for cls in (QuantumProjection, CoherentProjection, LowRankLinear, Uncompressed)},
+    **BASELINES,
+}
 
 
 def load_head(folder: str | Path) -> Head:

@@ -127,14 +127,18 @@ class ResponseCache:
 
     Whether weights changed is decided by their values: version counters and addresses miss changes through
     ``.data``, ``load_state_dict(assign=True)`` and ``functional_call``.
+
+    Args:
+        compute: (executor, weights) -> response tensors.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, compute: Callable[[BlockExecutor, Tensor], Tensor] = block_responses) -> None:
+        self._compute = compute
         self._weights: Tensor | None = None
         self._responses: Tensor | None = None
 
-    def __getstate__(self) -> dict[str, None]:
-        return {"_weights": None, "_responses": None}
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_weights": None, "_responses": None}
 
     @torch.compiler.disable
     def __call__(
@@ -150,15 +154,15 @@ class ResponseCache:
                 circuits for the gradient only in the backward pass.
 
         Returns:
-            one tensor (blocks, 3, 3) a stage.
+            one tensor a stage, its first axis the blocks: (blocks, 3, 3) for `block_responses`.
         """
         weights = torch.cat([stage.weights for stage in stages]).to(dtype)
         if training and weights.requires_grad and torch.is_grad_enabled():
-            responses = block_responses(executor, weights)
+            responses = self._compute(executor, weights)
         else:
             responses = self._cached(executor, weights.detach())
             if weights.requires_grad and torch.is_grad_enabled():
-                responses = _OnDemandGradient.apply(weights, responses, lambda w: block_responses(executor, w))
+                responses = _OnDemandGradient.apply(weights, responses, lambda w: self._compute(executor, w))
         return list(responses.split([stage.blocks for stage in stages]))
 
     def _cached(self, executor: BlockExecutor, weights: Tensor) -> Tensor:
@@ -173,7 +177,7 @@ class ResponseCache:
             # A tensor born in inference mode could not take part in a later training step.
             with torch.inference_mode(False), torch.no_grad():
                 self._weights = weights.clone()
-                self._responses = block_responses(executor, self._weights)
+                self._responses = self._compute(executor, self._weights)
         return self._responses
 
 

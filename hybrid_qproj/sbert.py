@@ -22,6 +22,9 @@ require("sentence_transformers", "text", "an encoder with a head")
 from sentence_transformers import SentenceTransformer  # noqa: E402
 from sentence_transformers.base.modules.module import Module  # noqa: E402
 
+UNCOMPRESSED = "uncompressed_embedding"
+"""Feature under which a model with a head passes on the embedding before the head, (batch, d)."""
+
 
 class ProjectionHead(Module):
     """A sentence-transformers module around a head.
@@ -38,13 +41,17 @@ class ProjectionHead(Module):
         self.head = head
 
     def forward(self, features: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Project ``features["sentence_embedding"]``, (batch, d) to (batch, k)."""
+        """Project ``features["sentence_embedding"]``, (batch, d) to (batch, k).
+
+        What it was stays as ``features[UNCOMPRESSED]``: objectives compare the two.
+        """
+        features[UNCOMPRESSED] = features["sentence_embedding"]
         features["sentence_embedding"] = self.head(features["sentence_embedding"])
         return features
 
     def get_embedding_dimension(self) -> int:
-        """Width k of the output."""
-        return self.head.out_features
+        """Width of the output."""
+        return self.head.output_width
 
     def __repr__(self) -> str:
         return f"ProjectionHead({self.head!r})"

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from hybrid_qproj.bloch import log_bloch_fidelity, pairwise_log_bloch_fidelity
+
 LEAST = 1e-9
 """Least overlap of two qubits: keeps logarithms finite, and four of them multiply to a normal float32 number."""
 
@@ -126,12 +128,56 @@ def cosine(a: Tensor, b: Tensor) -> Tensor:
     return torch.nn.functional.cosine_similarity(*_promote(a, b), dim=-1)
 
 
-PAIRED = {"fidelity": log_fidelity, "cosine": cosine}
+PAIRED = {"fidelity": log_fidelity, "bloch_fidelity": log_bloch_fidelity, "cosine": cosine}
 """Score of paired outputs, by a head's ``similarity``."""
 
-PAIRWISE = {"fidelity": pairwise_log_fidelity, "cosine": pairwise_cosine}
+PAIRWISE = {
+    "fidelity": pairwise_log_fidelity,
+    "bloch_fidelity": pairwise_log_bloch_fidelity,
+    "cosine": pairwise_cosine,
+}
 """All-pairs score for ranking and training, by a head's ``similarity``; fidelity as its logarithm, which ranks
 the same and does not underflow."""
+
+LOGARITHMIC = frozenset({"fidelity", "bloch_fidelity"})
+"""Similarities that `PAIRED` and `PAIRWISE` give as their logarithm."""
+
+
+class BestScores:
+    """The k best documents of each query, while scores come in chunks of documents.
+
+    Args:
+        queries: number of queries.
+        k: documents kept for each.
+        device: where the scores are.
+        dtype: of the scores.
+
+    Attributes:
+        scores: (queries, at most k), best first.
+        positions: of the documents, counted over all chunks, int64, same shape.
+    """
+
+    def __init__(
+        self, queries: int, k: int, device: torch.device | None = None, dtype: torch.dtype = torch.float32
+    ) -> None:
+        self._k = k
+        self._seen = 0
+        self.scores = torch.empty((queries, 0), device=device, dtype=dtype)
+        self.positions = torch.empty((queries, 0), dtype=torch.long, device=device)
+
+    def add(self, scores: Tensor) -> None:
+        """Take in the next documents.
+
+        Args:
+            scores: (queries, documents), higher is better.
+        """
+        positions = torch.arange(self._seen, self._seen + scores.shape[1], device=scores.device).expand_as(scores)
+        self._seen += scores.shape[1]
+        candidates = torch.cat([self.scores, scores.to(self.scores.dtype)], dim=1)
+        # Stable, so that ties keep the order of the documents whatever the chunk.
+        order = candidates.argsort(dim=1, descending=True, stable=True)[:, : self._k]
+        self.scores = candidates.gather(1, order)
+        self.positions = torch.cat([self.positions, positions], dim=1).gather(1, order)
 
 
 def top_k_fidelity(queries: Tensor, documents: Tensor, k: int, chunk: int = 1 << 16) -> tuple[Tensor, Tensor]:
@@ -151,18 +197,11 @@ def top_k_fidelity(queries: Tensor, documents: Tensor, k: int, chunk: int = 1 <<
     """
     if k < 1 or chunk < 1:
         raise ValueError(f"k={k}, chunk={chunk}: expected whole numbers of at least 1")
-    scores = queries.new_empty((len(queries), 0), dtype=torch.promote_types(queries.dtype, torch.float32))
-    indices = torch.empty((len(queries), 0), dtype=torch.long, device=queries.device)
+    best = BestScores(len(queries), k, queries.device, torch.promote_types(queries.dtype, torch.float32))
     with torch.no_grad():
         for start in range(0, len(documents), chunk):
-            new = pairwise_log_fidelity(queries, documents[start : start + chunk])
-            positions = torch.arange(start, start + new.shape[1], device=new.device).expand_as(new)
-            candidates = torch.cat([scores, new], dim=1)
-            # Stable, so that ties keep the order of the documents whatever the chunk.
-            order = candidates.argsort(dim=1, descending=True, stable=True)[:, :k]
-            scores = candidates.gather(1, order)
-            indices = torch.cat([indices, positions], dim=1).gather(1, order)
-    return scores, indices
+            best.add(pairwise_log_fidelity(queries, documents[start : start + chunk]))
+    return best.scores, best.positions
 
 
 def _promote(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

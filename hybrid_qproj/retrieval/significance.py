@@ -45,6 +45,35 @@ def paired_randomization(a: Mapping[str, float], b: Mapping[str, float], seed: i
     )
 
 
+def bootstrap_interval(differences: np.ndarray, level: float = 0.95, seed: int = 0) -> tuple[float, float]:
+    """Percentile bootstrap interval of a mean difference over queries (Efron 1979).
+
+    Args:
+        differences: of the queries, (n,).
+        level: of confidence, in (0, 1).
+        seed: of the resampling.
+
+    Returns:
+        lower and upper end.
+
+    Raises:
+        ValueError: fewer than two queries.
+        MissingExtraError: scipy is not installed.
+    """
+    if len(differences) < 2:  # noqa: PLR2004 - one query has no spread
+        raise ValueError(f"got {len(differences)} queries; an interval over queries needs at least 2")
+    stats = require("scipy.stats", "eval", "significance tests")
+    result = stats.bootstrap(
+        (np.asarray(differences),),
+        np.mean,
+        n_resamples=RESAMPLES,
+        confidence_level=level,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down correction of several p values (Holm 1979).
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from hybrid_qproj.baselines import trainable_parameters
 from hybrid_qproj.head import Head
-from hybrid_qproj.training.objectives import SimilarityDistillation
+from hybrid_qproj.training.distillation import SimilarityDistillation
+from hybrid_qproj.training.objectives import Batch
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def distill(
     head.train()
     for step in range(settings.steps):
         batch = torch.randperm(len(embeddings), generator=generator)[: settings.batch_size]
-        loss = objective(head, embeddings[batch])
+        loss = objective(head, Batch.of(head, [embeddings[batch]]))
         if not math.isfinite(loss.item()):
             raise ValueError(
                 f"the loss became {loss.item()} in step {step} of {settings.steps}; lower the learning rate "

@@ -1,51 +1,72 @@
-"""What a head is trained for: the same code for quantum and classical heads, given their similarity."""
+"""What every training objective is: a loss of a head on a batch, the same code for quantum and classical heads."""
 
 from __future__ import annotations
 
-import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
 from hybrid_qproj.head import Head
-from hybrid_qproj.similarity import pairwise_cosine
 
 
-class SimilarityDistillation(nn.Module):
-    """Teach a head the neighbourhoods of the uncompressed embeddings; no labels.
+class Batch(NamedTuple):
+    """A batch, column by column: queries, positives, then the hard negatives; or texts alone.
 
-    For each text of a batch, the teacher's cosines to the others become a distribution by a softmax at a fixed
-    temperature, the student's scores one at a learnt temperature; the loss is the mean cross-entropy between
-    them minus the teacher's entropy, i.e. the Kullback-Leibler divergence (Hinton et al. 2015, over the batch
-    in place of classes).
-
-    Args:
-        teacher_scale: factor on the teacher's cosines before the softmax, > 0.
-        student_scale: initial factor on the student's scores, > 0; trained.
+    Attributes:
+        embeddings: before the head, (n, d) each.
+        outputs: after the head, (n, width) each.
     """
 
-    def __init__(self, teacher_scale: float = 20.0, student_scale: float = 20.0) -> None:
-        super().__init__()
-        self.teacher_scale = teacher_scale
-        self.log_student_scale = nn.Parameter(torch.tensor(math.log(student_scale)))
+    embeddings: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
 
-    def forward(self, head: Head, embeddings: Tensor) -> Tensor:
-        """The loss of a head on a batch.
+    @classmethod
+    def of(cls, head: Head, columns: Sequence[Tensor]) -> Self:
+        """Run a head on columns of embeddings.
 
         Args:
-            head: the student.
-            embeddings: uncompressed embeddings, (n, d), n >= 3.
+            head: the head; it runs once, whatever the number of columns.
+            columns: uncompressed embeddings, (n, d) each.
 
         Returns:
-            divergence in nats, a scalar >= 0.
+            the batch.
         """
-        outputs = head(embeddings)
-        student = self.log_student_scale.exp() * head.pairwise_similarity(outputs, outputs)
-        with torch.no_grad():
-            teacher = self.teacher_scale * pairwise_cosine(embeddings, embeddings)
-        # A text says nothing about itself.
-        itself = torch.eye(len(embeddings), dtype=torch.bool, device=embeddings.device)
-        log_student = student.masked_fill(itself, -math.inf).log_softmax(dim=1)
-        log_teacher = teacher.masked_fill(itself, -math.inf).log_softmax(dim=1)
-        divergence = log_teacher.exp() * (log_teacher - log_student)
-        return divergence.masked_fill(itself, 0).sum(dim=1).mean()
+        outputs = head(torch.cat(list(columns)))
+        return cls(tuple(columns), outputs.split([len(column) for column in columns]))
+
+
+class Objective(nn.Module, ABC):
+    """A loss; its parameters, such as a temperature, are trained with the head."""
+
+    @abstractmethod
+    def forward(self, head: Head, batch: Batch) -> Tensor:
+        """The loss.
+
+        Args:
+            head: says how outputs are compared.
+            batch: what the head made of a batch.
+
+        Returns:
+            a scalar.
+        """
+
+
+class WeightedSum(Objective):
+    """Several objectives on the same batch.
+
+    Args:
+        parts: (weight, objective) each.
+    """
+
+    def __init__(self, *parts: tuple[float, Objective]) -> None:
+        super().__init__()
+        self.weights = tuple(weight for weight, _ in parts)
+        self.objectives = nn.ModuleList(objective for _, objective in parts)
+
+    def forward(self, head: Head, batch: Batch) -> Tensor:
+        """The weighted sum of the losses."""
+        losses = [weight * part(head, batch) for weight, part in zip(self.weights, self.objectives, strict=True)]
+        return torch.stack(losses).sum()

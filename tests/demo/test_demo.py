@@ -16,6 +16,7 @@ import hybrid_qproj  # noqa: E402
 from hybrid_qproj.cli import app  # noqa: E402
 from hybrid_qproj.demo import experiment  # noqa: E402
 from hybrid_qproj.demo.heads import ENTRIES, QUANTUM  # noqa: E402
+from hybrid_qproj.encoders import load_encoder  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_model_is_the_one_in_the_table(report, record):
 
 def test_rerun_gives_the_same_figures(record):
     """A cell run again, in this process, repeats the report's figures exactly."""
-    texts = experiment.embed_lee(experiment.load_minilm())
+    texts = experiment.embed_lee(load_encoder("minilm", device="cpu"))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

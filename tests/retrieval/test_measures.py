@@ -9,7 +9,7 @@ import torch
 
 pytest.importorskip("pytrec_eval", reason="needs the extra 'eval'")
 
-from hybrid_qproj.retrieval.measures import mean_ndcg, per_query, similarity_run
+from hybrid_qproj.retrieval.measures import evaluate_run, mean_ndcg, similarity_run
 
 QRELS = {"q": {"a": 3, "b": 1, "c": 0}}
 
@@ -24,13 +24,13 @@ def test_ndcg_by_hand():
 
 def test_perfect_run():
     """The ideal ranking has NDCG 1, whatever the scores' scale."""
-    assert per_query(QRELS, {"q": {"a": -1.0, "b": -2.0, "c": -1e6}}) == {"q": 1.0}
+    assert mean_ndcg(QRELS, {"q": {"a": -1.0, "b": -2.0, "c": -1e6}}) == 1.0
 
 
 def test_no_common_query():
     """Ids that never match are an error, not a mean of nothing."""
     with pytest.raises(ValueError, match="no query is in both: 1 queries are judged, 1 are in the run"):
-        per_query(QRELS, {"other": {"a": 1.0}})
+        evaluate_run(QRELS, {"other": {"a": 1.0}})
 
 
 def test_similarity_run():
@@ -45,3 +45,56 @@ def test_similarity_run_checks():
         similarity_run(torch.zeros(2, 3), ["x", "y"])
     with pytest.raises(ValueError, match="1 scores are not finite"):
         similarity_run(torch.tensor([[0.0, math.nan], [0, 0]]), ["x", "y"])
+
+
+LONG = {"q": {f"d{i:02}": float(100 - i) for i in range(30)}}
+
+
+@pytest.mark.parametrize(
+    ("measure", "relevant", "expected"),
+    [
+        ("MAP", 1, (1 / 1 + 2 / 4 + 3 / 13) / 3),
+        ("MAP", 2, (1 / 4 + 2 / 13) / 2),
+        ("MAP@10", 2, (1 / 4) / 2),
+        ("MRR@10", 2, 1 / 4),
+        ("MRR@3", 2, 0.0),
+        ("MRR", 3, 1 / 13),
+        ("MRR@10", 3, 0.0),
+        ("R@10", 1, 2 / 3),
+        ("P@5", 2, 1 / 5),
+    ],
+)
+def test_binary_measures_by_hand(measure, relevant, expected):
+    """Grades 1, 2, 3 at ranks 1, 4, 13; what counts as relevant is the caller's."""
+    qrels = {"q": {"d00": 1, "d03": 2, "d12": 3}}
+    assert evaluate_run(qrels, LONG, [measure], relevant)[measure]["q"] == pytest.approx(expected, abs=1e-9)
+
+
+def test_ndcg_does_not_see_the_threshold():
+    """Grade 1 keeps its gain where only grades from 2 on are relevant."""
+    qrels = {"q": {"d00": 1, "d03": 2, "d12": 3}}
+    one, two = (evaluate_run(qrels, LONG, ["NDCG@10"], relevant) for relevant in (1, 2))
+    assert one == two
+
+
+def test_unanswered_query_counts_as_zero():
+    """A run cannot gain by leaving queries out."""
+    qrels = {"q": {"d00": 1}, "missing": {"d00": 1}}
+    assert evaluate_run(qrels, LONG, ["NDCG@10", "MRR@10"]) == {
+        "NDCG@10": {"q": 1.0, "missing": 0.0},
+        "MRR@10": {"q": 1.0, "missing": 0.0},
+    }
+
+
+def test_ties_at_the_cut():
+    """Equal scores fall in the order trec_eval gives them: the later id first."""
+    run = {"q": dict.fromkeys(["a", "b", "c"], 1.0)}
+    assert evaluate_run({"q": {"c": 1}}, run, ["MRR@1"])["MRR@1"]["q"] == 1.0
+    assert evaluate_run({"q": {"a": 1}}, run, ["MRR@1"])["MRR@1"]["q"] == 0.0
+
+
+@pytest.mark.parametrize("measure", ["ndcg", "NDCG", "R@0", "R@", "MRR@x", "F@10"])
+def test_unknown_measures(measure):
+    """A name that means nothing is refused, with those that do."""
+    with pytest.raises(ValueError, match="expected NDCG@k"):
+        evaluate_run(QRELS, {"q": {"a": 1.0}}, [measure])

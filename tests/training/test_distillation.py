@@ -7,7 +7,8 @@ import torch
 
 from hybrid_qproj import ClassicalProjection, QuantumProjection
 from hybrid_qproj.head import Head
-from hybrid_qproj.training.objectives import SimilarityDistillation
+from hybrid_qproj.training.distillation import SimilarityDistillation
+from hybrid_qproj.training.objectives import Batch
 
 
 class _Same(Head):
@@ -22,7 +23,7 @@ def embeddings():
 
 def test_zero_for_the_teacher_itself(embeddings):
     """A student with the teacher's similarities and temperature has nothing to learn."""
-    loss = SimilarityDistillation(teacher_scale=20, student_scale=20)(_Same(6, 5), embeddings)
+    loss = SimilarityDistillation(teacher_scale=20, student_scale=20)(_Same(6, 5), Batch((embeddings,), (embeddings,)))
     assert loss.item() == pytest.approx(0, abs=1e-6)
 
 
@@ -30,7 +31,7 @@ def test_equals_the_divergence_written_out(embeddings):
     """The loss is the mean Kullback-Leibler divergence over the others of each text."""
     torch.manual_seed(1)
     head = ClassicalProjection(6, 2)
-    loss = SimilarityDistillation(teacher_scale=5, student_scale=3)(head, embeddings)
+    loss = SimilarityDistillation(teacher_scale=5, student_scale=3)(head, Batch.of(head, [embeddings]))
     cosine = torch.nn.functional.cosine_similarity
     expected = 0.0
     for i in range(10):
@@ -46,6 +47,6 @@ def test_gradients_reach_head_and_temperature(embeddings):
     """Everything that should learn gets a finite gradient; identical texts make no trouble."""
     objective = SimilarityDistillation()
     head = QuantumProjection(6, 2, scale=2.0)
-    objective(head, torch.cat([embeddings, embeddings[:1]])).backward()
+    objective(head, Batch.of(head, [embeddings, embeddings[:1]])).backward()
     gradients = [p.grad for p in (*head.parameters(), *objective.parameters())]
     assert all(g is not None and g.isfinite().all() and g.abs().sum() > 0 for g in gradients)

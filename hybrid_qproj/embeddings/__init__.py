@@ -1,0 +1,1 @@
+"""Embeddings of texts by a frozen encoder, computed once."""

@@ -1,0 +1,149 @@
+"""A frozen encoder as a table: texts are looked up, not encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from sentence_transformers.base.modules.input_module import InputModule
+from torch import Tensor
+
+from hybrid_qproj.checkpoint import CheckpointError
+from hybrid_qproj.embeddings.fingerprint import text_digests
+from hybrid_qproj.retrieval.documents import shorten
+
+
+class EmbeddingTable(InputModule):
+    """The first module of a sentence-transformers model, in place of the encoder whose embeddings it holds.
+
+    ``Encoder(modules=[table, ProjectionHead(head)])`` trains, encodes and evaluates as the encoder with the head
+    would, at the cost of the head alone, for the texts of the table.
+
+    Args:
+        digests: of the texts, (n,) uint64; see `hybrid_qproj.embeddings.fingerprint.text_digests`.
+        parts: their embeddings, in parts of (rows, d) each, n rows in all; of any floating type, perhaps memory-mapped:
+            rows are read when they are looked up.
+
+    Raises:
+        ValueError: the numbers of rows differ, or the parts' widths.
+
+    Examples:
+        >>> table = EmbeddingTable.of(["a cat", "a dog"], np.eye(2, dtype=np.float16))
+        >>> table.lookup(["a dog"])
+        tensor([[0., 1.]])
+    """
+
+    def __init__(self, digests: np.ndarray, parts: Sequence[np.ndarray]) -> None:
+        super().__init__()
+        widths = {part.shape[1] for part in parts}
+        rows = sum(len(part) for part in parts)
+        if len(widths) != 1 or rows != len(digests):
+            raise ValueError(
+                f"got {len(digests)} digests for embeddings of shapes {[part.shape for part in parts]}; expected as "
+                "many rows, all of one width"
+            )
+        self.width = int(widths.pop())
+        self._parts = list(parts)
+        self._starts = np.cumsum([0, *(len(part) for part in parts)])
+        # Stable: of a text that is there twice, the first row counts.
+        self._order = np.argsort(digests, kind="stable")
+        self._digests = digests[self._order]
+
+    @classmethod
+    def of(cls, texts: Sequence[str], embeddings: np.ndarray) -> EmbeddingTable:
+        """A table of texts and their embeddings.
+
+        Args:
+            texts: n texts.
+            embeddings: (n, d).
+
+        Returns:
+            the table.
+        """
+        return cls(text_digests(texts), [embeddings])
+
+    @classmethod
+    def merge(cls, tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
+        """One table of several; no row is read.
+
+        Args:
+            tables: at least one, all of one width.
+
+        Returns:
+            the table; of a text that is in several, the first one's row counts.
+        """
+        digests = []
+        for table in tables:
+            unsorted = np.empty_like(table._digests)
+            unsorted[table._order] = table._digests
+            digests.append(unsorted)
+        return cls(np.concatenate(digests), [part for table in tables for part in table._parts])
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    def rows(self, texts: Sequence[str]) -> np.ndarray:
+        """Where texts stand.
+
+        Args:
+            texts: n texts.
+
+        Returns:
+            (n,) row numbers, -1 for texts that are not in the table.
+        """
+        if not len(self):
+            return np.full(len(texts), -1)
+        digests = text_digests(texts)
+        places = np.searchsorted(self._digests, digests).clip(max=len(self._digests) - 1)
+        return np.where(self._digests[places] == digests, self._order[places], -1)
+
+    def lookup(self, texts: Sequence[str]) -> Tensor:
+        """Embeddings of texts.
+
+        Args:
+            texts: n texts.
+
+        Returns:
+            (n, d), float32.
+
+        Raises:
+            ValueError: a text is not in the table.
+        """
+        rows = self.rows(texts)
+        if (rows < 0).any():
+            first = texts[int((rows < 0).argmax())]
+            raise ValueError(
+                f"{int((rows < 0).sum())} of {len(texts)} texts have no embedding in the table, the first: "
+                f"{shorten(first)}. A table knows only the texts it was made of: encode them first"
+            )
+        found = np.empty((len(rows), self.width), dtype=np.float32)
+        owners = np.searchsorted(self._starts, rows, side="right") - 1
+        for owner in np.unique(owners):
+            mine = owners == owner
+            found[mine] = self._parts[owner][rows[mine] - self._starts[owner]]
+        return torch.from_numpy(found)
+
+    def preprocess(self, inputs: Sequence[str], prompt: str | None = None, **kwargs: Any) -> dict[str, Tensor]:
+        """Look a batch up; called by sentence-transformers where an encoder would tokenise."""
+        return {"sentence_embedding": self.lookup([f"{prompt}{text}" for text in inputs] if prompt else inputs)}
+
+    def forward(self, features: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        """Nothing is left to do: ``features["sentence_embedding"]`` is there."""
+        return features
+
+    def get_embedding_dimension(self) -> int:
+        """Width d."""
+        return self.width
+
+    def save(self, output_path: str, *args: Any, **kwargs: Any) -> None:
+        """Refuse: a table is a cache, not a model.
+
+        Raises:
+            CheckpointError: always; what to save instead.
+        """
+        raise CheckpointError(
+            "a table of embeddings cannot be saved as part of a model; save the head (model.head.save(folder)), or put "
+            "it on its encoder with hybrid_qproj.sbert.with_head and save that"
+        )

@@ -1,0 +1,104 @@
+"""The heads and objectives that a configuration names."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from hybrid_qproj.baselines import PCAProjection, trainable_parameters
+from hybrid_qproj.classical import LowRankLinear, Uncompressed
+from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig, HeadConfig, ObjectiveConfig
+from hybrid_qproj.head import Head
+from hybrid_qproj.heads import HEADS
+from hybrid_qproj.training.contrastive import Contrastive
+from hybrid_qproj.training.distillation import SimilarityDistillation
+from hybrid_qproj.training.objectives import Objective
+from hybrid_qproj.training.settings import TrainingSettings
+
+
+def build_head(config: ExperimentConfig, name: str, width: int, k: int, seed: int = 0) -> Head:
+    """A head of the experiment, new: neither fitted nor trained.
+
+    Args:
+        config: the experiment.
+        name: which head.
+        width: d.
+        k: size.
+        seed: of its start.
+
+    Returns:
+        the head.
+
+    Raises:
+        ConfigError: its class does not take these arguments or sizes.
+    """
+    chosen = config.heads[name]
+    cls = HEADS[chosen.kind]
+    generator = torch.Generator().manual_seed(seed)
+    args: dict[str, Any] = dict(chosen.args)
+    if "generator" in inspect.signature(cls).parameters:
+        args["generator"] = generator
+    try:
+        if chosen.parameters_of is not None:
+            like = build_head(config, chosen.parameters_of, width, k)
+            return LowRankLinear.with_budget(width, k, trainable_parameters(like), **args)
+        # Layers of torch draw their start from the global generator: fork it, so that nothing outside is disturbed.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return cls(width, k, **args)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"head {name!r} ({chosen.kind}, {width} -> {k}) cannot be built: {error}") from error
+
+
+def is_fitted(head: Head) -> bool:
+    """Whether a head must be fitted to unlabelled embeddings before use."""
+    return isinstance(head, PCAProjection)
+
+
+def sizes_of(config: ExperimentConfig, name: str, width: int) -> tuple[int, ...]:
+    """The sizes at which a head is compared; the uncompressed embedding has one."""
+    chosen = config.heads[name]
+    if HEADS[chosen.kind] is Uncompressed:
+        return (width,)
+    return chosen.sizes or config.sizes
+
+
+def is_random(config: ExperimentConfig, name: str) -> bool:
+    """Whether a head that is not trained differs from seed to seed."""
+    return "generator" in inspect.signature(HEADS[config.heads[name].kind]).parameters
+
+
+def build_objectives(head: HeadConfig, objective: ObjectiveConfig) -> dict[str, Objective]:
+    """The objectives on labels and texts, with the head's own settings of them.
+
+    Args:
+        head: the head's table.
+        objective: the objective's table.
+
+    Returns:
+        "labels" or "texts" or both -> objective.
+
+    Raises:
+        ConfigError: a keyword does not exist.
+    """
+    parts: dict[str, Objective] = {}
+    if objective.labels is not None:
+        parts["labels"] = _call(Contrastive, {**objective.labels, **head.labels})
+    if objective.texts is not None:
+        parts["texts"] = _call(SimilarityDistillation, {**objective.texts, **head.texts})
+    return parts
+
+
+def settings_of(config: ExperimentConfig, head: HeadConfig, objective: ObjectiveConfig) -> TrainingSettings:
+    """How a head is trained for an objective: the experiment's settings, then the head's, then the objective's."""
+    return TrainingSettings.model_validate({**config.training.model_dump(), **head.training, **objective.training})
+
+
+def _call(cls: type[Objective], keywords: Mapping[str, Any]) -> Objective:
+    try:
+        return cls(**keywords)
+    except TypeError as error:
+        raise ConfigError(f"objective {cls.__name__}: {error}; given {dict(keywords)}") from error

@@ -1,0 +1,217 @@
+"""One cell of the grid: build a head, fit or train it, evaluate it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from hybrid_qproj.baselines import PCAProjection, stored_numbers, trainable_parameters
+from hybrid_qproj.embeddings.table import EmbeddingTable
+from hybrid_qproj.encoders import set_trainable
+from hybrid_qproj.experiments.build import (
+    build_head,
+    build_objectives,
+    is_fitted,
+    is_random,
+    settings_of,
+    sizes_of,
+)
+from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig
+from hybrid_qproj.experiments.data import ExperimentData, open_encoder
+from hybrid_qproj.experiments.records import Cell, Histogram, Record
+from hybrid_qproj.extras import require
+from hybrid_qproj.retrieval.examples import Example, choose_queries
+from hybrid_qproj.retrieval.measures import Run, evaluate_run
+from hybrid_qproj.retrieval.protocols import TestSet, rank
+from hybrid_qproj.sbert import Encoder, ProjectionHead, with_head
+from hybrid_qproj.similarity import LOGARITHMIC
+from hybrid_qproj.training.evaluator import RetrievalEvaluator
+from hybrid_qproj.training.run import train
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+BYTES_PER_NUMBER = 4  # float32
+BINS = 20
+LOOKUP_BATCH = 4096
+"""Texts looked up at once: a table costs no memory beside its rows."""
+
+
+def cells(config: ExperimentConfig, width: int) -> list[Cell]:
+    """All cells of an experiment: one seed where others would change nothing.
+
+    Args:
+        config: the experiment.
+        width: d.
+
+    Returns:
+        the cells, in the order of the configuration.
+
+    Raises:
+        ConfigError: a fitted head is asked to stand on an encoder that trains.
+    """
+    found = []
+    for layers in config.encoder.layers:
+        for name in config.heads:
+            for k in sizes_of(config, name, width):
+                head = build_head(config, name, width, k)
+                if is_fitted(head) and layers != 0:
+                    raise ConfigError(f"head {name!r} is fitted to frozen embeddings; it cannot train {layers} layers")
+                if trainable_parameters(head) == 0 and layers == 0:
+                    seeds = config.seeds if is_random(config, name) else 1
+                    found += [Cell(name, k, "", None, layers, seed) for seed in range(seeds)]
+                    continue
+                for objective, table in config.objectives.items():
+                    fractions = config.fractions if table.labels is not None else (None,)
+                    found += [
+                        Cell(name, k, objective, fraction, layers, seed)
+                        for fraction in fractions
+                        for seed in range(config.seeds)
+                    ]
+    return found
+
+
+def digest(cell: Cell, config: ExperimentConfig) -> str:
+    """What determines a cell's result, as a short hash: a record with another one is of another experiment."""
+    parts = config.model_dump(
+        mode="json", include={"encoder", "labels", "texts", "dev", "test", "training", "measures"}
+    )
+    # Not part of the result: where embeddings are kept, what else is compared.
+    for key in ("cache", "layers", "batch_size"):
+        del parts["encoder"][key]
+    head = config.heads[cell.head]
+    parts["head"] = head.model_dump(mode="json", exclude={"sizes"})
+    if head.parameters_of:
+        parts["like"] = config.heads[head.parameters_of].model_dump(mode="json", include={"kind", "args"})
+    if cell.objective:
+        parts["objective"] = config.objectives[cell.objective].model_dump(mode="json")
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def build_model(cell: Cell, config: ExperimentConfig, data: ExperimentData) -> Encoder:
+    """The model of a cell, not yet trained: its head fitted if it wants to be, on table or encoder."""
+    head = build_head(config, cell.head, data.width, cell.k, cell.seed)
+    if isinstance(head, PCAProjection):
+        if data.table is None or not data.texts:
+            raise ConfigError(f"head {cell.head!r} is fitted to unlabelled texts, but the experiment has no [texts]")
+        head.fit(data.table.lookup(data.texts))
+    if cell.layers == 0:
+        assert data.table is not None
+        return Encoder(modules=[data.table, ProjectionHead(head)], device="cpu")
+    encoder = open_encoder(config)
+    set_trainable(encoder, cell.layers)
+    return with_head(encoder, head)
+
+
+def train_cell(
+    model: Encoder, cell: Cell, config: ExperimentConfig, data: ExperimentData, folder: Path, keep: bool
+) -> tuple[float, float]:
+    """Train a cell's model.
+
+    Args:
+        model: changed in place.
+        cell: the cell.
+        config: the experiment.
+        data: its data.
+        folder: of checkpoints.
+        keep: whether there are checkpoints, from which an interrupted run goes on.
+
+    Returns:
+        first and last loss.
+    """
+    head, objective = config.heads[cell.head], config.objectives[cell.objective]
+    objectives = build_objectives(head, objective)
+    datasets = {}
+    if "labels" in objectives:
+        chosen = choose_queries(data.examples, cell.queries if cell.queries is not None else 1.0, cell.seed)
+        datasets["labels"] = _labelled(chosen)
+    if "texts" in objectives:
+        datasets["texts"] = _dataset({"text": list(data.texts)})
+    evaluator = RetrievalEvaluator(data.dev, config.measures, batch_size(model, config)) if data.dev else None
+    settings = settings_of(config, head, objective)
+    return train(model, datasets, objectives, settings, folder, cell.seed, evaluator, keep)
+
+
+def run_cell(cell: Cell, config: ExperimentConfig, data: ExperimentData, work: Path) -> Record:
+    """Run a cell from start to end, or go on with one that was interrupted.
+
+    Args:
+        cell: the cell.
+        config: the experiment.
+        data: its data.
+        work: folder for checkpoints of cells that take long; the cell's own is gone when it is done.
+
+    Returns:
+        the record.
+    """
+    torch.manual_seed(cell.seed)  # dropout
+    model = build_model(cell, config, data)
+    loss = None
+    # Cells on a table take seconds: writing checkpoints would take longer than running them again.
+    keep = cell.layers != 0 or data.dev is not None
+    folder = work / cell.name
+    if cell.objective:
+        loss = train_cell(model, cell, config, data, folder, keep)
+    model.eval()
+    runs = {test.name: rank(model, test, batch_size(model, config)) for test in data.tests}
+    record = Record(
+        cell=cell,
+        digest=digest(cell, config),
+        parameters=trainable_parameters(model.head) if cell.objective else 0,
+        stored=stored_numbers(model.head),
+        bytes_per_document=BYTES_PER_NUMBER * int(model.get_embedding_dimension() or 0),
+        loss=loss,
+        measures={
+            test.name: evaluate_run(test.qrels, runs[test.name], config.measures, test.relevant) for test in data.tests
+        },
+        histograms={test.name: histogram(model.head.similarity, test, runs[test.name]) for test in data.tests},
+    )
+    shutil.rmtree(folder, ignore_errors=True)
+    return record
+
+
+def histogram(similarity: str, test: TestSet, run: Run) -> Histogram:
+    """How a head's similarities of relevant and of other pairs are distributed.
+
+    Args:
+        similarity: the head's; log-fidelities are shown as fidelities.
+        test: says what is relevant.
+        run: the similarities.
+
+    Returns:
+        counts over [0, 1] for fidelities, [-1, 1] for cosines.
+    """
+    bounded = similarity in LOGARITHMIC
+    groups: Mapping[bool, list[float]] = {True: [], False: []}
+    for query, scores in run.items():
+        for document, score in scores.items():
+            groups[test.qrels[query].get(document, 0) >= test.relevant].append(score)
+    values = {relevant: np.exp(scores) if bounded else np.asarray(scores) for relevant, scores in groups.items()}
+    edges = np.linspace(0.0 if bounded else -1.0, 1.0, BINS + 1)
+    # Rounding may leave a cosine of equal vectors just above 1.
+    counts = {relevant: np.histogram(np.clip(v, edges[0], 1.0), edges)[0].tolist() for relevant, v in values.items()}
+    return Histogram(edges.tolist(), counts[True], counts[False], "fidelity" if bounded else "cosine")
+
+
+def batch_size(model: Encoder, config: ExperimentConfig) -> int:
+    """Texts that a model encodes at once."""
+    return LOOKUP_BATCH if isinstance(model[0], EmbeddingTable) else config.encoder.batch_size
+
+
+def _labelled(examples: Sequence[Example]) -> Dataset:
+    columns = {"query": [e.query for e in examples], "positive": [e.positive for e in examples]}
+    negatives = min((len(e.negatives) for e in examples), default=0)
+    for number in range(negatives):
+        columns[f"negative_{number + 1}"] = [e.negatives[number] for e in examples]
+    return _dataset(columns)
+
+
+def _dataset(columns: Mapping[str, list[str]]) -> Dataset:
+    return require("datasets", "train", "training").Dataset.from_dict(dict(columns))

@@ -1,0 +1,192 @@
+"""What an experiment trains and is evaluated on: read, checked, and embedded once where the encoder is frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hybrid_qproj.embeddings.cache import EmbeddingCache
+from hybrid_qproj.embeddings.precomputed import read_precomputed
+from hybrid_qproj.embeddings.table import EmbeddingTable
+from hybrid_qproj.encoders import load_encoder
+from hybrid_qproj.experiments.config import (
+    DataConfig,
+    ExperimentConfig,
+    LabelsConfig,
+    TestConfig,
+    TextsConfig,
+)
+from hybrid_qproj.retrieval.collection import Collection, load_collection, read_collection, read_judged
+from hybrid_qproj.retrieval.examples import (
+    Example,
+    Examples,
+    docpair_examples,
+    judged_examples,
+    read_examples,
+)
+from hybrid_qproj.retrieval.protocols import TestSet, make_test_set
+from hybrid_qproj.retrieval.trec import read_run
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+CHUNK = 1 << 16
+"""Texts of a corpus that are in memory at once while it is embedded."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class ExperimentData:
+    """Everything that the cells of an experiment share.
+
+    Args:
+        width: d of the encoder's embeddings.
+        examples: labelled training examples.
+        texts: unlabelled training texts.
+        tests: what to evaluate on.
+        dev: what chooses the best epoch.
+        table: embeddings of all texts by the frozen encoder; None if no cell wants them.
+        problems: what was left out and why, for people.
+    """
+
+    width: int
+    examples: tuple[Example, ...]
+    texts: tuple[str, ...]
+    tests: tuple[TestSet, ...]
+    dev: TestSet | None
+    table: EmbeddingTable | None
+    problems: tuple[str, ...]
+
+
+def read_data(config: ExperimentConfig, progress: Progress = lambda what, done, total: None) -> ExperimentData:
+    """Read an experiment's data; embed it where the encoder is frozen.
+
+    Args:
+        config: the experiment.
+        progress: called with what is going on, how much of it is done, and the total.
+
+    Returns:
+        the data. Reading again gives the same; embeddings come from the cache then.
+
+    Raises:
+        DataError: a file is malformed, or nothing is left of a collection.
+        CacheError: the cache is damaged or cannot be written.
+        ValueError: the encoder cannot be loaded.
+    """
+    examples = _examples(config.labels) if config.labels else Examples((), ())
+    texts = _texts(config.texts) if config.texts else ()
+    tests = tuple(_test_set(test) for test in config.test)
+    dev = _test_set(config.dev) if config.dev else None
+    problems = [*(f"training: {problem}" for problem in examples.problems)]
+    for test in (*tests, *([dev] if dev else [])):
+        problems += [f"{test.name}: {problem}" for problem in test.problems]
+    table = None
+    if 0 in config.encoder.layers:
+        table = _embed(config, examples.items, texts, [*tests, *([dev] if dev else [])], progress)
+        width = table.get_embedding_dimension()
+    else:
+        width = int(open_encoder(config).get_embedding_dimension() or 0)
+    return ExperimentData(width, examples.items, texts, tests, dev, table, tuple(problems))
+
+
+def open_encoder(config: ExperimentConfig) -> SentenceTransformer:
+    """The experiment's encoder, new."""
+    return load_encoder(config.encoder.name, config.encoder.pooling, config.encoder.max_tokens)
+
+
+def _collection(source: DataConfig) -> Collection:
+    if source.dataset is not None:
+        return load_collection(source.dataset, source.split, source.grades)
+    if source.judged is not None:
+        return read_judged(source.judged)
+    assert source.documents is not None
+    return read_collection(source.documents, source.queries, source.qrels, source.grades)
+
+
+def _examples(labels: LabelsConfig) -> Examples:
+    if labels.triples is not None:
+        return read_examples(labels.triples, labels.negatives)
+    if labels.docpairs is not None:
+        return docpair_examples(labels.docpairs, labels.negatives, labels.queries, labels.seed)
+    assert labels.source is not None
+    collection = _collection(labels.source)
+    return judged_examples(collection, labels.negatives, labels.relevant, labels.queries, labels.seed)
+
+
+def _texts(config: TextsConfig) -> tuple[str, ...]:
+    collection = _collection(config.source)
+    documents = (document.text for document in islice(iter(collection.documents), config.limit))
+    # One text more than once would make the head learn that a text is near itself.
+    return tuple(dict.fromkeys([*documents, *(collection.queries.values() if config.queries else ())]))
+
+
+def _test_set(config: TestConfig) -> TestSet:
+    run = read_run(config.run) if config.run else None
+    collection = _collection(config)
+    test = make_test_set(collection, config.protocol, run, config.relevant, config.depth)
+    return TestSet(**{**test.__dict__, "name": config.name})
+
+
+def _embed(
+    config: ExperimentConfig,
+    examples: Sequence[Example],
+    texts: Sequence[str],
+    tests: Sequence[TestSet],
+    progress: Progress,
+) -> EmbeddingTable:
+    """Embeddings computed elsewhere where the configuration names them, the encoder's for all other texts."""
+    tables = [_precomputed(path, source) for path, source in _named_embeddings(config).items()]
+    known = EmbeddingTable.merge(tables) if tables else None
+    encoder = cached = None
+    cache = EmbeddingCache(config.encoder.cache)
+    for chunk in _chunks(_all_texts(examples, texts, tests)):
+        missing = chunk if known is None else [t for t, row in zip(chunk, known.rows(chunk), strict=True) if row < 0]
+        if not missing:
+            continue
+        encoder = encoder or open_encoder(config)
+        cached = cache.encode(
+            encoder, missing, config.encoder.batch_size, lambda done, total: progress("embedding texts", done, total)
+        )
+    return EmbeddingTable.merge([*tables, *([cached] if cached else [])])
+
+
+def _all_texts(examples: Sequence[Example], texts: Sequence[str], tests: Sequence[TestSet]) -> Iterator[str]:
+    for example in examples:
+        yield from (example.query, example.positive, *example.negatives)
+    yield from texts
+    for test in tests:
+        yield from test.all_texts()
+
+
+def _chunks(texts: Iterator[str]) -> Iterator[list[str]]:
+    while chunk := list(islice(texts, CHUNK)):
+        yield list(dict.fromkeys(chunk))
+
+
+def _named_embeddings(config: ExperimentConfig) -> dict[Path, list[DataConfig]]:
+    sources: list[DataConfig] = [*config.test]
+    if config.dev:
+        sources.append(config.dev)
+    if config.labels and config.labels.source:
+        sources.append(config.labels.source)
+    if config.texts:
+        sources.append(config.texts.source)
+    named: dict[Path, list[DataConfig]] = {}
+    for source in sources:
+        if source.embeddings is not None:
+            named.setdefault(source.embeddings, []).append(source)
+    return named
+
+
+def _precomputed(path: Path, sources: Sequence[DataConfig]) -> EmbeddingTable:
+    documents: dict[str, str] = {}
+    queries: dict[str, str] = {}
+    for source in sources:
+        collection = _collection(source)
+        documents.update({document.id: document.text for document in collection.documents})
+        queries.update(collection.queries)
+    return read_precomputed(path, documents, queries)

@@ -1,0 +1,111 @@
+"""All cells of an experiment, in parallel, each recorded as soon as it is done: run again, only the rest is run."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import torch
+
+from hybrid_qproj.experiments.cells import digest, run_cell
+from hybrid_qproj.experiments.config import ExperimentConfig
+from hybrid_qproj.experiments.data import ExperimentData, read_data
+from hybrid_qproj.experiments.records import Cell, Record, read_records, write_record
+from hybrid_qproj.training.trainer import TrainingError
+
+WATCH_S = 2.0
+
+
+class ExperimentError(RuntimeError):
+    """Cells that failed; the others are recorded."""
+
+
+def unfinished(cells: Sequence[Cell], config: ExperimentConfig, folder: Path) -> list[Cell]:
+    """The cells that have no record, or one of another configuration.
+
+    Args:
+        cells: all cells.
+        config: the experiment.
+        folder: of the records.
+    """
+    known = {record.cell: record.digest for record in read_records(folder)}
+    return [cell for cell in cells if known.get(cell) != digest(cell, config)]
+
+
+def run_cells(
+    todo: Sequence[Cell],
+    config: ExperimentConfig,
+    folder: Path,
+    workers: int,
+    done: Callable[[Record], None] = lambda record: None,
+) -> None:
+    """Run cells in worker processes and record each.
+
+    Args:
+        todo: what to run.
+        config: the experiment.
+        folder: of the records.
+        workers: processes. The result does not depend on it while the encoder is frozen.
+        done: called with each record as it comes.
+
+    Raises:
+        ExperimentError: cells failed; the rest was run all the same.
+    """
+    failed = []
+    frozen = all(cell.layers == 0 for cell in todo)
+    # One thread gives the same rounding everywhere, and tables are too small to share among threads.
+    threads = 1 if frozen else max(1, (os.cpu_count() or 1) // workers)
+    with ProcessPoolExecutor(
+        max_workers=workers,
+        # Forking a process whose torch has started threads can hang.
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start,
+        initargs=(config, threads, os.getpid()),
+    ) as pool:
+        futures = {pool.submit(_run, cell, folder): cell for cell in todo}
+        try:
+            for future in as_completed(futures):
+                try:
+                    done(future.result())
+                except (TrainingError, ValueError) as error:
+                    failed.append(f"{futures[future].name}: {error}")
+        except BrokenProcessPool as error:
+            raise ExperimentError(
+                "a worker process died, most likely for want of memory; run again with fewer --workers: it goes on "
+                "with what is missing"
+            ) from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    if failed:
+        raise ExperimentError(f"{len(failed)} of {len(todo)} cells failed:\n" + "\n".join(sorted(failed)))
+
+
+_shared: dict[str, tuple[ExperimentConfig, ExperimentData]] = {}
+"""What a worker process keeps between its cells."""
+
+
+def _start(config: ExperimentConfig, threads: int, parent: int) -> None:
+    torch.set_num_threads(threads)
+    # A worker whose parent was killed would wait for work for ever.
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    _shared["experiment"] = config, read_data(config)
+
+
+def _follow(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(WATCH_S)
+    os._exit(1)
+
+
+def _run(cell: Cell, folder: Path) -> Record:
+    config, data = _shared["experiment"]
+    record = run_cell(cell, config, data, folder / "work")
+    write_record(folder, record)
+    return record

@@ -1,0 +1,87 @@
+"""What an experiment ran on: versions, configuration, seeds, and hashes of its data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hybrid_qproj.checkpoint import write_atomically
+from hybrid_qproj.experiments.config import ExperimentConfig
+
+PACKAGES = (
+    "hybrid-qproj",
+    "torch",
+    "pennylane",
+    "pennylane-lightning",
+    "numpy",
+    "scipy",
+    "sentence-transformers",
+    "transformers",
+    "datasets",
+    "accelerate",
+    "ir_datasets",
+    "pytrec_eval-terrier",
+)
+
+
+def write_manifest(folder: Path, config: ExperimentConfig, table: dict[str, Any]) -> None:
+    """Write ``manifest.json``: enough to run the experiment again and to see whether the data are the same.
+
+    No name of a machine or a person is in it, and no path beyond those that the configuration itself has.
+
+    Args:
+        folder: of the experiment.
+        config: the experiment.
+        table: the same as it stands in its file.
+    """
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    found = {
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "versions": versions,
+        "seeds": list(range(config.seeds)),
+        "config": table,
+        "data": {str(path): digest for path, digest in data_hashes(config, table).items()},
+    }
+    write_atomically(folder / "manifest.json", json.dumps(found, indent=2).encode())
+
+
+def data_hashes(config: ExperimentConfig, table: dict[str, Any]) -> dict[str, str]:
+    """SHA-256 of every data file that a configuration names.
+
+    Args:
+        config: the experiment, whose paths are resolved.
+        table: the same as it stands in its file, whose paths name the files.
+
+    Returns:
+        path as in the file -> 64 hexadecimal digits.
+    """
+    found = {}
+    resolved = config.model_dump(mode="python", exclude={"encoder"})
+    for named, path in _files(table, resolved):
+        with path.open("rb") as file:
+            found[named] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _files(table: Any, resolved: Any) -> list[tuple[str, Path]]:
+    """Pairs of a path as given and as resolved."""
+    if isinstance(table, dict):
+        return [pair for key in table if key in resolved for pair in _files(table[key], resolved[key])]
+    if isinstance(table, list):
+        return [pair for a, b in zip(table, resolved, strict=True) for pair in _files(a, b)]
+    return [(str(table), resolved)] if isinstance(resolved, Path) else []

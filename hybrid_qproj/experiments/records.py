@@ -1,0 +1,123 @@
+"""What came of each cell of an experiment, on disk as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+
+from hybrid_qproj.checkpoint import write_atomically
+
+CELLS = "cells"
+
+
+class RecordError(ValueError):
+    """A record that cannot be read."""
+
+
+class Cell(NamedTuple):
+    """One run of the grid.
+
+    Attributes:
+        head: name of the head in the configuration.
+        k: size.
+        objective: name of the objective; "" where nothing is trained.
+        queries: training queries, a number (integer) or a share (float); None where no labels are used.
+        layers: trained encoder layers; 0 is a frozen encoder.
+        seed: of everything random.
+    """
+
+    head: str
+    k: int
+    objective: str
+    queries: int | float | None
+    layers: int | Literal["all"]
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """For files: unique, without characters that a file system could mind."""
+        parts = [self.head, f"k{self.k}", self.objective or "untrained"]
+        if self.queries is not None:
+            parts.append(f"q{self.queries}")
+        text = "_".join([*parts, f"l{self.layers}", f"s{self.seed}"])
+        return "".join(c if c.isalnum() or c in "._-" else "-" for c in text)
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How similarities are distributed.
+
+    Args:
+        edges: of the bins, one more than there are bins.
+        relevant: count of relevant pairs in each bin.
+        other: count of the other pairs.
+        kind: "fidelity" or "cosine".
+    """
+
+    edges: list[float]
+    relevant: list[int]
+    other: list[int]
+    kind: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """What came of a cell.
+
+    Args:
+        cell: the cell.
+        digest: of all that determines the result.
+        parameters: trained parameters of the head.
+        stored: numbers the head needs at inference, fitted and drawn ones too.
+        bytes_per_document: of a compressed document.
+        loss: first and last loss, where something is trained.
+        measures: test -> measure -> query -> value.
+        histograms: test -> similarities of its pairs.
+    """
+
+    cell: Cell
+    digest: str
+    parameters: int
+    stored: int
+    bytes_per_document: int
+    loss: tuple[float, float] | None
+    measures: dict[str, dict[str, dict[str, float]]]
+    histograms: dict[str, Histogram]
+
+
+_RECORD = TypeAdapter(Record)
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Write a record to ``folder/cells``, whole or not at all."""
+    (folder / CELLS).mkdir(parents=True, exist_ok=True)
+    table: dict[str, Any] = {**asdict(record), "cell": record.cell._asdict()}
+    write_atomically(folder / CELLS / f"{record.cell.name}.json", json.dumps(table).encode())
+
+
+def read_record(path: Path) -> Record:
+    """Read a record.
+
+    Args:
+        path: the file.
+
+    Returns:
+        the record.
+
+    Raises:
+        RecordError: it is damaged, or no record.
+    """
+    try:
+        return _RECORD.validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise RecordError(f"{path} is no whole record ({reason}); delete it: its cell will be run again") from error
+
+
+def read_records(folder: Path) -> list[Record]:
+    """All records of an experiment, in the order of their names."""
+    return [read_record(path) for path in sorted((folder / CELLS).glob("*.json"))]

@@ -1,0 +1,115 @@
+"""The report of an experiment: tables, tests of significance, figures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hybrid_qproj.checkpoint import write_atomically
+from hybrid_qproj.experiments.comparisons import Comparison, compare
+from hybrid_qproj.experiments.config import ExperimentConfig
+from hybrid_qproj.experiments.plots import (
+    learning_curves,
+    quality_against_parameters,
+    saturation,
+    similarity_histograms,
+)
+from hybrid_qproj.experiments.records import Record
+from hybrid_qproj.experiments.summary import Key, Row, summarise
+from hybrid_qproj.experiments.tables import (
+    comparisons_to_csv,
+    comparisons_to_markdown,
+    markdown,
+    rows_to_csv,
+    rows_to_markdown,
+    to_json,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def write_report(folder: Path, config: ExperimentConfig, records: Sequence[Record]) -> list[Row]:
+    """Write results.md, .csv and .json, comparisons.csv, and the figures as .svg and .png.
+
+    Args:
+        folder: exists.
+        config: the experiment.
+        records: of its cells; what is missing is missing from the report.
+
+    Returns:
+        the rows of the table.
+
+    Raises:
+        ValueError: there are no records.
+        MissingExtraError: matplotlib or scipy is not installed.
+    """
+    if not records:
+        raise ValueError(f"{folder} has no records yet: nothing to report")
+    measure = config.measures[0]
+    rows = summarise(records, config.pools)
+    tests = list(rows[0].scores)
+    leading = [*config.pools] or tests
+    comparisons = [
+        comparison
+        for baseline in config.baselines
+        for test in leading
+        for comparison in compare(rows, baseline, test, measure)
+    ]
+    write_atomically(folder / "results.md", _markdown(config, rows, records, comparisons).encode())
+    write_atomically(folder / "results.csv", rows_to_csv(rows).encode())
+    write_atomically(folder / "results.json", to_json(rows, comparisons).encode())
+    write_atomically(folder / "comparisons.csv", comparisons_to_csv(comparisons).encode())
+    most = max((float(row.key.queries) for row in rows if row.key.queries is not None), default=None)
+    whole = [row for row in rows if row.key.queries is None or float(row.key.queries) == most]
+    for number, test in enumerate(leading):
+        suffix = f"-{number + 1}" if len(leading) > 1 else ""
+        _save(quality_against_parameters(whole, test, measure), folder / f"quality{suffix}")
+        if len({row.key.queries for row in rows} - {None}) > 1:
+            _save(learning_curves(rows, test, measure), folder / f"curves{suffix}")
+    keys = {row.key for row in whole}
+    smallest = min(row.key.k for row in rows)
+    shown = [r for r in records if Key.of(r.cell) in keys and r.cell.k in (smallest, max(x.key.k for x in rows))]
+    _save(similarity_histograms(shown, config.test[0].name), folder / "histograms")
+    return rows
+
+
+def _markdown(
+    config: ExperimentConfig, rows: Sequence[Row], records: Sequence[Record], comparisons: Sequence[Comparison]
+) -> str:
+    parts = [f"# {config.name}\n"]
+    for measure in config.measures:
+        parts += [f"## {measure}\n", "Mean over queries and seeds ± standard deviation over seeds.\n"]
+        parts.append(rows_to_markdown(rows, measure))
+    groups: dict[tuple[str, str], list[Comparison]] = {}
+    for comparison in comparisons:
+        groups.setdefault((comparison.baseline.head, comparison.test), []).append(comparison)
+    for (baseline, test), group in groups.items():
+        parts.append(f"## {group[0].measure} against {baseline}, {test}\n")
+        parts.append(
+            f"Paired randomisation test over queries, each a mean over seeds; Holm's correction over these "
+            f"{len(group)} comparisons; * marks p (Holm) < 0.05.\n"
+        )
+        parts.append(comparisons_to_markdown(group))
+    parts += ["## Saturation\n", "Share of all ranked pairs in the lowest and the highest of 20 bins, first seed.\n"]
+    first = [record for record in records if record.cell.seed == 0]
+    lines = []
+    for record in first:
+        low, high = saturation(record.histograms[config.test[0].name])
+        kind = record.histograms[config.test[0].name].kind
+        lines.append(
+            [record.cell.head, str(record.cell.k), record.cell.objective or "-", kind, f"{low:.3f}", f"{high:.3f}"]
+        )
+    parts.append(markdown(["head", "k", "objective", "similarity", "lowest", "highest"], lines))
+    return "\n".join(parts)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    for suffix in ("svg", "png"):
+        content = io.BytesIO()
+        # No date in the file: the same figure is the same file.
+        metadata = {"Date": None} if suffix == "svg" else {}
+        figure.savefig(content, format=suffix, dpi=150, metadata=metadata)
+        write_atomically(path.with_suffix(f".{suffix}"), content.getvalue())

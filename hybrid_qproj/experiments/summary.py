@@ -1,0 +1,115 @@
+"""Records of all seeds as one row a head, size, objective and amount of data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from hybrid_qproj.experiments.records import Cell, Record
+
+
+class Key(NamedTuple):
+    """A cell without its seed; fields as in `Cell`."""
+
+    head: str
+    k: int
+    objective: str
+    queries: int | float | None
+    layers: int | Literal["all"]
+
+    @classmethod
+    def of(cls, cell: Cell) -> Key:
+        """The key of a cell."""
+        return cls(*cell[:-1])
+
+
+class Score(NamedTuple):
+    """A measure over queries and seeds.
+
+    Attributes:
+        mean: over seeds, of the mean over queries.
+        sd: standard deviation over seeds of the mean over queries; None with one seed.
+    """
+
+    mean: float
+    sd: float | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of all seeds of a key.
+
+    Args:
+        key: the key.
+        seeds: how many.
+        parameters: trained parameters of the head.
+        stored: numbers the head needs at inference.
+        bytes_per_document: of a compressed document.
+        scores: test or pool -> measure -> score.
+        per_query: test or pool -> measure -> query -> value, mean over seeds.
+    """
+
+    key: Key
+    seeds: int
+    parameters: int
+    stored: int
+    bytes_per_document: int
+    scores: Mapping[str, Mapping[str, Score]]
+    per_query: Mapping[str, Mapping[str, Mapping[str, float]]]
+
+
+def summarise(records: Sequence[Record], pools: Mapping[str, Sequence[str]] | None = None) -> list[Row]:
+    """Rows of an experiment.
+
+    Args:
+        records: of all its cells.
+        pools: name -> tests whose queries are also taken together, each query counting once.
+
+    Returns:
+        a row a key, in the order in which the keys first occur.
+    """
+    groups: dict[Key, list[Record]] = {}
+    for record in records:
+        groups.setdefault(Key.of(record.cell), []).append(record)
+    return [_row(key, group, pools or {}) for key, group in groups.items()]
+
+
+def _row(key: Key, group: Sequence[Record], pools: Mapping[str, Sequence[str]]) -> Row:
+    scores: dict[str, dict[str, Score]] = {}
+    per_query: dict[str, dict[str, dict[str, float]]] = {}
+    tables = [with_pools(record, pools) for record in group]
+    for test, measures in tables[0].items():
+        for measure, values in measures.items():
+            queries = list(values)
+            # (seeds, queries)
+            matrix = np.array([[table[test][measure][query] for query in queries] for table in tables])
+            means = matrix.mean(axis=1)
+            sd = float(means.std(ddof=1)) if len(means) > 1 else None
+            scores.setdefault(test, {})[measure] = Score(float(means.mean()), sd)
+            over_seeds = matrix.mean(axis=0).tolist()
+            per_query.setdefault(test, {})[measure] = dict(zip(queries, over_seeds, strict=True))
+    first = group[0]
+    return Row(key, len(group), first.parameters, first.stored, first.bytes_per_document, scores, per_query)
+
+
+def with_pools(record: Record, pools: Mapping[str, Sequence[str]]) -> dict[str, dict[str, dict[str, float]]]:
+    """A record's measures with those of pools of tests.
+
+    Args:
+        record: the record.
+        pools: name -> tests.
+
+    Returns:
+        test or pool -> measure -> query -> value.
+    """
+    found = dict(record.measures)
+    for pool, tests in pools.items():
+        found[pool] = {
+            # Two tests may number their queries alike.
+            measure: {f"{test}/{query}": v for test in tests for query, v in record.measures[test][measure].items()}
+            for measure in record.measures[tests[0]]
+        }
+    return found

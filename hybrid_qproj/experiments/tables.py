@@ -1,0 +1,128 @@
+"""Results as Markdown for people, CSV for spreadsheets, JSON for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from hybrid_qproj.experiments.comparisons import Comparison
+from hybrid_qproj.experiments.summary import Key, Row, Score
+
+ALPHA = 0.05
+
+
+def rows_to_markdown(rows: Sequence[Row], measure: str) -> str:
+    """A table of one measure, a column a test.
+
+    Args:
+        rows: the rows.
+        measure: the measure.
+
+    Returns:
+        Markdown: mean over queries and seeds, and after +- the standard deviation over seeds.
+    """
+    tests = list(rows[0].scores) if rows else []
+    header = [*_key_columns(rows), "parameters", "stored", "bytes/doc", "seeds", *(f"{t}" for t in tests)]
+    lines = [
+        [
+            *_key_cells(rows, row.key),
+            f"{row.parameters:,}",
+            f"{row.stored:,}",
+            f"{row.bytes_per_document:,}",
+            str(row.seeds),
+            *(_score(row.scores[test][measure]) for test in tests),
+        ]
+        for row in rows
+    ]
+    return markdown(header, lines)
+
+
+def comparisons_to_markdown(comparisons: Sequence[Comparison]) -> str:
+    """A table of comparisons with one baseline on one test; significant ones carry an asterisk.
+
+    Args:
+        comparisons: the comparisons.
+    """
+    header = ["head", "k", "objective", "queries", "layers", "baseline", "difference", "95 % interval", "p", "p (Holm)"]
+    lines = [
+        [
+            c.head.head,
+            str(c.head.k),
+            c.head.objective or "-",
+            "-" if c.head.queries is None else str(c.head.queries),
+            str(c.head.layers),
+            c.baseline.head,
+            f"{c.difference:+.4f}" + ("*" if c.corrected < ALPHA else ""),
+            f"{c.low:+.4f} to {c.high:+.4f}",
+            f"{c.p:.4f}",
+            f"{c.corrected:.4f}",
+        ]
+        for c in comparisons
+    ]
+    return markdown(header, lines)
+
+
+def rows_to_csv(rows: Sequence[Row]) -> str:
+    """All scores, a line a row, test and measure."""
+    lines = [
+        [*row.key, row.parameters, row.stored, row.bytes_per_document, row.seeds, test, measure, score.mean, score.sd]
+        for row in rows
+        for test, measures in row.scores.items()
+        for measure, score in measures.items()
+    ]
+    columns = ["parameters", "stored", "bytes_per_document", "seeds", "test", "measure", "mean", "sd"]
+    return to_csv([*Key._fields, *columns], lines)
+
+
+def comparisons_to_csv(comparisons: Sequence[Comparison]) -> str:
+    """All comparisons, a line each."""
+    lines = [
+        [*c.head, c.baseline.head, c.test, c.measure, c.difference, c.low, c.high, c.p, c.corrected]
+        for c in comparisons
+    ]
+    columns = ["baseline", "test", "measure", "difference", "low", "high", "p", "p_holm"]
+    return to_csv([*Key._fields, *columns], lines)
+
+
+def to_json(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> str:
+    """Everything, per-query values included."""
+    found = {
+        "rows": [{**asdict(row), "key": row.key._asdict()} for row in rows],
+        "comparisons": [{**asdict(c), "head": c.head._asdict(), "baseline": c.baseline._asdict()} for c in comparisons],
+    }
+    return json.dumps(found, indent=1)
+
+
+def to_csv(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
+    """Lines as CSV; None is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Lines as a Markdown table, text to the left and numbers to the right."""
+    numeric = [all(line[i][:1] in "+-0123456789" for line in lines) for i in range(len(header))]
+    rule = ["--:" if right else "---" for right in numeric]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (header, rule, *lines))
+
+
+def _key_columns(rows: Sequence[Row]) -> list[str]:
+    """The key's fields that differ between rows, and those that name a row in any case."""
+    varying = [f for f in ("objective", "queries", "layers") if len({getattr(r.key, f) for r in rows}) > 1]
+    return ["head", "k", *varying]
+
+
+def _key_cells(rows: Sequence[Row], key: Key) -> list[str]:
+    values = [getattr(key, name) for name in _key_columns(rows)]
+    return ["-" if value in ("", None) else str(value) for value in values]
+
+
+def _score(score: Score) -> str:
+    return f"{score.mean:.4f}" + ("" if score.sd is None else f" ± {score.sd:.4f}")

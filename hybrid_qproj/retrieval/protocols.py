@@ -1,0 +1,166 @@
+"""How a ranking is evaluated: which documents of a collection a query's ranking is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor
+
+from hybrid_qproj.retrieval.collection import Collection
+from hybrid_qproj.retrieval.documents import DataError, Documents
+from hybrid_qproj.retrieval.measures import Run
+from hybrid_qproj.similarity import BestScores
+
+if TYPE_CHECKING:
+    from hybrid_qproj.sbert import Encoder
+
+Protocol = Literal["rerank", "judged", "retrieve"]
+
+DEPTH = 1000
+"""Documents a query of the protocol ``retrieve``, as runs submitted to TREC have."""
+
+CHUNK = 1 << 16
+"""Documents encoded and scored at once by the protocol ``retrieve``."""
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Queries, what each of them ranks, and judgements.
+
+    Args:
+        name: for tables.
+        queries: query id -> text; those with judgements.
+        qrels: query id -> document id -> grade.
+        candidates: query id -> ids of the documents to rank; None for all of ``documents``.
+        texts: document id -> text, of the candidates.
+        documents: the whole corpus, streamed; read only where ``candidates`` is None.
+        relevant: least grade that counts as relevant for binary measures.
+        depth: documents a query, where the whole corpus is ranked.
+        problems: what was left out and why, for people.
+    """
+
+    __test__ = False  # no test of pytest
+
+    name: str
+    queries: Mapping[str, str]
+    qrels: Mapping[str, Mapping[str, int]]
+    candidates: Mapping[str, tuple[str, ...]] | None
+    texts: Mapping[str, str]
+    documents: Documents
+    relevant: int = 1
+    depth: int = DEPTH
+    problems: tuple[str, ...] = ()
+
+    def all_texts(self) -> Iterator[str]:
+        """Every text that a ranking needs, queries first; a text may come twice."""
+        yield from self.queries.values()
+        if self.candidates is None:
+            for document in self.documents:
+                yield document.text
+        else:
+            yield from self.texts.values()
+
+
+def make_test_set(
+    collection: Collection, protocol: Protocol, run: Run | None = None, relevant: int = 1, depth: int = DEPTH
+) -> TestSet:
+    """Prepare a collection for evaluation.
+
+    Args:
+        collection: queries, documents and judgements.
+        protocol: ``"rerank"`` orders the documents of a run anew; ``"judged"`` orders the judged documents of each
+            query (the protocol of arXiv:2501.04591); ``"retrieve"`` ranks the whole corpus, exactly.
+        run: the first stage of ``"rerank"``.
+        relevant: see `TestSet`.
+        depth: see `TestSet`.
+
+    Returns:
+        the test set, of the queries that have text and judgements.
+
+    Raises:
+        DataError: no query is left, or the run is missing or answers none of the queries.
+    """
+    queries = {query: text for query, text in collection.queries.items() if collection.qrels.get(query)}
+    problems = list(collection.problems)
+    if not queries:
+        raise DataError(
+            f"{collection.name} has no query with judgements ({len(collection.queries)} queries, "
+            f"{len(collection.qrels)} judged ones): nothing can be evaluated; check the split and the ids"
+        )
+    qrels = {query: collection.qrels[query] for query in queries}
+    if protocol == "retrieve":
+        return TestSet(
+            collection.name, queries, qrels, None, {}, collection.documents, relevant, depth, tuple(problems)
+        )
+    if protocol == "judged":
+        wanted = {query: tuple(grades) for query, grades in qrels.items()}
+    else:
+        if run is None:
+            raise DataError("protocol 'rerank' orders the documents of a first stage anew: give its run file")
+        wanted = {query: tuple(run.get(query, ())) for query in queries}
+        unanswered = sum(not documents for documents in wanted.values())
+        if unanswered == len(wanted):
+            raise DataError(f"the run answers none of the {len(queries)} queries of {collection.name}; check the ids")
+        if unanswered:
+            problems.append(f"{unanswered} of {len(queries)} queries are not in the run and count as 0")
+    texts = collection.documents.get({document for documents in wanted.values() for document in documents})
+    candidates = {query: tuple(d for d in documents if d in texts) for query, documents in wanted.items()}
+    lost = sum(map(len, wanted.values())) - sum(map(len, candidates.values()))
+    if lost:
+        problems.append(f"{lost} candidates have no text in the collection and are left out")
+    if not any(candidates.values()):
+        raise DataError(f"no candidate of {collection.name} has text: is it the collection that the ids are from?")
+    return TestSet(
+        collection.name, queries, qrels, candidates, texts, collection.documents, relevant, depth, tuple(problems)
+    )
+
+
+def rank(encoder: Encoder, test: TestSet, batch_size: int = 64) -> Run:
+    """Rank a test set's documents.
+
+    Args:
+        encoder: a model with a head; its similarity scores.
+        test: the test set.
+        batch_size: texts encoded at once.
+
+    Returns:
+        the run: query id -> document id -> score.
+    """
+    ids = list(test.queries)
+    queries = _encode(encoder, list(test.queries.values()), batch_size)
+    if test.candidates is None:
+        return _rank_corpus(encoder, test, ids, queries, batch_size)
+    rows = {document: row for row, document in enumerate(test.texts)}
+    documents = _encode(encoder, list(test.texts.values()), batch_size)
+    run = {}
+    for row, query in enumerate(ids):
+        names = test.candidates[query]
+        index = torch.tensor([rows[name] for name in names], dtype=torch.long, device=documents.device)
+        scores = encoder.similarity(queries[row : row + 1], documents[index])[0]
+        run[query] = dict(zip(names, scores.double().tolist(), strict=True))
+    return run
+
+
+def _rank_corpus(encoder: Encoder, test: TestSet, ids: list[str], queries: Tensor, batch_size: int) -> Run:
+    best = BestScores(len(ids), test.depth, queries.device)
+    names: list[str] = []
+    stream = iter(test.documents)
+    while chunk := list(islice(stream, CHUNK)):
+        documents = _encode(encoder, [document.text for document in chunk], batch_size)
+        best.add(encoder.similarity(queries, documents))
+        names += [document.id for document in chunk]
+    if not names:
+        raise DataError(f"{test.name} has no documents to retrieve from")
+    scores, positions = best.scores.double().tolist(), best.positions.tolist()
+    return {
+        query: {names[p]: s for p, s in zip(positions[row], scores[row], strict=True)} for row, query in enumerate(ids)
+    }
+
+
+def _encode(encoder: Encoder, texts: list[str], batch_size: int) -> Tensor:
+    # A clone: tensors born in inference mode cannot be used in every later computation.
+    return encoder.encode(texts, batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False).clone()

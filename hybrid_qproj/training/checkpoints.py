@@ -1,0 +1,109 @@
+"""Checkpoints of a training run: what of a model is written, which ones are whole, and reading them back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+
+from hybrid_qproj.checkpoint import CheckpointError, load_state, write_atomically
+from hybrid_qproj.embeddings.table import EmbeddingTable
+from hybrid_qproj.loading import load
+from hybrid_qproj.sbert import Encoder
+from hybrid_qproj.training.loss import HeadLoss
+
+HEAD_FOLDER = "head"
+OBJECTIVE = "objective.safetensors"
+STATE = "trainer_state.json"
+
+
+def save_model(model: Encoder, folder: Path) -> None:
+    """Write a model: the whole encoder, or the head alone where a table of embeddings stands for the encoder.
+
+    Args:
+        model: the model.
+        folder: made if missing.
+    """
+    if isinstance(model[0], EmbeddingTable):
+        model.head.save(folder / HEAD_FOLDER)
+    else:
+        model.save_pretrained(str(folder), create_model_card=False)
+
+
+def load_weights(model: Encoder, folder: Path) -> None:
+    """Fill a model with the weights that `save_model` wrote.
+
+    Args:
+        model: filled in place.
+        folder: the folder.
+
+    Raises:
+        CheckpointError: missing, damaged, or of another model.
+    """
+    if isinstance(model[0], EmbeddingTable):
+        load_state(model.head, folder / HEAD_FOLDER)
+        return
+    try:
+        model.load_state_dict(load(folder).state_dict())
+    except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{folder} holds no weights of this model ({error}); delete it or train again") from error
+
+
+def save_losses(losses: Mapping[str, HeadLoss], folder: Path) -> None:
+    """Write what objectives have learnt, such as their temperature.
+
+    Args:
+        losses: by the name of what they are trained on.
+        folder: of the checkpoint.
+    """
+    state = {
+        f"{name}.{key}": v.contiguous().cpu() for name, loss in losses.items() for key, v in loss.own_state().items()
+    }
+    write_atomically(folder / OBJECTIVE, safetensors.torch.save(state))
+
+
+def load_losses(losses: Mapping[str, HeadLoss], folder: Path) -> None:
+    """Fill losses with what `save_losses` wrote.
+
+    Raises:
+        CheckpointError: missing, damaged, or of other objectives.
+    """
+    try:
+        state = safetensors.torch.load_file(folder / OBJECTIVE)
+        for name, loss in losses.items():
+            prefix = f"{name}."
+            loss.load_own_state({key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)})
+    except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+        raise CheckpointError(
+            f"{folder / OBJECTIVE} cannot be read ({error}); delete {folder.name} to go on from the one before it"
+        ) from error
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The latest whole checkpoint of a run.
+
+    Args:
+        folder: the run's folder.
+
+    Returns:
+        its folder, or None. One whose writing was interrupted lacks its last file and does not count.
+    """
+    found = sorted(folder.glob("checkpoint-*"), key=_step, reverse=True)
+    return next((checkpoint for checkpoint in found if _whole(checkpoint)), None)
+
+
+def _step(checkpoint: Path) -> int:
+    number = checkpoint.name.rpartition("-")[2]
+    return int(number) if number.isdecimal() else -1
+
+
+def _whole(checkpoint: Path) -> bool:
+    # The trainer writes its state after everything else.
+    try:
+        json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True

@@ -1,0 +1,88 @@
+"""An objective in the form that sentence-transformers trains: features of each column in, a loss out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hybrid_qproj.sbert import UNCOMPRESSED, Encoder
+from hybrid_qproj.training.objectives import Batch, Objective
+
+Features = dict[str, Any]
+
+
+class HeadLoss(nn.Module):
+    """Runs the columns of a batch through a model and hands what comes of them to an objective.
+
+    Args:
+        model: the encoder with its head. The trainer puts its wrapped version (distributed, compiled) in its place.
+        objective: the loss.
+
+    Attributes:
+        first: loss of the first training batch, NaN before it.
+        last: loss of the latest training batch.
+    """
+
+    first: Tensor
+    last: Tensor
+
+    def __init__(self, model: Encoder, objective: Objective) -> None:
+        super().__init__()
+        self.model: nn.Module = model
+        # Not a submodule: it is the model's own, and the optimiser would meet its parameters twice.
+        self._head = [model.head]
+        self.objective = objective
+        # Buffers, so that a resumed run still knows how it began.
+        self.register_buffer("first", torch.tensor(math.nan))
+        self.register_buffer("last", torch.tensor(math.nan))
+
+    def forward(self, features: Sequence[Features], labels: Tensor | None = None) -> Tensor:
+        """The loss of a batch.
+
+        Args:
+            features: of each column, as the model's ``preprocess`` makes them.
+            labels: ignored; the columns say what is positive.
+
+        Returns:
+            a scalar.
+        """
+        results = [self.model(part) for part in _joined(features)]
+        sizes = [len(next(iter(column.values()))) for column in features]
+        embeddings = torch.cat([result[UNCOMPRESSED] for result in results]).split(sizes)
+        outputs = torch.cat([result["sentence_embedding"] for result in results]).split(sizes)
+        loss = self.objective(self._head[0], Batch(embeddings, outputs))
+        if self.training and torch.is_grad_enabled():
+            self.last.copy_(loss.detach())
+            if self.first.isnan():
+                self.first.copy_(self.last)
+        return loss
+
+    def own_state(self) -> dict[str, Tensor]:
+        """What a checkpoint of the model does not hold: the objective's parameters, and how the run began."""
+        return {name: value for name, value in self.state_dict().items() if not name.startswith("model.")}
+
+    def load_own_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what `own_state` gave.
+
+        Raises:
+            RuntimeError: it is of another objective.
+        """
+        missing, unexpected = self.load_state_dict(state, strict=False)
+        wrong = [*unexpected, *(name for name in missing if not name.startswith("model."))]
+        if wrong:
+            raise RuntimeError(f"the state of another objective: {', '.join(wrong)}")
+
+
+def _joined(features: Sequence[Features]) -> list[Features]:
+    """Columns of equal shapes as one.
+
+    The circuits of a training step run once for each call of the head, whatever the number of rows.
+    """
+    shapes = {tuple((name, value.shape[1:]) for name, value in column.items()) for column in features}
+    if len(shapes) > 1:
+        return list(features)
+    return [{name: torch.cat([column[name] for column in features]) for name in features[0]}]

@@ -1,0 +1,99 @@
+"""A training run: data and objectives in, a trained model and its losses out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from transformers import PrinterCallback
+
+from hybrid_qproj.baselines import trainable_parameters
+from hybrid_qproj.sbert import Encoder
+from hybrid_qproj.training.contrastive import Contrastive
+from hybrid_qproj.training.loss import HeadLoss
+from hybrid_qproj.training.objectives import Objective
+from hybrid_qproj.training.settings import TrainingSettings
+from hybrid_qproj.training.trainer import CheckpointEvery, HeadTrainer, resume_point, training_arguments
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from hybrid_qproj.training.evaluator import RetrievalEvaluator
+
+
+class Losses(NamedTuple):
+    """How a run went; with several objectives, the sum of their losses.
+
+    Attributes:
+        first: loss of the first batch.
+        last: loss of the last batch.
+    """
+
+    first: float
+    last: float
+
+
+def train(
+    model: Encoder,
+    data: Mapping[str, Dataset],
+    objectives: Mapping[str, Objective],
+    settings: TrainingSettings,
+    folder: Path,
+    seed: int = 0,
+    evaluator: RetrievalEvaluator | None = None,
+    keep: bool = True,
+) -> Losses:
+    """Train a model, or go on with a run that was interrupted.
+
+    Several datasets take turns, a batch each; an epoch ends with the shortest of them.
+
+    Args:
+        model: trained in place, and left in eval mode. Which of its parameters train is the caller's choice.
+        data: columns of texts: queries, positives and negatives; or texts alone.
+        objectives: one for each dataset, by the same names.
+        settings: how.
+        folder: of checkpoints and logs; a run found there is continued, to the same weights it would have reached
+            without the interruption.
+        seed: of the order of the data and of dropout.
+        evaluator: run after each epoch; the best epoch's weights are kept.
+        keep: whether checkpoints and logs are written.
+
+    Returns:
+        first and last loss.
+
+    Raises:
+        ValueError: nothing to train, or no data.
+        TrainingError: the loss is not finite, or a checkpoint could not be written.
+        CheckpointError: the checkpoint to go on from cannot be read.
+    """
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError(
+            f"{type(model.head).__name__} and its encoder have no trainable parameters; use them as they are"
+        )
+    for name, dataset in data.items():
+        if len(dataset) == 0:
+            raise ValueError(f"the training data {name!r} is empty; check the source and what was left out of it")
+    losses = {name: HeadLoss(model, objective) for name, objective in objectives.items()}
+    in_batch = any(isinstance(objective, Contrastive) and objective.in_batch for objective in objectives.values())
+    trainer = HeadTrainer(
+        model=model,
+        args=training_arguments(
+            settings, folder, seed, evaluator.primary_metric if evaluator else None, keep, in_batch
+        ),
+        train_dataset=dict(data),
+        loss=losses,
+        evaluator=evaluator,
+        callbacks=[CheckpointEvery(settings.checkpoint_steps)] if settings.checkpoint_steps and keep else [],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train(resume_from_checkpoint=resume_point(folder) if keep else None)
+    model.eval()
+    return Losses(sum(loss.first.item() for loss in losses.values()), sum(loss.last.item() for loss in losses.values()))
+
+
+def describe(model: Encoder) -> str:
+    """What trains, in words for a log."""
+    everything = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    head = trainable_parameters(model.head)
+    return f"{head:,} parameters of the head, {everything - head:,} of the encoder"

@@ -1,0 +1,202 @@
+"""Training by sentence-transformers' trainer, resumable to the same weights as an uninterrupted run."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hybrid_qproj.checkpoint import CheckpointError
+from hybrid_qproj.extras import require
+from hybrid_qproj.training import checkpoints
+from hybrid_qproj.training.settings import TrainingSettings
+
+require("datasets", "train", "training")
+require("accelerate", "train", "training")
+
+from sentence_transformers import (  # noqa: E402 - after the checks above
+    SentenceTransformerTrainer,
+    SentenceTransformerTrainingArguments,
+)
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments  # noqa: E402
+
+
+class TrainingError(RuntimeError):
+    """A run that cannot go on; its last checkpoint is whole."""
+
+
+class HeadTrainer(SentenceTransformerTrainer):
+    """A SentenceTransformerTrainer that also keeps the objective's parameters, and stops at the first bad loss.
+
+    Its checkpoints hold the head alone where the encoder is a table of embeddings. Arguments are the parent's.
+    """
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Tensor | Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | None = None,
+    ) -> Tensor | tuple[Tensor, dict[str, Any]]:
+        """The loss of a batch.
+
+        Raises:
+            TrainingError: it is NaN or infinite; the weights are those of the step before.
+        """
+        result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        loss = result[0] if isinstance(result, tuple) else result
+        if not math.isfinite(loss.item()):
+            raise TrainingError(
+                f"the loss became {loss.item()} in step {self.state.global_step + 1} of {self.state.max_steps}: lower "
+                f"learning_rate (now {self.args.learning_rate}) or look for NaN among the embeddings. The last "
+                f"checkpoint in {self.args.output_dir} is whole"
+            )
+        return result
+
+    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+        """Leave the model card out: it would embed texts of the training data in every checkpoint."""
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Tensor | Any], num_items_in_batch: Tensor | None = None
+    ) -> Tensor:
+        """One forward and backward pass."""
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        if self.accelerator.num_processes > 1:
+            # The objective stands outside the distributed model: its gradients are averaged here. A gradient that was
+            # averaged in an earlier pass of the same step is its own average.
+            for part in self.loss.values():
+                for parameter in part.objective.parameters():
+                    if parameter.grad is not None:
+                        parameter.grad = self.accelerator.reduce(parameter.grad, reduction="mean")
+        return loss
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        folder = Path(output_dir or self.args.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        checkpoints.save_model(self.model, folder)
+        checkpoints.save_losses(self.loss, folder)
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        try:
+            super()._save_checkpoint(model, trial)
+        except (OSError, RuntimeError) as error:
+            # torch reports a failed write as a RuntimeError.
+            if isinstance(error, RuntimeError) and "write" not in str(error):
+                raise
+            folder = Path(self.args.output_dir)
+            free = shutil.disk_usage(folder).free
+            raise TrainingError(
+                f"checkpoint {self.state.global_step} could not be written to {folder} ({error}; {free:,} bytes free). "
+                "Make room and run the same command again: it goes on from the checkpoint before"
+            ) from error
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        checkpoints.load_weights(self.model, Path(resume_from_checkpoint))
+        checkpoints.load_losses(self.loss, Path(resume_from_checkpoint))
+
+    def _load_best_model(self) -> None:
+        if self.state.best_model_checkpoint:
+            self._load_from_checkpoint(self.state.best_model_checkpoint)
+
+
+class CheckpointEvery(TrainerCallback):
+    """Asks for a checkpoint every so many steps, beside the one at the end of each epoch.
+
+    Args:
+        steps: the interval.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        """Called by the trainer after each optimiser step."""
+        if state.global_step % self.steps == 0:
+            control.should_save = True
+        return control
+
+
+def training_arguments(
+    settings: TrainingSettings,
+    folder: Path,
+    seed: int,
+    best: str | None = None,
+    keep: bool = True,
+    in_batch: bool = False,
+) -> SentenceTransformerTrainingArguments:
+    """The trainer's arguments.
+
+    Args:
+        settings: how to train.
+        folder: of checkpoints and logs.
+        seed: of the order of the data and of dropout.
+        best: the measure whose best epoch is kept, as the evaluator calls it; None to keep the last weights.
+        keep: whether checkpoints and TensorBoard logs are written; without, a run cannot be resumed.
+        in_batch: keep duplicates out of a batch, where they would count as each other's negatives.
+
+    Returns:
+        the arguments.
+    """
+    mapping = {}
+    if settings.encoder_learning_rate is not None:
+        # Names as the loss has them; the table and the pooling have no parameters.
+        mapping[r"^model\.0\."] = settings.encoder_learning_rate
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=settings.epochs,
+        max_steps=settings.steps or -1,
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=settings.batch_size,
+        gradient_accumulation_steps=settings.accumulation,
+        learning_rate=settings.learning_rate,
+        learning_rate_mapping=mapping,
+        lr_scheduler_type=settings.schedule,
+        warmup_steps=settings.warmup,
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_gradient_norm,
+        bf16=settings.precision == "bf16",
+        fp16=settings.precision == "fp16",
+        batch_sampler="no_duplicates" if in_batch else "batch_sampler",
+        multi_dataset_batch_sampler="round_robin",
+        eval_strategy="epoch" if best else "no",
+        save_strategy="epoch" if keep else "no",
+        save_total_limit=settings.keep_checkpoints,
+        load_best_model_at_end=best is not None and keep,
+        metric_for_best_model=f"eval_{best}" if best else None,
+        greater_is_better=True if best else None,
+        report_to=["tensorboard"] if keep else [],
+        logging_strategy="steps" if keep else "no",
+        logging_steps=10,
+        disable_tqdm=not keep,
+        seed=seed,
+        data_seed=seed,
+        # The model is on its device already; the trainer must not move it to another.
+        use_cpu=not torch.cuda.is_available(),
+        # Frozen parameters of an encoder are not unused ones, but a head may leave BERT's pooler aside.
+        ddp_find_unused_parameters=False,
+        remove_unused_columns=False,
+    )
+
+
+def resume_point(folder: Path) -> str | None:
+    """The checkpoint to go on from, in the form the trainer takes.
+
+    Args:
+        folder: the run's folder.
+
+    Returns:
+        the folder of the last whole checkpoint, or None for a new run.
+
+    Raises:
+        CheckpointError: there are checkpoints, but none is whole.
+    """
+    checkpoint = checkpoints.last_checkpoint(folder)
+    if checkpoint is None and any(folder.glob("checkpoint-*")):
+        raise CheckpointError(f"no checkpoint in {folder} is whole; delete its checkpoint-* folders to start again")
+    return str(checkpoint) if checkpoint else None
