@@ -15,6 +15,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 
+Config = Annotated[Path, typer.Argument(help="Experiment, a TOML file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -22,11 +23,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 def one_line_errors() -> Iterator[None]:
     """Turn errors that a command's input or surroundings explain into one red line and exit code 1."""
     from hybrid_qproj.devices import DeviceRunError, DeviceUnavailableError  # noqa: PLC0415 - keeps --help fast
+    from hybrid_qproj.errors import ExpectedError  # noqa: PLC0415
     from hybrid_qproj.extras import MissingExtraError  # noqa: PLC0415
 
     try:
         yield
-    except (DeviceRunError, DeviceUnavailableError, MissingExtraError, ValueError, OSError) as error:
+    except (DeviceRunError, DeviceUnavailableError, ExpectedError, MissingExtraError, ValueError, OSError) as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise typer.Exit(1) from error
 
@@ -123,6 +125,48 @@ def calibrate(
             f"{measured.record['blocks']} blocks measured on {device}, largest standard error of a response "
             f"{measured.errors.max():.4f}: {out}"
         )
+
+
+@app.command()
+def train(
+    config: Config,
+    out: Annotated[Path, typer.Option(help="Folder of checkpoints, logs and the model.")],
+    head: Annotated[str | None, typer.Option(help="Which head, if the experiment has several.")] = None,
+    size: Annotated[int | None, typer.Option(help="Which size, if the experiment has several.")] = None,
+    objective: Annotated[str | None, typer.Option(help="Which objective, if the experiment has several.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+) -> None:
+    """Train one head of an experiment, alone or with its encoder. Run again after an interruption, it goes on."""
+    with one_line_errors():
+        from hybrid_qproj.experiments.commands import run_train  # noqa: PLC0415 - imports extras
+
+        run_train(config, out, head, size, objective, seed)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Folder of a saved encoder with a head.")],
+    config: Config,
+    out: Annotated[Path, typer.Option(help="Folder for TREC runs and measures.")],
+) -> None:
+    """Evaluate a saved model on the tests of an experiment; writes TREC runs."""
+    with one_line_errors():
+        from hybrid_qproj.experiments.commands import run_evaluate  # noqa: PLC0415 - imports extras
+
+        run_evaluate(model, config, out)
+
+
+@app.command()
+def compare(
+    config: Config,
+    out: Annotated[Path, typer.Option(help="Folder of the results.")],
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core for frozen encoders.")] = None,
+) -> None:
+    """Run an experiment's grid and report it. Run again, only what is missing is run."""
+    with one_line_errors():
+        from hybrid_qproj.experiments.commands import run_compare  # noqa: PLC0415 - imports extras
+
+        run_compare(config, out, workers)
 
 
 def main() -> None:

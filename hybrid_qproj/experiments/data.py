@@ -79,7 +79,7 @@ def read_data(config: ExperimentConfig, progress: Progress = lambda what, done, 
     """
     examples = _examples(config.labels) if config.labels else Examples((), ())
     texts = _texts(config.texts) if config.texts else ()
-    tests = tuple(_test_set(test) for test in config.test)
+    tests = read_tests(config)
     dev = _test_set(config.dev) if config.dev else None
     problems = [*(f"training: {problem}" for problem in examples.problems)]
     for test in (*tests, *([dev] if dev else [])):
@@ -91,6 +91,11 @@ def read_data(config: ExperimentConfig, progress: Progress = lambda what, done, 
     else:
         width = int(open_encoder(config).get_embedding_dimension() or 0)
     return ExperimentData(width, examples.items, texts, tests, dev, table, tuple(problems))
+
+
+def read_tests(config: ExperimentConfig) -> tuple[TestSet, ...]:
+    """The collections to evaluate on, without their embeddings."""
+    return tuple(_test_set(test) for test in config.test)
 
 
 def open_encoder(config: ExperimentConfig) -> SentenceTransformer:

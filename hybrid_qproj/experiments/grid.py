@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from hybrid_qproj.errors import ExpectedError
 from hybrid_qproj.experiments.cells import digest, run_cell
 from hybrid_qproj.experiments.config import ExperimentConfig
 from hybrid_qproj.experiments.data import ExperimentData, read_data
@@ -22,7 +23,7 @@ from hybrid_qproj.training.trainer import TrainingError
 WATCH_S = 2.0
 
 
-class ExperimentError(RuntimeError):
+class ExperimentError(ExpectedError):
     """Cells that failed; the others are recorded."""
 
 

@@ -51,7 +51,7 @@ class HeadLoss(nn.Module):
             a scalar.
         """
         results = [self.model(part) for part in _joined(features)]
-        sizes = [len(next(iter(column.values()))) for column in features]
+        sizes = [_rows(column) for column in features]
         embeddings = torch.cat([result[UNCOMPRESSED] for result in results]).split(sizes)
         outputs = torch.cat([result["sentence_embedding"] for result in results]).split(sizes)
         loss = self.objective(self._head[0], Batch(embeddings, outputs))
@@ -82,7 +82,16 @@ def _joined(features: Sequence[Features]) -> list[Features]:
 
     The circuits of a training step run once for each call of the head, whatever the number of rows.
     """
-    shapes = {tuple((name, value.shape[1:]) for name, value in column.items()) for column in features}
-    if len(shapes) > 1:
+    if len({_form(column) for column in features}) > 1:
         return list(features)
-    return [{name: torch.cat([column[name] for column in features]) for name in features[0]}]
+    first = features[0]
+    return [{name: torch.cat([c[name] for c in features]) if isinstance(v, Tensor) else v for name, v in first.items()}]
+
+
+def _form(column: Features) -> tuple[tuple[str, Any], ...]:
+    """Names, shapes of a row, and what is no tensor, such as the kind of input."""
+    return tuple((name, v.shape[1:] if isinstance(v, Tensor) else v) for name, v in sorted(column.items()))
+
+
+def _rows(column: Features) -> int:
+    return len(next(value for value in column.values() if isinstance(value, Tensor)))

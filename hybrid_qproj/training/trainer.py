@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hybrid_qproj.checkpoint import CheckpointError
+from hybrid_qproj.errors import ExpectedError
 from hybrid_qproj.extras import require
 from hybrid_qproj.training import checkpoints
 from hybrid_qproj.training.settings import TrainingSettings
@@ -25,7 +26,7 @@ from sentence_transformers import (  # noqa: E402 - after the checks above
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments  # noqa: E402
 
 
-class TrainingError(RuntimeError):
+class TrainingError(ExpectedError):
     """A run that cannot go on; its last checkpoint is whole."""
 
 
@@ -145,8 +146,8 @@ def training_arguments(
     """
     mapping = {}
     if settings.encoder_learning_rate is not None:
-        # Names as the loss has them; the table and the pooling have no parameters.
-        mapping[r"^model\.0\."] = settings.encoder_learning_rate
+        # Names as the losses have them: data, the model (perhaps wrapped), its first module.
+        mapping[r"^\w+\.model\.(module\.)?0\."] = settings.encoder_learning_rate
     return SentenceTransformerTrainingArguments(
         output_dir=str(folder),
         num_train_epochs=settings.epochs,

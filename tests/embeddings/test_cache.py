@@ -1,0 +1,140 @@
+"""Embeddings on disk: computed once, never mixed up, damage noticed."""
+
+from __future__ import annotations
+
+import errno
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
+
+from hybrid_qproj.embeddings import cache as cache_module
+from hybrid_qproj.embeddings.cache import CacheError, EmbeddingCache
+from hybrid_qproj.embeddings.fingerprint import encoder_fingerprint
+from hybrid_qproj.encoders import load_encoder
+
+WORDS = ["a", "quantum", "cat", "sat", "on", "the", "mat", "state"]
+TEXTS = [f"{x} {y} {z}" for x in WORDS for y in WORDS for z in ("cat", "state")]
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_bert):
+    return load_encoder(tiny_bert, max_tokens=16, device="cpu")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "cache"
+
+
+def encoded(folder, encoder, texts, shard=32):
+    """The table, and how many texts were encoded for it."""
+    steps = []
+    table = EmbeddingCache(folder).encode(encoder, texts, progress=lambda *s: steps.append(s), shard=shard)
+    return table, steps
+
+
+def test_rows_are_the_encoders(folder, encoder):
+    """What comes out of the cache is what the encoder gives, across files."""
+    table, steps = encoded(folder, encoder, TEXTS)
+    assert steps == [(32, 128), (64, 128), (96, 128), (128, 128)]
+    assert torch.allclose(table.lookup(TEXTS), encoder.encode(TEXTS, convert_to_tensor=True), atol=1e-6)
+
+
+def test_nothing_is_encoded_twice(folder, encoder):
+    """A second run reads; new texts alone are encoded, and a text given twice once."""
+    encoded(folder, encoder, TEXTS[:100])
+    assert encoded(folder, encoder, TEXTS[:100])[1] == []
+    assert encoded(folder, encoder, [*TEXTS, *TEXTS])[1] == [(28, 28)]
+
+
+def test_interrupted_run_goes_on(folder, encoder):
+    """Files written before the interruption stay."""
+
+    def stop(done, total):
+        if done == 64:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        EmbeddingCache(folder).encode(encoder, TEXTS, progress=stop, shard=32)
+    table, steps = encoded(folder, encoder, TEXTS)
+    assert steps[-1] == (64, 64)
+    assert torch.allclose(table.lookup(TEXTS), encoder.encode(TEXTS, convert_to_tensor=True), atol=1e-6)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip"])
+def test_damage_is_noticed(folder, encoder, damage):
+    """A file that is cut off, or in which one bit changed, is named with what to do."""
+    encoded(folder, encoder, TEXTS)
+    (path, *_) = folder.rglob("*.safetensors")
+    content = bytearray(path.read_bytes())
+    if damage == "cut":
+        del content[len(content) // 2 :]
+    else:
+        content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CacheError, match=f"{path.name} is torn or was changed; delete it"):
+        encoded(folder, encoder, TEXTS)
+    path.unlink()
+    assert encoded(folder, encoder, TEXTS)[1] == [(32, 32)]
+
+
+def test_another_encoder_has_its_own(folder, encoder, tiny_bert):
+    """Pooling, cut-off and weights each make another encoder; the folder it came from does not."""
+    prints = {encoder_fingerprint(encoder)}
+    prints.add(encoder_fingerprint(load_encoder(tiny_bert, "cls", 16, "cpu")))
+    prints.add(encoder_fingerprint(load_encoder(tiny_bert, None, 12, "cpu")))
+    changed = load_encoder(tiny_bert, max_tokens=16, device="cpu")
+    next(changed.parameters()).data[0, 0] += 1e-3
+    prints.add(encoder_fingerprint(changed))
+    assert len(prints) == 4
+    encoded(folder, encoder, TEXTS[:3])
+    assert encoded(folder, changed, TEXTS[:3])[1] == [(3, 3)]
+
+
+def test_fingerprint_ignores_where_and_what_was_encoded(encoder, tmp_path):
+    """A copy in another folder, and an encoder that was used, are the same."""
+    before = encoder_fingerprint(encoder)
+    encoder.encode(TEXTS[:2])
+    encoder.save_pretrained(str(tmp_path), create_model_card=False)
+    assert encoder_fingerprint(load_encoder(tmp_path, max_tokens=16, device="cpu")) == before
+    assert encoder_fingerprint(encoder) == before
+
+
+def test_full_disk(folder, encoder, monkeypatch):
+    """The error says so; nothing half-written stays, and what was written before does."""
+    encoded(folder, encoder, TEXTS[:32])
+    before = sorted(folder.rglob("*"))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cache_module, "write_atomically", full)
+    with pytest.raises(CacheError, match=r"No space left on device \([\d,]+ bytes free\); make room and run again"):
+        encoded(folder, encoder, TEXTS)
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_unwritable_folder_shows_before_encoding(tmp_path, encoder):
+    """A file stands where the folder should be."""
+    (tmp_path / "cache").write_text("")
+    with pytest.raises(CacheError, match="cannot be made"):
+        encoded(tmp_path / "cache", encoder, TEXTS)
+
+
+def test_nan_is_refused(folder, tiny_bert):
+    """Nothing of such an encoder is written."""
+    broken = load_encoder(tiny_bert, max_tokens=16, device="cpu")
+    for parameter in broken.parameters():
+        parameter.data.fill_(np.nan)
+    with pytest.raises(ValueError, match="numbers that are not finite, first for"):
+        encoded(folder, broken, TEXTS)
+    assert not list(folder.rglob("*.safetensors"))
+
+
+def test_rows_stay_on_disk(folder, encoder):
+    """Embeddings are mapped, not read."""
+    table, _ = encoded(folder, encoder, TEXTS)
+    assert all(isinstance(part, np.memmap) for part in table._parts)
