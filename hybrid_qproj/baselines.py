@@ -18,6 +18,11 @@ class ClassicalProjection(Head):
     Args:
         in_features: d.
         out_features: k, 1 <= k < d; the head has k (d + 1) parameters.
+        init: ``"random"``, torch's own as published, or ``"truncation"``: the first k features, where the quantum
+            head's identity start begins too.
+
+    Raises:
+        ValueError: no such start.
 
     Examples:
         >>> from hybrid_qproj import ClassicalProjection
@@ -25,9 +30,14 @@ class ClassicalProjection(Head):
         196864
     """
 
-    def __init__(self, in_features: int, out_features: int) -> None:
+    def __init__(self, in_features: int, out_features: int, init: str = "random") -> None:
         super().__init__(in_features, out_features)
+        if init not in ("random", "truncation"):
+            raise ValueError(f"init={init!r}: expected 'random' or 'truncation'")
         self.linear = nn.Linear(in_features, out_features)
+        if init == "truncation":
+            nn.init.eye_(self.linear.weight)
+            nn.init.zeros_(self.linear.bias)
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """Project (..., d) to (..., k) numbers in (-1, 1)."""

@@ -36,6 +36,12 @@ def tiny_bert(tmp_path_factory):
     return _module("text_models").save_tiny_bert(tmp_path_factory.mktemp("tiny-bert"))
 
 
+@pytest.fixture
+def msmarco(tmp_path):
+    """A folder for IR_DATASETS_HOME with a miniature MS MARCO."""
+    return _module("miniature").write_msmarco(tmp_path / "ir_datasets")
+
+
 @pytest.fixture(scope="session")
 def reference():
     """Folder with outputs of the published reference head."""
@@ -48,3 +54,9 @@ def reference():
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def write_experiment():
+    """A function that writes a small experiment to a folder."""
+    return _module("experiments/small").write_experiment

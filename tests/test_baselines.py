@@ -107,3 +107,11 @@ def test_grouped_linear_reads_each_feature_once(d, k):
     expected[torch.arange(d), torch.arange(d) % k] = 1
     torch.testing.assert_close(outputs, expected, rtol=1e-5, atol=1e-5)
     assert trainable_parameters(head) == d + k
+
+
+def test_linear_head_can_start_as_truncation():
+    """The start of the quantum head, for a fair race; other names are refused."""
+    x = torch.randn(3, 8)
+    assert torch.equal(ClassicalProjection(8, 3, "truncation")(x), torch.tanh(x[:, :3]))
+    with pytest.raises(ValueError, match="init='zero': expected 'random' or 'truncation'"):
+        ClassicalProjection(8, 3, "zero")

@@ -118,12 +118,14 @@ class EmbeddingTable(InputModule):
                 f"{int((rows < 0).sum())} of {len(texts)} texts have no embedding in the table, the first: "
                 f"{shorten(first)}. A table knows only the texts it was made of: encode them first"
             )
-        found = np.empty((len(rows), self.width), dtype=np.float32)
+        # Memory of torch, not of NumPy: it is aligned, and the last bit of a product depends on that.
+        result = torch.empty((len(rows), self.width))
+        found = result.numpy()
         owners = np.searchsorted(self._starts, rows, side="right") - 1
         for owner in np.unique(owners):
             mine = owners == owner
             found[mine] = self._parts[owner][rows[mine] - self._starts[owner]]
-        return torch.from_numpy(found)
+        return result
 
     def preprocess(self, inputs: Sequence[str], prompt: str | None = None, **kwargs: Any) -> dict[str, Tensor]:
         """Look a batch up; called by sentence-transformers where an encoder would tokenise."""

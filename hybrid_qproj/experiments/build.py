@@ -16,7 +16,6 @@ from hybrid_qproj.heads import HEADS
 from hybrid_qproj.training.contrastive import Contrastive
 from hybrid_qproj.training.distillation import SimilarityDistillation
 from hybrid_qproj.training.objectives import Objective
-from hybrid_qproj.training.settings import TrainingSettings
 
 
 def build_head(config: ExperimentConfig, name: str, width: int, k: int, seed: int = 0) -> Head:
@@ -90,11 +89,6 @@ def build_objectives(head: HeadConfig, objective: ObjectiveConfig) -> dict[str, 
     if objective.texts is not None:
         parts["texts"] = _call(SimilarityDistillation, {**objective.texts, **head.texts})
     return parts
-
-
-def settings_of(config: ExperimentConfig, head: HeadConfig, objective: ObjectiveConfig) -> TrainingSettings:
-    """How a head is trained for an objective: the experiment's settings, then the head's, then the objective's."""
-    return TrainingSettings.model_validate({**config.training.model_dump(), **head.training, **objective.training})
 
 
 def _call(cls: type[Objective], keywords: Mapping[str, Any]) -> Objective:

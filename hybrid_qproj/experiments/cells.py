@@ -20,7 +20,6 @@ from hybrid_qproj.experiments.build import (
     build_objectives,
     is_fitted,
     is_random,
-    settings_of,
     sizes_of,
 )
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig
@@ -135,7 +134,7 @@ def train_cell(
     if "texts" in objectives:
         datasets["texts"] = _dataset({"text": list(data.texts)})
     evaluator = RetrievalEvaluator(data.dev, config.measures, batch_size(model, config)) if data.dev else None
-    settings = settings_of(config, head, objective)
+    settings = config.settings(cell.head, cell.objective)
     return train(model, datasets, objectives, settings, folder, cell.seed, evaluator, keep)
 
 

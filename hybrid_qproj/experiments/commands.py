@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from transformers.utils import logging as transformers_logging
 
 from hybrid_qproj.checkpoint import write_atomically
 from hybrid_qproj.console import make_console
@@ -165,7 +165,7 @@ def run_compare(path: Path, out: Path, workers: int | None = None) -> list[Row]:
     if todo:
         with Progress(*columns, console=console) as bar:
             task = bar.add_task("cells", total=len(todo))
-            run_cells(todo, config, out, workers, done=lambda _: bar.advance(task))
+            run_cells(todo, config, data, out, workers, done=lambda _: bar.advance(task))
     wanted = {cell: digest(cell, config) for cell in everything}
     found = {r.cell: r for r in read_records(out) if wanted.get(r.cell) == r.digest}
     rows = write_report(out, config, [found[cell] for cell in everything])
@@ -223,8 +223,8 @@ def _claim(out: Path, cell: Cell, config: ExperimentConfig) -> None:
 
 @contextmanager
 def _embedding(console: Console) -> Iterator:  # type: ignore[type-arg]  # of a Progress callback of experiments.data
-    # transformers' bars would stand between ours.
-    logging.getLogger("transformers").setLevel(logging.ERROR)
+    # Its bars would stand between ours.
+    transformers_logging.disable_progress_bar()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("reading data", total=None)

@@ -166,16 +166,17 @@ class HeadConfig(Strict):
         args: its constructor's keywords beside the sizes.
         parameters_of: for LowRankLinear: the head of this experiment whose number of parameters it may have.
         training: settings that differ from the experiment's.
+        training_for: objective -> settings that differ for it alone.
         labels: keywords of the objective on labels that differ.
         texts: keywords of the objective on texts that differ.
         sizes: when it is compared at some of the experiment's sizes only.
-        fitted: "texts" for a head that is fitted to unlabelled texts before use.
     """
 
     kind: str
     args: dict[str, Any] = {}
     parameters_of: str | None = None
     training: dict[str, Any] = {}
+    training_for: dict[str, dict[str, Any]] = {}
     labels: dict[str, Any] = {}
     texts: dict[str, Any] = {}
     sizes: tuple[Count, ...] | None = None
@@ -247,24 +248,44 @@ class ExperimentConfig(Strict):
     objectives: dict[str, ObjectiveConfig] = {}
 
     @model_validator(mode="after")
-    def _names_exist(self) -> ExperimentConfig:
+    def _objectives_have_data(self) -> ExperimentConfig:
         for name, objective in self.objectives.items():
             for part in ("labels", "texts"):
                 if getattr(objective, part) is not None and getattr(self, part) is None:
                     raise ValueError(f"objective {name!r} trains on {part}, but the experiment has no [{part}]")
+        return self
+
+    @model_validator(mode="after")
+    def _heads_are_sound(self) -> ExperimentConfig:
         for name, head in self.heads.items():
             if head.parameters_of is not None and head.parameters_of not in self.heads:
                 raise ValueError(f"head {name!r}: parameters_of names {head.parameters_of!r}, which is no head")
-            TrainingSettings.model_validate({**self.training.model_dump(), **head.training})
+            if wrong := set(head.training_for) - set(self.objectives):
+                raise ValueError(f"head {name!r}: training_for names {sorted(wrong)}, which are no objectives")
+            for objective in self.objectives:
+                self.settings(name, objective)
+        if wrong := set(self.baselines) - set(self.heads):
+            raise ValueError(f"baselines {sorted(wrong)} are no heads of this experiment")
+        return self
+
+    @model_validator(mode="after")
+    def _tests_have_names(self) -> ExperimentConfig:
         tests = [test.name for test in self.test]
         if len(set(tests)) < len(tests):
             raise ValueError(f"two tests have the same name: {tests}")
         for pool, members in self.pools.items():
-            if pool in tests or (wrong := set(members) - set(tests)):
-                raise ValueError(f"pool {pool!r} must have a name of its own and name tests; got {sorted(wrong)}")
-        if wrong := set(self.baselines) - set(self.heads):
-            raise ValueError(f"baselines {sorted(wrong)} are no heads of this experiment")
+            if pool in tests or not set(members) <= set(tests):
+                raise ValueError(f"pool {pool!r} must have a name of its own and name tests; got {list(members)}")
         return self
+
+    def settings(self, head: str, objective: str) -> TrainingSettings:
+        """How a head is trained for an objective: what is said for all, for the objective, for the head, for both."""
+        mine = self.heads[head]
+        tables = (self.objectives[objective].training, mine.training, mine.training_for.get(objective, {}))
+        merged = self.training.model_dump()
+        for table in tables:
+            merged.update(table)
+        return TrainingSettings.model_validate(merged)
 
 
 def load_config(path: Path) -> ExperimentConfig:

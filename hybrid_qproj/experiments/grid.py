@@ -6,9 +6,10 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -42,17 +43,20 @@ def unfinished(cells: Sequence[Cell], config: ExperimentConfig, folder: Path) ->
 def run_cells(
     todo: Sequence[Cell],
     config: ExperimentConfig,
+    data: ExperimentData,
     folder: Path,
     workers: int,
     done: Callable[[Record], None] = lambda record: None,
 ) -> None:
-    """Run cells in worker processes and record each.
+    """Run cells and record each.
 
     Args:
         todo: what to run.
         config: the experiment.
+        data: its data; worker processes read their own.
         folder: of the records.
-        workers: processes. The result does not depend on it while the encoder is frozen.
+        workers: processes; with one, cells run in this process. The result does not depend on it while the encoder is
+            frozen.
         done: called with each record as it comes.
 
     Raises:
@@ -62,6 +66,37 @@ def run_cells(
     frozen = all(cell.layers == 0 for cell in todo)
     # One thread gives the same rounding everywhere, and tables are too small to share among threads.
     threads = 1 if frozen else max(1, (os.cpu_count() or 1) // workers)
+    results = (
+        _here(todo, config, data, folder, threads) if workers == 1 else _pool(todo, config, folder, workers, threads)
+    )
+    for cell, get in results:
+        try:
+            done(get())
+        except (TrainingError, ValueError) as error:
+            failed.append(f"{cell.name}: {error}")
+    if failed:
+        raise ExperimentError(f"{len(failed)} of {len(todo)} cells failed:\n" + "\n".join(sorted(failed)))
+
+
+_Result = tuple[Cell, Callable[[], Record]]
+"""A cell, and what gives its record or raises what went wrong with it."""
+
+
+def _here(
+    todo: Sequence[Cell], config: ExperimentConfig, data: ExperimentData, folder: Path, threads: int
+) -> Iterator[_Result]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for cell in todo:
+            yield cell, partial(_record, cell, config, data, folder)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _pool(
+    todo: Sequence[Cell], config: ExperimentConfig, folder: Path, workers: int, threads: int
+) -> Iterator[_Result]:
     with ProcessPoolExecutor(
         max_workers=workers,
         # Forking a process whose torch has started threads can hang.
@@ -72,20 +107,15 @@ def run_cells(
         futures = {pool.submit(_run, cell, folder): cell for cell in todo}
         try:
             for future in as_completed(futures):
-                try:
-                    done(future.result())
-                except (TrainingError, ValueError) as error:
-                    failed.append(f"{futures[future].name}: {error}")
-        except BrokenProcessPool as error:
-            raise ExperimentError(
-                "a worker process died, most likely for want of memory; run again with fewer --workers: it goes on "
-                "with what is missing"
-            ) from error
+                if isinstance(future.exception(), BrokenProcessPool):
+                    raise ExperimentError(
+                        "a worker process died, most likely for want of memory; run again with fewer --workers: it "
+                        "goes on with what is missing"
+                    ) from future.exception()
+                yield futures[future], future.result
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    if failed:
-        raise ExperimentError(f"{len(failed)} of {len(todo)} cells failed:\n" + "\n".join(sorted(failed)))
 
 
 _shared: dict[str, tuple[ExperimentConfig, ExperimentData]] = {}
@@ -106,7 +136,10 @@ def _follow(parent: int) -> None:
 
 
 def _run(cell: Cell, folder: Path) -> Record:
-    config, data = _shared["experiment"]
+    return _record(cell, *_shared["experiment"], folder)
+
+
+def _record(cell: Cell, config: ExperimentConfig, data: ExperimentData, folder: Path) -> Record:
     record = run_cell(cell, config, data, folder / "work")
     write_record(folder, record)
     return record

@@ -95,6 +95,41 @@ def last_checkpoint(folder: Path) -> Path | None:
     return next((checkpoint for checkpoint in found if _whole(checkpoint)), None)
 
 
+def resume_point(folder: Path) -> Path | None:
+    """The checkpoint to go on from.
+
+    Args:
+        folder: the run's folder.
+
+    Returns:
+        the last whole checkpoint, or None for a new run.
+
+    Raises:
+        CheckpointError: there are checkpoints, but none is whole.
+    """
+    checkpoint = last_checkpoint(folder)
+    if checkpoint is None and any(folder.glob("checkpoint-*")):
+        raise CheckpointError(f"no checkpoint in {folder} is whole; delete its checkpoint-* folders to start again")
+    return checkpoint
+
+
+def finished_with(checkpoint: Path) -> Path | None:
+    """The checkpoint with a finished run's weights.
+
+    Args:
+        checkpoint: the run's last one.
+
+    Returns:
+        the best epoch's checkpoint, the last one if none was chosen, or None if the run is not finished.
+    """
+    state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
+    if state["global_step"] < state["max_steps"]:
+        return None
+    # By name: the run's folder may have moved.
+    best = state.get("best_model_checkpoint")
+    return checkpoint.parent / Path(best).name if best else checkpoint
+
+
 def _step(checkpoint: Path) -> int:
     number = checkpoint.name.rpartition("-")[2]
     return int(number) if number.isdecimal() else -1

@@ -10,11 +10,12 @@ from transformers import PrinterCallback
 
 from hybrid_qproj.baselines import trainable_parameters
 from hybrid_qproj.sbert import Encoder
+from hybrid_qproj.training.checkpoints import finished_with, load_losses, load_weights, resume_point
 from hybrid_qproj.training.contrastive import Contrastive
 from hybrid_qproj.training.loss import HeadLoss
 from hybrid_qproj.training.objectives import Objective
 from hybrid_qproj.training.settings import TrainingSettings
-from hybrid_qproj.training.trainer import CheckpointEvery, HeadTrainer, resume_point, training_arguments
+from hybrid_qproj.training.trainer import CheckpointEvery, HeadTrainer, training_arguments
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -87,7 +88,14 @@ def train(
         callbacks=[CheckpointEvery(settings.checkpoint_steps)] if settings.checkpoint_steps and keep else [],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=resume_point(folder) if keep else None)
+    checkpoint = resume_point(folder) if keep else None
+    finished = checkpoint and finished_with(checkpoint)
+    if finished:
+        # The trainer would take one step more.
+        load_weights(model, finished)
+        load_losses(losses, finished)
+    else:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     model.eval()
     return Losses(sum(loss.first.item() for loss in losses.values()), sum(loss.last.item() for loss in losses.values()))
 

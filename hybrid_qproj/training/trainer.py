@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hybrid_qproj.checkpoint import CheckpointError
 from hybrid_qproj.errors import ExpectedError
 from hybrid_qproj.extras import require
 from hybrid_qproj.training import checkpoints
@@ -183,21 +182,3 @@ def training_arguments(
         ddp_find_unused_parameters=False,
         remove_unused_columns=False,
     )
-
-
-def resume_point(folder: Path) -> str | None:
-    """The checkpoint to go on from, in the form the trainer takes.
-
-    Args:
-        folder: the run's folder.
-
-    Returns:
-        the folder of the last whole checkpoint, or None for a new run.
-
-    Raises:
-        CheckpointError: there are checkpoints, but none is whole.
-    """
-    checkpoint = checkpoints.last_checkpoint(folder)
-    if checkpoint is None and any(folder.glob("checkpoint-*")):
-        raise CheckpointError(f"no checkpoint in {folder} is whole; delete its checkpoint-* folders to start again")
-    return str(checkpoint) if checkpoint else None

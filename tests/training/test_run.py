@@ -194,7 +194,7 @@ def test_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(checkpoints, "save_losses", full)
         with pytest.raises(
-            TrainingError, match="checkpoint 4 could not be written.*No space left.*run the same command"
+            TrainingError, match=r"checkpoint 4 could not be written.*No space left.*run the same command"
         ):
             train(on_table(), *both(), settings, tmp_path)
     assert checkpoints.last_checkpoint(tmp_path).name in ("checkpoint-2", "checkpoint-3")
@@ -213,7 +213,7 @@ def test_torn_checkpoints(tmp_path):
         train(on_table(), *both(), settings, tmp_path)
     for checkpoint in found[:-1]:
         (checkpoint / checkpoints.STATE).unlink()
-    with pytest.raises(CheckpointError, match="no checkpoint in .* is whole"):
+    with pytest.raises(CheckpointError, match=r"no checkpoint in .* is whole"):
         train(on_table(), *both(), settings, tmp_path)
 
 

@@ -1,0 +1,222 @@
+"""train, evaluate and compare as a user runs them, on a tiny random BERT and invented texts."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+for _module in ("datasets", "accelerate", "sentence_transformers", "pydantic", "pytrec_eval", "scipy", "matplotlib"):
+    pytest.importorskip(_module, reason="needs the extra 'train'")
+
+import hybrid_qproj  # noqa: E402
+from hybrid_qproj.checkpoint import CheckpointError  # noqa: E402
+from hybrid_qproj.cli import app  # noqa: E402
+from hybrid_qproj.experiments.records import read_records  # noqa: E402
+from hybrid_qproj.retrieval.trec import read_run  # noqa: E402
+
+SETTINGS = ["--head", "quantum", "--objective", "labels"]
+
+
+@pytest.fixture
+def invoke():
+    def run(*arguments, code=0):
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return run
+
+
+@pytest.fixture
+def config(tmp_path, tiny_bert, write_experiment):
+    return write_experiment(tmp_path, tiny_bert)
+
+
+def one_fraction(config):
+    config.write_text(config.read_text().replace("fractions = [2, 4]", "fractions = [4]"))
+
+
+def test_train_evaluate(config, tmp_path, invoke):
+    """A trained model is saved on its encoder, loads, and gives TREC runs of the depth asked for."""
+    one_fraction(config)
+    output = invoke("train", config, "--out", tmp_path / "run", *SETTINGS)
+    assert "253 parameters of the head, 0 of the encoder; seed 0" in output
+    model = hybrid_qproj.load(tmp_path / "run" / "model")
+    assert model.encode(["a cat"], convert_to_tensor=True).shape == (1, 3)
+    output = invoke("evaluate", tmp_path / "run" / "model", config, "--out", tmp_path / "eval")
+    run = read_run(tmp_path / "eval" / "whole.run")
+    assert set(run) == {"t0", "t1", "t2", "t3"}
+    assert {len(scores) for scores in run.values()} == {20}
+    means = json.loads((tmp_path / "eval" / "measures.json").read_text())["means"]
+    assert f"{means['whole']['NDCG@10']:.4f}" in output
+    assert {len(scores) for scores in read_run(tmp_path / "eval" / "judged.run").values()} == {8}
+
+
+def test_train_again_changes_nothing(config, tmp_path, invoke):
+    """A finished run is not trained further; another one may not go into its folder."""
+    one_fraction(config)
+    invoke("train", config, "--out", tmp_path / "run", *SETTINGS)
+    before = (tmp_path / "run" / "model" / "2_ProjectionHead" / "model.safetensors").read_bytes()
+    invoke("train", config, "--out", tmp_path / "run", *SETTINGS)
+    assert (tmp_path / "run" / "model" / "2_ProjectionHead" / "model.safetensors").read_bytes() == before
+    output = invoke("train", config, "--out", tmp_path / "run", *SETTINGS, "--seed", "1", code=1)
+    assert "holds a run of another head or configuration" in output
+
+
+def test_train_with_dev_and_trained_layers(tiny_bert, tmp_path, write_experiment, invoke):
+    """The encoder's last layer trains too, and the best epoch on dev is kept."""
+    dev = """
+[dev]
+name = "dev"
+documents = "corpus.tsv"
+queries = "topics.tsv"
+qrels = "qrels"
+protocol = "judged"
+"""
+    config = write_experiment(tmp_path, tiny_bert, layers="1", extra=dev)
+    one_fraction(config)
+    config.write_text(config.read_text().replace("steps = 4", "epochs = 2"))
+    output = invoke("train", config, "--out", tmp_path / "run", *SETTINGS)
+    assert re.search(r"253 parameters of the head, [1-9][\d,]+ of the encoder", output)
+    state = json.loads(next((tmp_path / "run").glob("checkpoint-*/trainer_state.json")).read_text())
+    assert any("eval_dev_ndcg@10" in entry for entry in state["log_history"])
+    assert hybrid_qproj.load(tmp_path / "run" / "model").encode(["a cat"]).shape == (1, 3)
+
+
+def test_compare_report(config, tmp_path, invoke):
+    """All cells are there, with tables, tests, figures and a manifest; PCA and full have one seed."""
+    output = invoke("compare", config, "--out", tmp_path / "out", "--workers", "2")
+    assert "small: 28 cells, 0 of them done before" in output
+    rows = list(csv.DictReader((tmp_path / "out" / "results.csv").open()))
+    seeds = {(row["head"], row["seeds"]) for row in rows}
+    assert {("full", "1"), ("PCA", "1"), ("random", "2"), ("linear", "2"), ("quantum", "2")} <= seeds
+    quantum = next(row for row in rows if row["head"] == "quantum" and row["k"] == "3")
+    low_rank = next(row for row in rows if row["head"] == "low-rank" and row["k"] == "3")
+    assert int(low_rank["parameters"]) <= int(quantum["parameters"]) == 12 * (24 - 3) + 1
+    report = (tmp_path / "out" / "results.md").read_text()
+    for heading in ("## NDCG@10", "## MRR@10", "## NDCG@10 against full, all", "## Saturation"):
+        assert heading in report
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert set(manifest["data"]) == {"corpus.tsv", "topics.tsv", "qrels", "train.jsonl"}
+    assert str(tmp_path) not in (tmp_path / "out" / "manifest.json").read_text().replace(str(config), "")
+    for name in ("quality.svg", "quality.png", "curves.svg", "curves.png", "histograms.svg", "histograms.png"):
+        assert (tmp_path / "out" / name).stat().st_size > 1000
+    assert not list((tmp_path / "out" / "work").glob("*"))
+
+
+def test_compare_runs_only_what_is_missing(config, tmp_path, invoke):
+    """Cells taken away come back equal to the last bit; a changed setting runs its cells again; damage is named."""
+    out = tmp_path / "out"
+    invoke("compare", config, "--out", out, "--workers", "1")
+    before = {path.name: path.read_bytes() for path in (out / "cells").iterdir()}
+    for name in list(before)[::5]:
+        (out / "cells" / name).unlink()
+    assert f"{len(before) - len(list(before)[::5])} of them done before" in invoke(
+        "compare", config, "--out", out, "--workers", "1"
+    )
+    assert {path.name: path.read_bytes() for path in (out / "cells").iterdir()} == before
+    config.write_text(config.read_text().replace("learning_rate = 5e-2", "learning_rate = 4e-2"))
+    assert "28 cells, 20 of them done before" in invoke("compare", config, "--out", out, "--workers", "1")
+    (out / "cells" / next(iter(before))).write_text("{")
+    assert "is no whole record" in invoke("compare", config, "--out", out, "--workers", "1", code=1)
+
+
+@pytest.mark.slow
+def test_killed_compare_resumes_to_identical_results(config, tmp_path):
+    """SIGKILL to the parent: its workers go too, and a second run ends with the results of an uninterrupted one."""
+    command = [sys.executable, "-m", "hybrid_qproj", "compare", str(config), "--workers", "2", "--out"]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    subprocess.run([*command, str(tmp_path / "straight")], env=environment, check=True, capture_output=True)
+    killed = subprocess.Popen(
+        [*command, str(tmp_path / "killed")], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    cells = tmp_path / "killed" / "cells"
+    deadline = time.monotonic() + 200
+    while not (cells.is_dir() and len(list(cells.glob("*.json"))) >= 5):
+        assert time.monotonic() < deadline
+        assert killed.poll() is None
+        time.sleep(0.05)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    time.sleep(5)  # the workers notice within two seconds
+    before = len(list(cells.glob("*.json")))
+    time.sleep(3)
+    assert len(list(cells.glob("*.json"))) == before < 28
+    subprocess.run([*command, str(tmp_path / "killed")], env=environment, check=True, capture_output=True)
+    for name in ("results.json", "results.csv", "comparisons.csv", "results.md", "quality.svg"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "straight" / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_killed_train_resumes_to_the_same_model(tiny_bert, tmp_path, write_experiment):
+    """SIGKILL in the middle of training an encoder with its head."""
+    config = write_experiment(tmp_path, tiny_bert, layers="1")
+    one_fraction(config)
+    config.write_text(config.read_text().replace("steps = 4", "steps = 60\ncheckpoint_steps = 5"))
+    command = [sys.executable, "-m", "hybrid_qproj", "train", str(config), *SETTINGS, "--out"]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    subprocess.run([*command, str(tmp_path / "straight")], env=environment, check=True, capture_output=True)
+    killed = subprocess.Popen(
+        [*command, str(tmp_path / "killed")], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 200
+    while not list((tmp_path / "killed").glob("checkpoint-*/trainer_state.json")):
+        assert time.monotonic() < deadline
+        assert killed.poll() is None, "finished before it could be killed"
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not (tmp_path / "killed" / "model").exists()
+    subprocess.run([*command, str(tmp_path / "killed")], env=environment, check=True, capture_output=True)
+    models = [hybrid_qproj.load(tmp_path / name / "model").state_dict() for name in ("straight", "killed")]
+    assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])
+
+
+def test_failed_cells_do_not_stop_the_others(config, tmp_path, invoke):
+    """A head whose loss explodes is named at the end; all other cells are recorded."""
+    config.write_text(config.read_text().replace("learning_rate = 5e-2", "learning_rate = 1e38"))
+    output = invoke("compare", config, "--out", tmp_path / "out", "--workers", "1", code=1)
+    assert "the loss became nan" in output
+    records = read_records(tmp_path / "out")
+    assert {record.cell.head for record in records} >= {"full", "PCA", "linear", "low-rank"}
+
+
+def test_refusals(config, tmp_path, invoke):
+    """What cannot be trained or read, each in one line."""
+    assert "no configuration file" in invoke("compare", tmp_path / "none.toml", "--out", tmp_path / "x", code=1)
+    assert "say which head to train with --head: full, PCA" in invoke("train", config, "--out", tmp_path / "x", code=1)
+    output = invoke("train", config, "--out", tmp_path / "x", *SETTINGS, code=1)
+    assert "fractions = [2, 4]: to train one model, give one" in output
+    assert "holds no" in invoke("evaluate", tmp_path, config, "--out", tmp_path / "x", code=1)
+    (tmp_path / "topics.tsv").write_text("x1\tno judgements\n")
+    output = invoke("compare", config, "--out", tmp_path / "x", code=1)
+    assert "has no query with judgements" in output
+    (tmp_path / "topics.tsv").write_text("no tab\n")
+    assert "topics.tsv, line 1: 'no tab'" in invoke("compare", config, "--out", tmp_path / "x", code=1)
+
+
+def test_damaged_cache_is_named(config, tmp_path, invoke):
+    """A torn file of the embedding cache stops a run before it starts, with what to do."""
+    one_fraction(config)
+    invoke("train", config, "--out", tmp_path / "run", *SETTINGS)
+    (path,) = (tmp_path / "cache").rglob("*.safetensors")
+    path.write_bytes(path.read_bytes()[:-7])
+    assert "delete it: what was in it will be encoded again" in invoke(
+        "train", config, "--out", tmp_path / "second", *SETTINGS, code=1
+    )
+
+
+def test_unknown_model_is_an_error(tmp_path):
+    """A folder without a model."""
+    with pytest.raises(CheckpointError):
+        hybrid_qproj.load(tmp_path)
