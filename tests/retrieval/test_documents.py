@@ -1,0 +1,80 @@
+"""Documents as a stream, from files in the formats people have."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from hybrid_qproj.retrieval.documents import (
+    DataError,
+    Document,
+    JsonlDocuments,
+    MemoryDocuments,
+    TsvDocuments,
+    open_documents,
+)
+
+TSV = "d1\ta cat\n\nd2\tein Käfig\twith a tab\n"
+JSONL = '{"_id": "d1", "title": "Cats", "text": "a cat"}\n{"_id": "d2", "text": "a dog"}\n'
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_tsv(tmp_path, packed):
+    """Id, tab, text; a text may hold tabs, a file may be compressed, empty lines do not count."""
+    path = tmp_path / ("docs.tsv.gz" if packed else "docs.tsv")
+    path.write_bytes(gzip.compress(TSV.encode()) if packed else TSV.encode())
+    documents = open_documents(path)
+    expected = [Document("d1", "a cat"), Document("d2", "ein Käfig\twith a tab")]
+    assert list(documents) == list(documents) == expected
+
+
+def test_beir_joins_title_and_text(tmp_path):
+    """A missing title is none."""
+    (tmp_path / "corpus.jsonl").write_text(JSONL)
+    assert list(JsonlDocuments(tmp_path / "corpus.jsonl")) == [Document("d1", "Cats a cat"), Document("d2", "a dog")]
+
+
+@pytest.mark.parametrize("kind", ["file", "memory"])
+def test_get_keeps_the_order_asked_for(tmp_path, kind):
+    """Ids that do not exist are left out; one given twice comes once."""
+    (tmp_path / "docs.tsv").write_text(TSV)
+    stream = TsvDocuments(tmp_path / "docs.tsv")
+    documents = MemoryDocuments({d.id: d.text for d in stream}) if kind == "memory" else stream
+    assert list(documents.get(["d2", "none", "d1", "d2"])) == ["d2", "d1"]
+    assert documents.get([]) == {}
+
+
+def test_get_stops_when_all_are_found(tmp_path):
+    """What comes after the last wanted document is not read, not even if it is malformed."""
+    (tmp_path / "docs.tsv").write_text("d1\ta cat\nno tab here\n")
+    assert TsvDocuments(tmp_path / "docs.tsv").get(["d1"]) == {"d1": "a cat"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.tsv", b"d1\ta\nno tab\n", r"a\.tsv, line 2: 'no tab'; expected an id, a tab and the text"),
+        ("a.tsv", b"\ttext\n", "line 1"),
+        ("a.tsv", b"d1\t\xff\n", r"line 1: not UTF-8 .*; convert the file"),
+        ("a.jsonl", b'{"_id": "d1", "text": "a"}\n{"_id": \n', "line 2: .*expected a JSON object"),
+        ("a.jsonl", b"[1]\n", r"line 1: '\[1\]'; expected a JSON object"),
+        ("a.jsonl", b'{"id": "d1", "text": "a"}\n', r"keys \['id', 'text'\]; expected _id and text"),
+        ("a.jsonl", b'{"_id": 7, "text": "a"}\n', "expected _id and text, both strings"),
+        ("a.tsv.gz", gzip.compress(b"d1\ta\n" * 1000)[:-12], "is cut off or no gzip file"),
+        ("a.tsv.gz", b"no gzip", "is cut off or no gzip file"),
+    ],
+)
+def test_malformed_files(tmp_path, name, content, message):
+    """Each error names the file, and the line where there is one."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        list(open_documents(tmp_path / name))
+
+
+def test_missing_file_and_unknown_suffix(tmp_path):
+    """Two ways to name a file that is none."""
+    with pytest.raises(DataError, match="no file"):
+        list(open_documents(tmp_path / "none.tsv"))
+    with pytest.raises(DataError, match=r"expected documents as \.tsv or \.jsonl"):
+        open_documents(tmp_path / "docs.csv")

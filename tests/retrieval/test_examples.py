@@ -1,0 +1,117 @@
+"""Training examples from judgements and files."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hybrid_qproj.retrieval.collection import Collection
+from hybrid_qproj.retrieval.documents import DataError, MemoryDocuments
+from hybrid_qproj.retrieval.examples import Example, choose, choose_queries, judged_examples, read_examples
+
+TEXTS = {f"d{i}": f"text {i}" for i in range(12)}
+QRELS = {
+    "q1": {"d0": 3, "d1": 2, "d2": 1, "d3": 0, "d4": 0},
+    "q2": {"d5": 2, "d6": 0},
+    "q3": {"d7": 1, "d8": 0},
+    "q4": {"d9": 3, "d10": 3, "missing": 0},
+}
+QUERIES = {query: f"query {query}" for query in QRELS}
+
+
+def collection(qrels=QRELS):
+    return Collection("mini", MemoryDocuments(TEXTS), QUERIES, qrels)
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 100))
+def test_fewer_queries_are_among_more(few, more, seed):
+    """Numbers and shares choose prefixes of one order."""
+    names = [f"q{i}" for i in range(30)]
+    few, more = sorted((few, more))
+    assert set(choose(names, few, seed)) <= set(choose(names, more, seed))
+    assert choose(names, more, seed) == choose(reversed(names), more / 30, seed)
+
+
+def test_choice_depends_on_the_seed():
+    """Another seed, other queries; all of them are all of them."""
+    names = [f"q{i}" for i in range(30)]
+    assert choose(names, 10, 0) != choose(names, 10, 1)
+    assert sorted(choose(names, 1.0, 3)) == sorted(names)
+    assert len(choose(names, 0.001, 3)) == 1
+
+
+def test_too_many_queries():
+    """More than there are is an error, not fewer."""
+    with pytest.raises(DataError, match="31 training queries were asked for; there are 30"):
+        choose([f"q{i}" for i in range(30)], 31, 0)
+
+
+def test_positives_and_negatives_from_grades():
+    """Each document of grade 2 or more is a positive; what is judged lower for the query is negative first."""
+    found = judged_examples(collection(), negatives=3).items
+    grades = {TEXTS[d]: g for d, g in QRELS["q1"].items()}
+    mine = [example for example in found if example.query == "query q1"]
+    assert [grades[example.positive] for example in mine] == [3, 2]
+    for example in mine:
+        assert len(set(example.negatives)) == 3
+        assert all(grades[text] < grades[example.positive] for text in example.negatives)
+    (second,) = (example for example in found if example.query == "query q2")
+    assert "text 6" in second.negatives
+    assert not {"text 5"} & set(second.negatives)
+
+
+def test_problems_are_counted():
+    """A query without positive, and a judged document without text."""
+    assert judged_examples(collection(), negatives=2).problems == (
+        "1 of 4 judged queries have no document of grade 2",
+        "1 of 10 judged documents have no text",
+    )
+
+
+def test_too_few_negatives():
+    """A lone query cannot borrow; with nothing left that is an error."""
+    with pytest.raises(DataError, match=r"gives no training example: .*has too few negatives and is left out"):
+        judged_examples(collection({"q2": QRELS["q2"]}), negatives=5)
+
+
+def test_examples_repeat():
+    """Same seed, same examples; fewer queries give a part of them."""
+    assert judged_examples(collection(), 2, seed=5) == judged_examples(collection(), 2, seed=5)
+    examples = judged_examples(collection(), 2).items
+    assert set(choose_queries(examples, 1, 0)) <= set(choose_queries(examples, 2, 0)) <= set(examples)
+
+
+def test_triples_of_texts(tmp_path):
+    """TSV lines of one query and positive are one example; JSONL has lists."""
+    (tmp_path / "t.tsv").write_text("q\tp\tn1\nq\tp\tn2\nq\tp2\tn1\n")
+    examples = read_examples(tmp_path / "t.tsv", negatives=2)
+    assert examples.items == (Example("q", "p", ("n1", "n2")),)
+    assert examples.problems == ("1 of 2 examples have fewer than 2 negatives",)
+    lines = [
+        {"query": "q", "positive": "p", "negatives": ["n1", "n2", "n3"]},
+        {"query": "q", "positive": "x", "negative": "n"},
+    ]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert read_examples(tmp_path / "t.jsonl", negatives=1).items == (
+        Example("q", "p", ("n1",)),
+        Example("q", "x", ("n",)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("t.tsv", "q\tp\n", "line 1: .*expected query, positive, negative and tabs"),
+        ("t.jsonl", '{"query": "q", "positive": "p"}\n', "expected query, positive and negatives, all texts"),
+        ("t.jsonl", '{"query": "q", "positive": 7, "negatives": ["n"]}\n', "all texts"),
+        ("t.tsv", "", "gives no training example: it is empty"),
+    ],
+)
+def test_malformed_triples(tmp_path, name, text, message):
+    """Each error names the file."""
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_examples(tmp_path / name, negatives=1)
