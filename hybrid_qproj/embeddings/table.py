@@ -127,7 +127,7 @@ class EmbeddingTable(InputModule):
             found[mine] = self._parts[owner][rows[mine] - self._starts[owner]]
         return result
 
-    def preprocess(self, inputs: Sequence[str], prompt: str | None = None, **kwargs: Any) -> dict[str, Tensor]:
+    def preprocess(self, inputs: Sequence[Any], prompt: str | None = None, **kwargs: Any) -> dict[str, Tensor]:
         """Look a batch up; called by sentence-transformers where an encoder would tokenise."""
         return {"sentence_embedding": self.lookup([f"{prompt}{text}" for text in inputs] if prompt else inputs)}
 

@@ -41,7 +41,7 @@ def write_manifest(folder: Path, config: ExperimentConfig, table: dict[str, Any]
         config: the experiment.
         table: the same as it stands in its file.
     """
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in PACKAGES:
         try:
             versions[name] = metadata.version(name)

@@ -10,7 +10,6 @@ from sentence_transformers.base.evaluation import BaseEvaluator
 
 from hybrid_qproj.retrieval.measures import MEASURES, evaluate_run
 from hybrid_qproj.retrieval.protocols import TestSet, rank
-from hybrid_qproj.sbert import Encoder
 
 
 class RetrievalEvaluator(BaseEvaluator):
@@ -33,16 +32,15 @@ class RetrievalEvaluator(BaseEvaluator):
         self.primary_metric: str = _key(test.name, self.measures[0])
 
     def __call__(
-        self, model: Encoder, output_path: str | None = None, epoch: int = -1, steps: int = -1, **kwargs: Any
+        self, model: Any, output_path: str | None = None, epoch: int = -1, steps: int = -1
     ) -> dict[str, float]:
         """Evaluate.
 
         Args:
-            model: the model.
+            model: an `Encoder`.
             output_path: ignored; measures go to the trainer's log.
             epoch: ignored.
             steps: ignored.
-            **kwargs: ignored.
 
         Returns:
             "test_measure" -> mean over queries.

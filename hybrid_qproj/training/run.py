@@ -78,12 +78,13 @@ def train(
     losses = {name: HeadLoss(model, objective) for name, objective in objectives.items()}
     in_batch = any(isinstance(objective, Contrastive) and objective.in_batch for objective in objectives.values())
     trainer = HeadTrainer(
-        model=model,
+        model,
+        losses,
+        folder,
         args=training_arguments(
             settings, folder, seed, evaluator.primary_metric if evaluator else None, keep, in_batch
         ),
         train_dataset=dict(data),
-        loss=losses,
         evaluator=evaluator,
         callbacks=[CheckpointEvery(settings.checkpoint_steps)] if settings.checkpoint_steps and keep else [],
     )

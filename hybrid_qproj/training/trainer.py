@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from torch import Tensor, nn
 
 from hybrid_qproj.errors import ExpectedError
 from hybrid_qproj.extras import require
+from hybrid_qproj.sbert import Encoder
 from hybrid_qproj.training import checkpoints
+from hybrid_qproj.training.loss import HeadLoss
 from hybrid_qproj.training.settings import TrainingSettings
 
 require("datasets", "train", "training")
@@ -32,15 +35,29 @@ class TrainingError(ExpectedError):
 class HeadTrainer(SentenceTransformerTrainer):
     """A SentenceTransformerTrainer that also keeps the objective's parameters, and stops at the first bad loss.
 
-    Its checkpoints hold the head alone where the encoder is a table of embeddings. Arguments are the parent's.
+    Its checkpoints hold the head alone where the encoder is a table of embeddings.
+
+    Args:
+        encoder: the model.
+        losses: by the name of the data they are trained on.
+        folder: of checkpoints and logs.
+        **kwargs: the parent's arguments but for ``model`` and ``loss``.
     """
+
+    def __init__(self, encoder: Encoder, losses: Mapping[str, HeadLoss], folder: Path, **kwargs: Any) -> None:
+        # The parent keeps them too, under types that know less.
+        self.encoder = encoder
+        self.losses = losses
+        self.folder = folder
+        modules: dict[str, nn.Module] = {**losses}
+        super().__init__(model=encoder, loss=modules, **kwargs)
 
     def compute_loss(
         self,
-        model: nn.Module,
+        model: Any,
         inputs: dict[str, Tensor | Any],
         return_outputs: bool = False,
-        num_items_in_batch: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor | tuple[Tensor, dict[str, Any]]:
         """The loss of a batch.
 
@@ -53,7 +70,7 @@ class HeadTrainer(SentenceTransformerTrainer):
             raise TrainingError(
                 f"the loss became {loss.item()} in step {self.state.global_step + 1} of {self.state.max_steps}: lower "
                 f"learning_rate (now {self.args.learning_rate}) or look for NaN among the embeddings. The last "
-                f"checkpoint in {self.args.output_dir} is whole"
+                f"checkpoint in {self.folder} is whole"
             )
         return result
 
@@ -61,24 +78,24 @@ class HeadTrainer(SentenceTransformerTrainer):
         """Leave the model card out: it would embed texts of the training data in every checkpoint."""
 
     def training_step(
-        self, model: nn.Module, inputs: dict[str, Tensor | Any], num_items_in_batch: Tensor | None = None
+        self, model: nn.Module, inputs: dict[str, Tensor | Any], num_items_in_batch: Tensor | int | None = None
     ) -> Tensor:
         """One forward and backward pass."""
         loss = super().training_step(model, inputs, num_items_in_batch)
         if self.accelerator.num_processes > 1:
             # The objective stands outside the distributed model: its gradients are averaged here. A gradient that was
             # averaged in an earlier pass of the same step is its own average.
-            for part in self.loss.values():
+            for part in self.losses.values():
                 for parameter in part.objective.parameters():
                     if parameter.grad is not None:
                         parameter.grad = self.accelerator.reduce(parameter.grad, reduction="mean")
         return loss
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        folder = Path(output_dir or self.args.output_dir)
+        folder = Path(output_dir) if output_dir else self.folder
         folder.mkdir(parents=True, exist_ok=True)
-        checkpoints.save_model(self.model, folder)
-        checkpoints.save_losses(self.loss, folder)
+        checkpoints.save_model(self.encoder, folder)
+        checkpoints.save_losses(self.losses, folder)
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         try:
@@ -87,16 +104,15 @@ class HeadTrainer(SentenceTransformerTrainer):
             # torch reports a failed write as a RuntimeError.
             if isinstance(error, RuntimeError) and "write" not in str(error):
                 raise
-            folder = Path(self.args.output_dir)
-            free = shutil.disk_usage(folder).free
+            free = shutil.disk_usage(self.folder).free
             raise TrainingError(
-                f"checkpoint {self.state.global_step} could not be written to {folder} ({error}; {free:,} bytes free). "
-                "Make room and run the same command again: it goes on from the checkpoint before"
+                f"checkpoint {self.state.global_step} could not be written to {self.folder} ({error}; {free:,} bytes "
+                "free). Make room and run the same command again: it goes on from the checkpoint before"
             ) from error
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        checkpoints.load_weights(self.model, Path(resume_from_checkpoint))
-        checkpoints.load_losses(self.loss, Path(resume_from_checkpoint))
+        checkpoints.load_weights(self.encoder, Path(resume_from_checkpoint))
+        checkpoints.load_losses(self.losses, Path(resume_from_checkpoint))
 
     def _load_best_model(self) -> None:
         if self.state.best_model_checkpoint:

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("scipy", reason="needs the extra 'eval'")
 
-from hybrid_qproj.retrieval.significance import holm, paired_randomization
+from hybrid_qproj.retrieval.significance import bootstrap_interval, holm, paired_randomization
 
 
 def _run(values):
@@ -47,3 +47,15 @@ def test_holm():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+def test_bootstrap_interval_covers_the_mean():
+    """About the normal interval for many queries; a point where all differences are equal."""
+    differences = np.random.default_rng(0).normal(0.1, 0.2, 400)
+    low, high = bootstrap_interval(differences)
+    half = 1.96 * differences.std() / 20
+    assert low == pytest.approx(differences.mean() - half, abs=0.003)
+    assert high == pytest.approx(differences.mean() + half, abs=0.003)
+    assert bootstrap_interval(np.full(5, 0.25)) == (0.25, 0.25)
+    with pytest.raises(ValueError, match="got 1 queries; an interval over queries needs at least 2"):
+        bootstrap_interval(np.array([0.1]))

@@ -1,0 +1,142 @@
+"""Experiments as TOML: what is refused, and how settings are merged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pydantic", reason="needs the extra 'train'")
+pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
+
+from hybrid_qproj.experiments.build import build_head, build_objectives
+from hybrid_qproj.experiments.cells import cells, digest
+from hybrid_qproj.experiments.config import ConfigError, load_config
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").rglob("*.toml"))
+
+
+@pytest.fixture
+def config(tmp_path, write_experiment):
+    return write_experiment(tmp_path, Path("bert"))
+
+
+def edited(config, old, new):
+    text = config.read_text()
+    assert old in text
+    config.write_text(text.replace(old, new, 1))
+    return config
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_shipped_examples_are_sound(path):
+    """Every head of every example can be built, with its objectives."""
+    experiment = load_config(path)
+    assert cells(experiment, 768)
+    for head in experiment.heads.values():
+        for objective in experiment.objectives.values():
+            assert build_objectives(head, objective)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seeds = 2", "sedes = 2", "sedes: Extra inputs are not permitted"),
+        ("sizes = [3]", "sizes = [0]", "sizes.0: Input should be greater than or equal to 1"),
+        ('kind = "ClassicalProjection"', 'kind = "Linear"', r"heads.linear: no head 'Linear'; expected one of Quantum"),
+        ('parameters_of = "quantum"', "", r"heads.low-rank: LowRankLinear needs args.rank or parameters_of"),
+        ('parameters_of = "quantum"', 'parameters_of = "x"', "parameters_of names 'x', which is no head"),
+        ('protocol = "judged"', 'protocol = "rerank"', "test.0: judged: protocol 'rerank' needs a run"),
+        ('name = "whole"', 'name = "judged"', "two tests have the same name"),
+        ('["judged", "whole"]', '["judged", "x"]', "pool 'all' must have a name of its own and name tests"),
+        ('baselines = ["full"', 'baselines = ["fall"', "baselines .*'fall'.* are no heads"),
+        (
+            '{ judged = "train.jsonl" }',
+            '{ judged = "a", dataset = "b" }',
+            "expected exactly one of dataset, judged and",
+        ),
+        ('source = { documents = "corpus.tsv" }', "", "texts.source: Field required"),
+        ("texts = {}", "", None),
+        ("steps = 4", "steps = 4\nwarmup = 0.1", "warmup with schedule = 'constant' would do nothing"),
+        ("training = { learning_rate = 5e-2 }", "training = { lr = 1 }", "lr"),
+        ("training = { learning_rate = 5e-2 }", "training_for = { x = {} }", "training_for names .*'x'"),
+        ("fractions = [2, 4]", "fractions = [1.5]", "fractions.0"),
+        ('name = "small"', "name = ", "is no TOML"),
+    ],
+)
+def test_refusals(config, old, new, message):
+    """Each wrong key is named with what was expected."""
+    edited(config, old, new)
+    if message is None:
+        load_config(config)
+        return
+    with pytest.raises(ConfigError, match=message):
+        load_config(config)
+
+
+def test_missing_file(tmp_path):
+    """The path as it was given."""
+    with pytest.raises(ConfigError, match="no configuration file"):
+        load_config(tmp_path / "none.toml")
+
+
+def test_paths_start_at_the_file(config):
+    """Wherever the command is run from."""
+    experiment = load_config(config)
+    assert experiment.labels.source.judged == config.parent / "train.jsonl"
+    assert experiment.encoder.cache == config.parent / "cache"
+
+
+def test_settings_are_merged(config):
+    """What is said for all, then for the objective, the head, and the head with that objective."""
+    edited(
+        config,
+        "training = { learning_rate = 5e-2 }",
+        "training = { learning_rate = 5e-2 }\ntraining_for = { both = { steps = 9 } }",
+    )
+    experiment = load_config(config)
+    assert experiment.settings("linear", "labels").learning_rate == 1e-2
+    assert experiment.settings("linear", "both").batch_size == 4
+    assert experiment.settings("quantum", "labels").steps == 4
+    quantum = experiment.settings("quantum", "both")
+    assert (quantum.learning_rate, quantum.steps, quantum.batch_size) == (5e-2, 9, 4)
+
+
+def test_digest_sees_what_matters_and_nothing_else(config):
+    """Other heads, seeds and worker settings leave a cell's record valid; its own settings do not."""
+    experiment = load_config(config)
+    cell = next(c for c in cells(experiment, 24) if c.head == "quantum" and c.objective == "labels")
+    before = digest(cell, experiment)
+    for old, new in (("seeds = 2", "seeds = 3"), ('cache = "cache"', 'cache = "x"'), ("[heads.PCA]", "[heads.pca]")):
+        assert digest(cell, load_config(edited(config, old, new))) == before
+    for old, new in (("steps = 4", "steps = 5"), ("scale = 1.0", "scale = 2.0"), ("negatives = 2", "negatives = 1")):
+        changed = digest(cell, load_config(edited(config, old, new)))
+        assert changed != before
+        before = changed
+
+
+def test_heads_depend_on_their_seed_alone(config):
+    """Also the ones that draw from torch's global generator."""
+    experiment = load_config(config)
+    for name in ("linear", "low-rank", "quantum", "random"):
+        first, same, other = (build_head(experiment, name, 24, 3, seed).state_dict() for seed in (0, 0, 1))
+        assert all((first[key] == same[key]).all() for key in first)
+        assert any((first[key] != other[key]).any() for key in first)
+
+
+def test_arguments_a_head_does_not_take(config):
+    """Named with the head."""
+    edited(config, 'args = { circuit = "u_cu", scale = 1.0 }', 'args = { circus = "u_cu" }')
+    with pytest.raises(ConfigError, match=r"head 'quantum' \(QuantumProjection, 24 -> 3\) cannot be built: .*circus"):
+        build_head(load_config(config), "quantum", 24, 3)
+    edited(config, "labels = { log = true, learn_scale = true }", "labels = { skale = 1.0 }")
+    experiment = load_config(config)
+    with pytest.raises(ConfigError, match=r"objective Contrastive: .*skale"):
+        build_objectives(experiment.heads["linear"], experiment.objectives["labels"])
+
+
+def test_fitted_heads_cannot_stand_on_a_training_encoder(tmp_path, write_experiment):
+    """PCA of embeddings that move makes no sense."""
+    config = write_experiment(tmp_path, Path("bert"), layers="1")
+    with pytest.raises(ConfigError, match="head 'PCA' is fitted to frozen embeddings; it cannot train 1 layers"):
+        cells(load_config(config), 24)
