@@ -18,7 +18,7 @@ TEST_ENV := $(OFFLINE) OMP_NUM_THREADS=1 OMP_PROC_BIND=false
 PYTEST := -m pytest -q -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow test-min lint format docs bench clean
+.PHONY: help venv demo test test-slow test-min lint format docs bench results clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -82,6 +82,9 @@ docs: $(VENV)/.docs ## the documentation, in docs/_build/html
 
 bench: $(VENV)/.dev ## time the head against classical ones
 	$(BIN)/python benchmarks/head.py
+
+results: $(VENV)/.dev ## the tables of docs/results.md; hours on two cores, and data beside the checkout
+	$(OFFLINE) $(BIN)/python benchmarks/trec_dl.py
 
 clean: ## remove environments, caches and everything built
 	rm -rf $(VENV) $(VENV_MIN) build dist *.egg-info docs/_build demo-report \

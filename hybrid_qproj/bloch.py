@@ -1,6 +1,6 @@
 """Fidelity of products of mixed single-qubit states, given by their Bloch vectors, in log space.
 
-For one qubit, F(r, s) = (1 + r.s + sqrt((1 - |r|^2)(1 - |s|^2))) / 2 (Jozsa 1994, Hübner 1992).
+For one qubit, F(r, s) = (1 + r.s + sqrt((1 - r.r)(1 - s.s))) / 2 (Jozsa 1994, Hübner 1992).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def log_bloch_fidelity(a: Tensor, b: Tensor) -> Tensor:
     """Logarithm of the fidelity of paired states.
 
     Args:
-        a: Bloch vectors, (..., 3 k): x of all k qubits, then y, then z; |r| <= 1.
+        a: Bloch vectors, (..., 3 k): x of all k qubits, then y, then z; of length at most 1.
         b: likewise, broadcastable against ``a``.
 
     Returns:
@@ -65,7 +65,7 @@ def _promote(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _four(bloch: Tensor) -> Tensor:
-    """Unit vectors (r, sqrt(1 - |r|^2)) of four numbers, whose inner product gives the fidelity: (..., 4, k)."""
+    """Unit vectors (r, sqrt(1 - r.r)) of four numbers, whose inner product gives the fidelity: (..., 4, k)."""
     vectors = bloch.unflatten(-1, (3, -1))
     square = 1 - vectors.square().sum(dim=-2, keepdim=True)
     # The root's slope is infinite at pure states; there the gradient is taken as 0.

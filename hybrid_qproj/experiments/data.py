@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from hybrid_qproj.experiments.config import (
     TestConfig,
     TextsConfig,
 )
-from hybrid_qproj.retrieval.collection import Collection, load_collection, read_collection, read_judged
+from hybrid_qproj.retrieval.collection import Collection, check_documents, load_collection, read_collection, read_judged
 from hybrid_qproj.retrieval.examples import (
     Example,
     Examples,
@@ -114,7 +114,7 @@ def _collection(source: DataConfig) -> Collection:
 
 def _examples(labels: LabelsConfig) -> Examples:
     if labels.triples is not None:
-        return read_examples(labels.triples, labels.negatives)
+        return read_examples(labels.triples, labels.negatives, labels.queries, labels.seed)
     if labels.docpairs is not None:
         return docpair_examples(labels.docpairs, labels.negatives, labels.queries, labels.seed)
     assert labels.source is not None
@@ -132,8 +132,11 @@ def _texts(config: TextsConfig) -> tuple[str, ...]:
 def _test_set(config: TestConfig) -> TestSet:
     run = read_run(config.run) if config.run else None
     collection = _collection(config)
+    if config.protocol == "retrieve" and config.dataset is None:
+        # Files of one's own; the collections of ir_datasets were checked by those who put them there.
+        collection = replace(collection, problems=(*collection.problems, *check_documents(collection)))
     test = make_test_set(collection, config.protocol, run, config.relevant, config.depth)
-    return TestSet(**{**test.__dict__, "name": config.name})
+    return replace(test, name=config.name)
 
 
 def _embed(

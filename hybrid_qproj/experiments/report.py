@@ -24,6 +24,7 @@ from hybrid_qproj.experiments.tables import (
     markdown,
     rows_to_csv,
     rows_to_markdown,
+    sizes_to_markdown,
     to_json,
 )
 
@@ -80,6 +81,10 @@ def _markdown(
     config: ExperimentConfig, rows: Sequence[Row], records: Sequence[Record], comparisons: Sequence[Comparison]
 ) -> str:
     parts = [f"# {config.name}\n"]
+    if len(config.sizes) > 1 and len(config.encoder.layers) == 1:
+        for test in config.pools or rows[0].scores:
+            parts += [f"## {config.measures[0]} by size, {test}\n"]
+            parts.append(sizes_to_markdown(rows, comparisons, test, config.measures[0]))
     for measure in config.measures:
         parts += [f"## {measure}\n", "Mean over queries and seeds ± standard deviation over seeds.\n"]
         parts.append(rows_to_markdown(rows, measure))

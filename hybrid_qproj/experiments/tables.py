@@ -41,6 +41,47 @@ def rows_to_markdown(rows: Sequence[Row], measure: str) -> str:
     return markdown(header, lines)
 
 
+def sizes_to_markdown(rows: Sequence[Row], comparisons: Sequence[Comparison], test: str, measure: str) -> str:
+    """A table with a line a head and objective, and a column a size.
+
+    Args:
+        rows: the rows, of one number of layers.
+        comparisons: with any baselines; of those, the ones on this test are marked.
+        test: test or pool.
+        measure: the measure.
+
+    Returns:
+        Markdown. A letter after a value says from which baseline it differs significantly, after Holm's correction:
+        the legend below the table names it, with + where the value is higher and - where it is lower.
+    """
+    full = [row for row in rows if row.stored == 0 and row.key.k == max(r.key.k for r in rows)]
+    sizes = sorted({row.key.k for row in rows if row not in full}, reverse=True)
+    letters = dict(zip(dict.fromkeys(c.baseline.head for c in comparisons), "abcdefgh", strict=False))
+    marks: dict[Key, str] = {}
+    for c in comparisons:
+        if c.test == test and c.measure == measure and c.corrected < ALPHA:
+            marks[c.head] = f"{marks.get(c.head, '')} {letters[c.baseline.head]}{'+' if c.difference > 0 else '-'}"
+    table = {(row.key.head, row.key.objective, row.key.queries, row.key.k): row for row in rows if row not in full}
+    header = ["head", "objective", "queries", "parameters", *(f"k = {k}" for k in sizes)]
+    lines = [
+        [r.key.head, r.key.objective or "-", "-", "0", f"{_score(r.scores[test][measure])} (k = {r.key.k})"]
+        + [""] * (len(sizes) - 1)
+        for r in full
+    ]
+    for head, objective, queries in dict.fromkeys(key[:3] for key in table):
+        found = [table.get((head, objective, queries, k)) for k in sizes]
+        counts = [f"{row.parameters:,}" for row in found if row is not None]
+        values = ["" if row is None else _score(row.scores[test][measure]) + marks.get(row.key, "") for row in found]
+        span = counts[0] if len(set(counts)) == 1 else f"{counts[0]} to {counts[-1]}"
+        lines.append([head, objective or "-", "-" if queries is None else str(queries), span, *values])
+    if len({line[2] for line in lines}) <= 2:  # noqa: PLR2004 - one amount of labels, and none
+        header, lines = [h for h in header if h != "queries"], [line[:2] + line[3:] for line in lines]
+    legend = "; ".join(f"{letter}: from {name}" for name, letter in letters.items())
+    return markdown(header, lines) + (
+        f"\nSignificant differences (p < {ALPHA} after Holm): {legend}.\n" if legend else ""
+    )
+
+
 def comparisons_to_markdown(comparisons: Sequence[Comparison]) -> str:
     """A table of comparisons with one baseline on one test; significant ones carry an asterisk.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -74,22 +74,40 @@ def choose_queries(examples: Sequence[Example], queries: float, seed: int) -> li
     return [example for example in examples if example.query in chosen]
 
 
-def read_examples(path: Path, negatives: int) -> Examples:
+def read_examples(path: Path, negatives: int, queries: float = 1.0, seed: int = 0) -> Examples:
     """Read triples of texts: TSV of query, positive, negative; or JSONL of query, positive, negatives (a list).
 
-    Lines of the same query and positive are one example with the negatives of all of them.
+    Lines of the same query and positive are one example with the negatives of all of them. The file is read twice, the
+    second time for the chosen queries alone, so that a file of millions of lines need not fit into memory.
 
     Args:
         path: .tsv or .jsonl, perhaps with ``.gz``.
         negatives: hard negatives kept of each example; examples with fewer are left out.
+        queries: how many of the queries, or what share of them; see `choose`.
+        seed: of the choice of queries.
 
     Returns:
         the examples.
 
     Raises:
-        DataError: a malformed line, or nothing left.
+        DataError: a malformed line, nothing left, or fewer queries than asked for.
     """
+    every = {query for query, _, _ in _triples(path)}
+    if not every:
+        raise DataError(f"{path} gives no training example: it is empty")
+    chosen = set(choose(every, queries, seed))
     found: dict[tuple[str, str], dict[str, None]] = {}
+    for query, positive, rest in _triples(path):
+        if query in chosen:
+            known = found.setdefault((query, positive), {})
+            known.update(dict.fromkeys(rest[: negatives - len(known)]))
+    items = [Example(*pair, tuple(rest)) for pair, rest in found.items() if len(rest) == negatives]
+    short = len(found) - len(items)
+    problems = [f"{short} of {len(found)} examples have fewer than {negatives} negatives"] * (short > 0)
+    return _some(path.name, items, problems)
+
+
+def _triples(path: Path) -> Iterator[tuple[str, str, list[str]]]:
     if path.name.removesuffix(".gz").endswith(".jsonl"):
         for number, record in read_records(path):
             rest = record.get("negatives", record.get("negative"))
@@ -99,18 +117,13 @@ def read_examples(path: Path, negatives: int) -> Examples:
                 raise DataError(
                     f"{path}, line {number}: keys {sorted(record)}; expected query, positive and negatives, all texts"
                 )
-            found.setdefault((texts[0], texts[1]), {}).update(dict.fromkeys(texts[2:]))
+            yield texts[0], texts[1], texts[2:]
     else:
         for number, line in read_lines(path):
             fields = line.split("\t")
             if len(fields) != 3:  # noqa: PLR2004 - a triple
                 raise DataError(f"{path}, line {number}: {shorten(line)}; expected query, positive, negative and tabs")
-            found.setdefault((fields[0], fields[1]), {})[fields[2]] = None
-    items = [Example(*pair, tuple(rest)[:negatives]) for pair, rest in found.items() if len(rest) >= negatives]
-    short = len(found) - len(items)
-    return _some(
-        path.name, items, [f"{short} of {len(found)} examples have fewer than {negatives} negatives"] * (short > 0)
-    )
+            yield fields[0], fields[1], fields[2:]
 
 
 def judged_examples(

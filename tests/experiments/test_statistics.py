@@ -36,6 +36,7 @@ from hybrid_qproj.experiments.tables import (  # noqa: E402
     comparisons_to_markdown,
     rows_to_csv,
     rows_to_markdown,
+    sizes_to_markdown,
     to_json,
 )
 
@@ -149,6 +150,24 @@ def test_tables():
     assert len(comparisons_to_csv(comparisons).splitlines()) == 3
     found = json.loads(to_json(rows, comparisons))
     assert found["rows"][3]["per_query"]["A"]["NDCG@10"]["q0"] == rows[3].per_query["A"]["NDCG@10"]["q0"]
+
+
+def test_table_by_size_marks_what_is_significant():
+    """A column a size, a letter for the baseline and a sign for the direction."""
+    records = [
+        *(record("linear", k=k, seed=s) for k in (8, 4) for s in range(2)),
+        *(record("quantum", k=k, seed=s, shift=0.05 if k == 8 else 0) for k in (8, 4) for s in range(2)),
+        record("full", 16, "", None, stored=0),
+    ]
+    rows = summarise(records)
+    lines = sizes_to_markdown(rows, compare(rows, "linear", "A", "NDCG@10"), "A", "NDCG@10").splitlines()
+    assert lines[0] == "| head | objective | parameters | k = 8 | k = 4 |"
+    assert lines[2].startswith("| full | - | 0 | 0.")
+    cells = [cell.strip() for cell in lines[4].split("|")[1:-1]]
+    assert cells[:3] == ["quantum", "labels", "100"]
+    assert cells[3].endswith(" a+")
+    assert "a" not in cells[4]
+    assert lines[-1] == "Significant differences (p < 0.05 after Holm): a: from linear."
 
 
 def test_curves_have_a_line_a_head_and_a_band():

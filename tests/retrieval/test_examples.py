@@ -101,6 +101,15 @@ def test_triples_of_texts(tmp_path):
     )
 
 
+def test_some_queries_of_a_file(tmp_path):
+    """Chosen as everywhere, and only their examples are kept."""
+    (tmp_path / "t.tsv").write_text("".join(f"q{i}\tp{i}\tn{j}\n" for j in range(3) for i in range(10)))
+    few, more = (read_examples(tmp_path / "t.tsv", 2, queries, seed=3).items for queries in (2, 0.5))
+    assert (len(few), len(more)) == (2, 5)
+    assert set(few) <= set(more)
+    assert {example.query for example in few} == set(choose([f"q{i}" for i in range(10)], 2, 3))
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
