@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
-from torch import Tensor, nn
 
-from hybrid_qproj.circuits import Ansatz, get
+from hybrid_qproj.circuit_head import CircuitHead
 from hybrid_qproj.devices import DeviceSpec
-from hybrid_qproj.encoding import AngleEncoding
-from hybrid_qproj.head import Head
-from hybrid_qproj.plan import Plan, PlanError, make_plan
-from hybrid_qproj.qnodes import BlockExecutor, BlockLayer
+from hybrid_qproj.plan import Plan, PlanError
+from hybrid_qproj.qnodes import BlockExecutor
 from hybrid_qproj.response import ResponseCache
 from hybrid_qproj.tomography import apply_maps, block_maps, framed
 from hybrid_qproj.validation import check_embeddings
-from hybrid_qproj.wiring import Wiring
 
 
-class CoherentProjection(Head):
+class CoherentProjection(CircuitHead):
     """Compresses embeddings of d numbers to k qubits that go on unmeasured from stage to stage.
 
     Where `QuantumProjection` measures a kept qubit and prepares it anew, this readout hands its whole Bloch vector on:
@@ -29,24 +25,15 @@ class CoherentProjection(Head):
     Control qubits are discarded after their block, so the groups stay trees and a block's effect is a fixed bilinear
     map of two Bloch vectors, found by 48 circuits a block (`hybrid_qproj.tomography`) whatever the batch.
 
-    Args:
-        in_features: d.
-        out_features: k, 1 <= k < d; an output has 3 k numbers.
-        circuit: ansatz of the blocks.
-        device: device string; circuits run for probes only, so there is no direct mode.
-        plan: ``"chain"``, ``"tree"`` or a `Plan` without mixing.
-        init: initialiser of the ansatz.
-        normalize: whether embeddings are divided by their norm first.
-        scale: factor in front of the embedding; None for none.
-        learn_scale: whether the scale is trained.
-        generator: source of randomness of the initialiser.
+    Arguments and attributes are those of `CircuitHead`; an output has 3 k numbers, and circuits run for probes only, so
+    there is no direct mode.
 
     Raises:
         ValueError: sizes, circuit, plan, initialiser, scale or device string are not sound.
         PlanError: the plan uses a qubit again after it was a control.
 
     Examples:
-        >>> head = CoherentProjection(16, 4, "rotor", scale=2.0)
+        >>> head = CoherentProjection(16, 4, "rotor", plan="tree", scale=2.0)
         >>> bloch = head(torch.randn(5, 16))
         >>> bloch.shape
         torch.Size([5, 12])
@@ -54,52 +41,20 @@ class CoherentProjection(Head):
 
     similarity: ClassVar[str] = "bloch_fidelity"
 
-    def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        circuit: str | Ansatz = "u_cu",
-        device: str | DeviceSpec = "default.qubit",
-        plan: str | Plan = "tree",
-        init: str = "identity",
-        normalize: bool = False,
-        scale: float | None = None,
-        learn_scale: bool = True,
-        generator: torch.Generator | None = None,
-    ) -> None:
-        super().__init__(in_features, out_features)
-        self.ansatz = get(circuit)
-        self.circuit = circuit if isinstance(circuit, str) else circuit.name
-        self.plan = make_plan(plan, in_features, out_features)
-        _check_forest(self.plan)
-        spec = DeviceSpec.parse(device)
+    def _connect(self, spec: DeviceSpec) -> None:
         if spec.mode != "interpolated":
             raise ValueError(f"device {str(spec)!r}: a coherent head has no direct mode; leave mode out")
-        self.encoding = AngleEncoding(normalize, scale, learn_scale)
-        self.wiring = Wiring(self.plan)
-        self._executor = BlockExecutor(framed(self.ansatz), spec)
+        _check_forest(self.plan)
+        super()._connect(spec)
+        self._prober = BlockExecutor(framed(self.ansatz), spec)
         self._maps = ResponseCache(block_maps)
-        self.stages = nn.ModuleList(
-            BlockLayer(self.ansatz, len(stage), BlockExecutor(self.ansatz, spec), init, generator)
-            for stage in self.plan.stages
-        )
 
     @property
     def output_width(self) -> int:
         """Numbers of an output: three a qubit."""
         return 3 * self.out_features
 
-    @property
-    def device(self) -> DeviceSpec:
-        """Where the circuits run."""
-        return self._executor.spec
-
-    @property
-    def layers(self) -> list[BlockLayer]:
-        """The stages, typed."""
-        return [layer for layer in self.stages.children() if isinstance(layer, BlockLayer)]
-
-    def forward(self, embeddings: Tensor) -> Tensor:
+    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Project.
 
         Args:
@@ -116,34 +71,18 @@ class CoherentProjection(Head):
         with torch.autocast(embeddings.device.type, enabled=False):
             cosine, sine = self.encoding(embeddings.to(dtype))
             states = [torch.stack([sine, torch.zeros_like(sine), cosine], dim=-2)]
-            maps = self._maps(self._executor, self.layers, dtype, self.training)
+            maps = self._maps(self._prober, self.layers, dtype, self.training)
             for number, stage_maps in enumerate(maps):
                 control, kept = self.wiring.control[number](states), self.wiring.kept[number](states)
                 states.append(apply_maps(stage_maps, control, kept))
             return self.wiring.output(states).flatten(-2).to(embeddings.dtype)
 
-    def config(self) -> dict[str, Any]:
-        """The constructor's keywords as plain values."""
-        return {
-            **super().config(),
-            "circuit": self.circuit,
-            "device": str(self.device),
-            "plan": self.plan.config(),
-            "normalize": self.encoding.normalize,
-            "scale": None if self.encoding.scale is None else self.encoding.scale.item(),
-            "learn_scale": self.encoding.scale is None or self.encoding.scale.requires_grad,
-        }
-
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> CoherentProjection:
-        """Build a head from `config`; its weights are those of a new head."""
-        head = cls(**{**config, "plan": Plan.from_config(config["plan"])})
-        head._executor.remembered = True
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Build a head from `config`; see `CircuitHead.from_config`."""
+        head = super().from_config(config)
+        head._prober.remembered = True
         return head
-
-    def extra_repr(self) -> str:
-        """One line for the repr of a model."""
-        return f"{super().extra_repr()}, circuit={self.circuit!r}, device={str(self.device)!r}, plan={self.plan!r}"
 
 
 def _check_forest(plan: Plan) -> None:

@@ -1,0 +1,139 @@
+"""What the heads made of circuits share: an encoding, a plan, an ansatz, and a layer of weights a stage."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from hybrid_qproj.circuits import Ansatz, AnsatzError, get
+from hybrid_qproj.devices import DeviceSpec
+from hybrid_qproj.encoding import AngleEncoding
+from hybrid_qproj.head import Head
+from hybrid_qproj.plan import Plan, make_plan
+from hybrid_qproj.qnodes import BlockExecutor, BlockLayer
+from hybrid_qproj.wiring import Wiring
+
+
+class CircuitHead(Head):
+    """A head whose stages are layers of two-qubit blocks.
+
+    Args:
+        in_features: d, width of the embeddings.
+        out_features: k, number of output qubits, 1 <= k < d.
+        circuit: ansatz of the blocks: a name, ``"package.module:name"`` or an `Ansatz`.
+        device: device string, such as ``"default.qubit"`` or ``"lightning.qubit?mode=direct"``.
+        plan: ``"chain"`` (published), ``"tree"`` or a `Plan`.
+        init: initialiser of the ansatz; ``"identity"`` starts as truncation, ``"random"`` as published.
+        normalize: whether embeddings are divided by their norm first.
+        scale: factor in front of the embedding, see `AngleEncoding`; None for none.
+        learn_scale: whether the scale is trained.
+        generator: source of randomness of the initialiser; torch's global one when None.
+
+    Attributes:
+        stages: one TorchLayer a stage; ``stages[i].weights`` are raw weights, (blocks, parameters).
+        plan: the plan.
+
+    Raises:
+        ValueError: sizes, circuit, plan, initialiser, scale or device string are not sound.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        circuit: str | Ansatz = "u_cu",
+        device: str | DeviceSpec = "default.qubit",
+        plan: str | Plan = "chain",
+        init: str = "identity",
+        normalize: bool = False,
+        scale: float | None = None,
+        learn_scale: bool = True,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(in_features, out_features)
+        self.ansatz = get(circuit)
+        self.circuit = circuit if isinstance(circuit, str) else circuit.name
+        self.plan = make_plan(plan, in_features, out_features)
+        self.encoding = AngleEncoding(normalize, scale, learn_scale)
+        self.wiring = Wiring(self.plan)
+        self._connect(DeviceSpec.parse(device))
+        self.stages = nn.ModuleList(
+            BlockLayer(self.ansatz, len(stage), self._executor, init, generator) for stage in self.plan.stages
+        )
+
+    def _connect(self, spec: DeviceSpec) -> None:
+        """Forget what was computed on another device; a head with more to forget says so here."""
+        self._executor = BlockExecutor(self.ansatz, spec)
+
+    @property
+    def device(self) -> DeviceSpec:
+        """Where the circuits run."""
+        return self._executor.spec
+
+    @property
+    def layers(self) -> list[BlockLayer]:
+        """The stages, typed."""
+        return [layer for layer in self.stages.children() if isinstance(layer, BlockLayer)]
+
+    def block_weights(self) -> Tensor:
+        """Raw weights of all blocks, stage by stage, (blocks, parameters), without gradient."""
+        return torch.cat([layer.weights.detach() for layer in self.layers])
+
+    def to_device(self, device: str | DeviceSpec) -> Self:
+        """Run the circuits elsewhere from now on; the weights stay.
+
+        Args:
+            device: device string. This is the quantum device; ``to`` moves tensors.
+
+        Returns:
+            the head itself.
+
+        Raises:
+            DeviceSpecError: the string cannot be read. A missing plugin shows at the first run.
+        """
+        self._connect(DeviceSpec.parse(device))
+        for layer in self.layers:
+            layer.executor = self._executor
+        return self
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's keywords as plain values; with the state dict it is all that a saved head holds.
+
+        Raises:
+            AnsatzError: the ansatz is not found under a name, so nobody could load the head.
+        """
+        try:
+            found = get(self.circuit)
+        except AnsatzError:
+            found = None
+        # Equal, not identical: a head that came back from a worker process holds a copy.
+        if found != self.ansatz:
+            raise AnsatzError(
+                f"ansatz {self.ansatz.name!r} cannot be saved: it is found under no name. Register it, or give "
+                "the head its circuit as 'package.module:name'"
+            )
+        return {
+            **super().config(),
+            "circuit": self.circuit,
+            "device": str(self.device),
+            "plan": self.plan.config(),
+            "normalize": self.encoding.normalize,
+            "scale": None if self.encoding.scale is None else self.encoding.scale.item(),
+            "learn_scale": self.encoding.scale is None or self.encoding.scale.requires_grad,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Build a head from `config`; its weights are those of a new head.
+
+        A device that is missing here is replaced when circuits run, with a warning.
+        """
+        head = cls(**{**config, "plan": Plan.from_config(config["plan"])})
+        head._executor.remembered = True
+        return head
+
+    def extra_repr(self) -> str:
+        """One line for the repr of a model."""
+        return f"{super().extra_repr()}, circuit={self.circuit!r}, device={str(self.device)!r}, plan={self.plan!r}"
