@@ -15,7 +15,7 @@ from hybrid_qproj.checkpoint import write_atomically
 from hybrid_qproj.demo.heads import QUANTUM
 from hybrid_qproj.demo.plot import plot_rows
 from hybrid_qproj.demo.table import Row, verdicts
-from hybrid_qproj.drawing import draw_block
+from hybrid_qproj.drawing import block_picture, to_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,7 +90,7 @@ Versions: {", ".join(f"{name} {number}" for name, number in versions().items())}
     }
     write_atomically(folder / "report.json", json.dumps(record, indent=1).encode())
     save_figure(plot_rows(rows), folder, "plot", ("svg", "png"))
-    save_figure(draw_block("u_cu"), folder, "circuit", ("svg", "pdf"))
+    save_figure(to_figure(block_picture("u_cu")), folder, "circuit", ("svg", "pdf"))
     model.save_pretrained(str(folder / "model"))
 
 

@@ -1,5 +1,23 @@
-"""Pictures of the circuits that run."""
+"""Pictures of the circuits that run: text, matplotlib, LaTeX, OpenQASM; and a schematic of a whole head."""
 
-from hybrid_qproj.drawing.block import draw_block
+from hybrid_qproj.drawing.figure import styles, to_figure
+from hybrid_qproj.drawing.qasm import to_qasm
+from hybrid_qproj.drawing.quantikz import to_quantikz
+from hybrid_qproj.drawing.save import save_image, save_picture
+from hybrid_qproj.drawing.schematic import head_figure
+from hybrid_qproj.drawing.subjects import Picture, block_picture, group_picture
+from hybrid_qproj.drawing.text import to_text
 
-__all__ = ["draw_block"]
+__all__ = [
+    "Picture",
+    "block_picture",
+    "group_picture",
+    "head_figure",
+    "save_image",
+    "save_picture",
+    "styles",
+    "to_figure",
+    "to_qasm",
+    "to_quantikz",
+    "to_text",
+]
