@@ -1,7 +1,8 @@
 """The results of docs/results.md: runs the experiments of examples/trec-dl and writes their tables and figures.
 
 Needs the data that lie beside a checkout of the developers (../shared/data); says so where they are missing. Every
-experiment goes on where it was interrupted; finished ones are only reported again.
+experiment goes on where it was interrupted; finished ones are only reported again. Names choose some of them:
+python benchmarks/trec_dl.py main few-shot
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ CONFIGS = ROOT / "examples" / "trec-dl"
 TABLES = ROOT / "docs" / "results"
 IMAGES = ROOT / "docs" / "images"
 MEASURE = "NDCG@10"
+EXPERIMENTS = ("main", "few-shot", "ablation", "fine-tune")
 
 
 def main() -> None:
@@ -33,7 +35,7 @@ def main() -> None:
         sys.exit("../shared/data is not beside this checkout: the TREC results cannot be made here")
     TABLES.mkdir(parents=True, exist_ok=True)
     bm25()
-    for name in ("main", "few-shot", "ablation", "fine-tune"):
+    for name in sys.argv[1:] or EXPERIMENTS:
         path, out = CONFIGS / f"{name}.toml", ROOT / "results" / f"trec-dl-{name}"
         config = load_config(path)
         rows = run_compare(path, out)

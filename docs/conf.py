@@ -7,7 +7,8 @@ author = "hybrid-qproj developers"
 release = importlib.metadata.version("hybrid-qproj")
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 html_theme = "furo"
-exclude_patterns = ["_build"]
+# Tables that results.md includes.
+exclude_patterns = ["_build", "results"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"

@@ -24,6 +24,7 @@ from hybrid_qproj.experiments.build import (
 )
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig
 from hybrid_qproj.experiments.data import ExperimentData, open_encoder
+from hybrid_qproj.experiments.manifest import with_contents
 from hybrid_qproj.experiments.records import Cell, Histogram, Record
 from hybrid_qproj.extras import require
 from hybrid_qproj.retrieval.examples import Example, choose_queries
@@ -79,11 +80,10 @@ def cells(config: ExperimentConfig, width: int) -> list[Cell]:
 
 def digest(cell: Cell, config: ExperimentConfig) -> str:
     """What determines a cell's result, as a short hash: a record with another one is of another experiment."""
-    parts = config.model_dump(
-        mode="json", include={"encoder", "labels", "texts", "dev", "test", "training", "measures"}
-    )
-    # Not part of the result: where embeddings are kept, what else is compared.
-    for key in ("cache", "layers", "batch_size"):
+    wanted = {"encoder", "labels", "texts", "dev", "test", "training", "measures"}
+    parts = with_contents(config.model_dump(include=wanted, exclude={"encoder": {"cache"}}))
+    # Not part of the result: what else is compared, and how fast.
+    for key in ("layers", "batch_size"):
         del parts["encoder"][key]
     head = config.heads[cell.head]
     parts["head"] = head.model_dump(mode="json", exclude={"sizes"})

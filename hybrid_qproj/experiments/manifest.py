@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -70,12 +71,29 @@ def data_hashes(config: ExperimentConfig, table: dict[str, Any]) -> dict[str, st
     Returns:
         path as in the file -> 64 hexadecimal digits.
     """
-    found = {}
     resolved = config.model_dump(mode="python", exclude={"encoder"})
-    for named, path in _files(table, resolved):
-        with path.open("rb") as file:
-            found[named] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+    return {named: file_hash(path) for named, path in _files(table, resolved)}
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file; read once as long as neither its size nor its time of change differs."""
+    state = path.stat()
+    return _file_hash(path.resolve(), state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _file_hash(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def with_contents(table: Any) -> Any:
+    """A table with hashes of files in place of their paths: where they lie makes no difference to a result."""
+    if isinstance(table, dict):
+        return {str(key): with_contents(value) for key, value in table.items()}
+    if isinstance(table, list | tuple):
+        return [with_contents(value) for value in table]
+    return file_hash(table) if isinstance(table, Path) else table
 
 
 def _files(table: Any, resolved: Any) -> list[tuple[str, Path]]:

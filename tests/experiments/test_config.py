@@ -140,3 +140,14 @@ def test_fitted_heads_cannot_stand_on_a_training_encoder(tmp_path, write_experim
     config = write_experiment(tmp_path, Path("bert"), layers="1")
     with pytest.raises(ConfigError, match="head 'PCA' is fitted to frozen embeddings; it cannot train 1 layers"):
         cells(load_config(config), 24)
+
+
+def test_digest_does_not_depend_on_where_the_data_lie(tmp_path, write_experiment):
+    """The same files in another folder give the same cells; a changed file gives others."""
+    found = []
+    for name in ("one", "two"):
+        experiment = load_config(write_experiment(tmp_path / name, Path("bert")))
+        found.append(digest(cells(experiment, 24)[0], experiment))
+    assert found[0] == found[1]
+    (tmp_path / "two" / "corpus.tsv").write_text("d1\tanother text\n")
+    assert digest(cells(experiment, 24)[0], experiment) != found[0]
