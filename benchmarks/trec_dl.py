@@ -28,6 +28,7 @@ TABLES = ROOT / "docs" / "results"
 IMAGES = ROOT / "docs" / "images"
 MEASURE = "NDCG@10"
 EXPERIMENTS = ("main", "few-shot", "ablation", "fine-tune")
+FIGURES = {"main": "quality-1.svg", "few-shot": "curves-2.svg"}
 
 
 def main() -> None:
@@ -49,8 +50,8 @@ def main() -> None:
             wanted = [c for c in comparisons if name == "few-shot" and c.head.head in ("u_cu tree", "rotor tree")]
             if wanted:
                 write_atomically(TABLES / f"{name}-tests-{number}.md", comparisons_to_markdown(wanted).encode())
-        for figure in out.glob("*.svg"):
-            shutil.copy(figure, IMAGES / f"trec-dl-{name}-{figure.name}")
+        if name in FIGURES:
+            shutil.copy(out / FIGURES[name], IMAGES / f"trec-dl-{name}-{FIGURES[name]}")
 
 
 def bm25() -> None:

@@ -33,6 +33,14 @@ def one_line_errors() -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
+def need_experiments() -> None:
+    """Name the pip command for packages that experiments need, before an import of them fails."""
+    from hybrid_qproj.extras import require  # noqa: PLC0415 - keeps --help fast
+
+    for module in ("pydantic", "sentence_transformers", "datasets", "accelerate", "pytrec_eval", "scipy", "matplotlib"):
+        require(module, "train", "this command")
+
+
 @app.callback()
 def _root() -> None:
     """Quantum projection heads for text embeddings."""
@@ -138,6 +146,7 @@ def train(
 ) -> None:
     """Train one head of an experiment, alone or with its encoder. Run again after an interruption, it goes on."""
     with one_line_errors():
+        need_experiments()
         from hybrid_qproj.experiments.commands import run_train  # noqa: PLC0415 - imports extras
 
         run_train(config, out, head, size, objective, seed)
@@ -151,6 +160,7 @@ def evaluate(
 ) -> None:
     """Evaluate a saved model on the tests of an experiment; writes TREC runs."""
     with one_line_errors():
+        need_experiments()
         from hybrid_qproj.experiments.commands import run_evaluate  # noqa: PLC0415 - imports extras
 
         run_evaluate(model, config, out)
@@ -164,6 +174,7 @@ def compare(
 ) -> None:
     """Run an experiment's grid and report it. Run again, only what is missing is run."""
     with one_line_errors():
+        need_experiments()
         from hybrid_qproj.experiments.commands import run_compare  # noqa: PLC0415 - imports extras
 
         run_compare(config, out, workers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 from typer.testing import CliRunner
 
 from hybrid_qproj.cli import app
@@ -30,3 +31,12 @@ def test_missing_extra_is_one_line(tmp_path):
     assert result.stderr.startswith("error:")
     assert "pip install 'hybrid-qproj[demo]'" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("command", ["train", "compare"])
+def test_missing_packages_are_named_with_their_extra(command, monkeypatch, tmp_path):
+    """Before anything of them is imported."""
+    monkeypatch.setitem(sys.modules, "pydantic", None)
+    result = CliRunner().invoke(app, [command, str(tmp_path / "x.toml"), "--out", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "this command needs pydantic: pip install 'hybrid-qproj[train]'" in result.output
