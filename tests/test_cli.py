@@ -36,7 +36,7 @@ def test_missing_extra_is_one_line(tmp_path):
 @pytest.mark.parametrize("command", ["train", "compare"])
 def test_missing_packages_are_named_with_their_extra(command, monkeypatch, tmp_path):
     """Before anything of them is imported."""
-    monkeypatch.setitem(sys.modules, "pydantic", None)
+    monkeypatch.setitem(sys.modules, "pytrec_eval", None)
     result = CliRunner().invoke(app, [command, str(tmp_path / "x.toml"), "--out", str(tmp_path)])
     assert result.exit_code == 1
-    assert "this command needs pydantic: pip install 'hybrid-qproj[train]'" in result.output
+    assert "this command needs pytrec_eval: pip install 'hybrid-qproj[train]'" in result.output
