@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -220,3 +221,23 @@ def test_unknown_model_is_an_error(tmp_path):
     """A folder without a model."""
     with pytest.raises(CheckpointError):
         hybrid_qproj.load(tmp_path)
+
+
+def test_embeddings_computed_elsewhere(tmp_path, write_experiment, invoke):
+    """Where an NPZ file has all of them, no encoder is loaded."""
+    config = write_experiment(tmp_path, tmp_path / "no-such-encoder")
+    draw = np.random.default_rng(0)
+    queries = [f"{letter}{i}" for letter in "qt" for i in range(4)]
+    np.savez(
+        tmp_path / "e.npz",
+        docids=np.array([f"d{i}" for i in range(32)]),
+        docs=draw.normal(size=(32, 24)).astype(np.float16),
+        qids=np.array(queries),
+        queries=draw.normal(size=(8, 24)).astype(np.float16),
+    )
+    text = config.read_text()
+    text = text.replace('judged = "train.jsonl"', 'judged = "train.jsonl", embeddings = "e.npz"')
+    text = text.replace('documents = "corpus.tsv" }', 'documents = "corpus.tsv", embeddings = "e.npz" }')
+    config.write_text(text.replace('qrels = "qrels"\n', 'qrels = "qrels"\nembeddings = "e.npz"\n'))
+    assert "28 cells" in invoke("compare", config, "--out", tmp_path / "out", "--workers", "1")
+    assert not (tmp_path / "cache").exists()
