@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import platform
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from hybrid_qproj.demo.heads import QUANTUM
 from hybrid_qproj.demo.plot import plot_rows
 from hybrid_qproj.demo.table import Row, verdicts
 from hybrid_qproj.drawing import block_picture, to_figure
+from hybrid_qproj.figures import image_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -95,9 +95,6 @@ Versions: {", ".join(f"{name} {number}" for name, number in versions().items())}
 
 
 def save_figure(figure: Figure, folder: Path, name: str, formats: Sequence[str]) -> None:
-    """Save a figure under several formats, reproducibly: no date is written into the files."""
+    """Save a figure under several formats, the same bytes for the same figure."""
     for suffix in formats:
-        buffer = io.BytesIO()
-        metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(suffix)
-        figure.savefig(buffer, format=suffix, metadata=metadata, dpi=160, bbox_inches="tight")
-        write_atomically(folder / f"{name}.{suffix}", buffer.getvalue())
+        write_atomically(folder / f"{name}.{suffix}", image_bytes(figure, suffix, dpi=160, tight=True))

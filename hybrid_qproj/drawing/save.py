@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from hybrid_qproj.drawing.qasm import to_qasm
 from hybrid_qproj.drawing.quantikz import to_quantikz
 from hybrid_qproj.drawing.subjects import Picture
 from hybrid_qproj.drawing.text import to_text
+from hybrid_qproj.figures import image_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +46,7 @@ def save_picture(
     elif suffix == "txt":
         content = f"{to_text(picture)}\n".encode()
     else:
-        content = _image(to_figure(picture, style), suffix)
+        content = image_bytes(to_figure(picture, style), suffix, DPI, tight=True)
     write_atomically(path, content)
 
 
@@ -57,15 +57,7 @@ def save_image(figure: Figure, path: Path) -> None:
         ValueError: another format.
         OSError: the file cannot be written.
     """
-    write_atomically(path, _image(figure, _format(path, IMAGES)))
-
-
-def _image(figure: Figure, suffix: str) -> bytes:
-    content = io.BytesIO()
-    # No date in the file: the same picture is the same file.
-    dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-    figure.savefig(content, format=suffix, dpi=DPI, bbox_inches="tight", metadata=dates.get(suffix))
-    return content.getvalue()
+    write_atomically(path, image_bytes(figure, _format(path, IMAGES), DPI, tight=True))
 
 
 def _format(path: Path, known: tuple[str, ...]) -> str:

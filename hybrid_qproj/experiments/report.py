@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +26,7 @@ from hybrid_qproj.experiments.tables import (
     sizes_to_markdown,
     to_json,
 )
+from hybrid_qproj.figures import image_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -113,8 +113,4 @@ def _markdown(
 
 def _save(figure: Figure, path: Path) -> None:
     for suffix in ("svg", "png"):
-        content = io.BytesIO()
-        # No date in the file: the same figure is the same file.
-        metadata = {"Date": None} if suffix == "svg" else {}
-        figure.savefig(content, format=suffix, dpi=150, metadata=metadata)
-        write_atomically(path.with_suffix(f".{suffix}"), content.getvalue())
+        write_atomically(path.with_suffix(f".{suffix}"), image_bytes(figure, suffix))

@@ -107,9 +107,10 @@ def test_every_format(draw, tmp_path, suffix):
 
 def test_same_picture_same_file(draw, tmp_path):
     """No dates, no random names."""
-    for name in ("a.pdf", "b.pdf"):
-        draw("rotor", "--out", tmp_path / name)
-    assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
+    for suffix in ("pdf", "svg"):
+        for name in ("a", "b"):
+            draw("rotor", "--out", tmp_path / f"{name}.{suffix}")
+        assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 
 
 def test_saved_head_with_its_numbers(draw, tmp_path):
