@@ -13,7 +13,7 @@ from hybrid_qproj.drawing.symbols import Symbols
 
 DOCUMENT = r"""\documentclass[border=2pt]{standalone}
 \usepackage{tikz}
-\usetikzlibrary{quantikz2}
+\IfFileExists{tikzlibraryquantikz2.code.tex}{\usetikzlibrary{quantikz2}}{\usetikzlibrary{quantikz}}
 \begin{document}
 %s\end{document}
 """
@@ -32,7 +32,7 @@ def to_quantikz(picture: Picture, standalone: bool = False) -> str:
         standalone: a whole document instead of the environment to paste.
 
     Returns:
-        the source; it needs the package quantikz2 of TeX Live.
+        the source, for TeX Live's quantikz2 and for its predecessor quantikz alike.
     """
     layers = drawable_layers(list(picture.operations), {i: i for i in range(len(picture.wires))})
     rows: list[list[str]] = [[rf"\lstick{{{_label(wire)}}}"] for wire in picture.wires]
@@ -44,14 +44,14 @@ def to_quantikz(picture: Picture, standalone: bool = False) -> str:
                 after = after or [r"\qw"] * len(rows)
                 wire = operation.wires[0]
                 cells[wire] = r"\meter{}"
-                after[wire] = rf"\gate{{R_Y({_angle(operation.angle)})}} \setwiretype{{q}}"
+                after[wire] = rf"\gate{{R_Y({_angle(operation.angle)})}}"
             else:
                 _place(operation, cells, picture.symbols)
         _append(rows, cells)
         if after is not None:
             _append(rows, after)
     last = [r"\qw"] * len(rows)
-    last[picture.read] = r"\meter{\langle Z\rangle}"
+    last[picture.read] = r"\meter{\ensuremath{\langle Z\rangle}}"
     _append(rows, last)
     body = " \\\\\n".join("  " + " & ".join(row) for row in rows)
     source = f"\\begin{{quantikz}}\n{body}\n\\end{{quantikz}}\n"
@@ -102,7 +102,7 @@ def _box(operation: Operator, targets: Sequence[int], cells: list[str], symbols:
     else:
         # A box on each of its wires, joined by a line: a tall box would swallow the wires between them.
         for above, wire in zip([None, *targets], targets, strict=False):
-            cells[wire] = rf"\gate{{{text}}}" + ("" if above is None else rf" \wire[u][{wire - above}]{{q}}")
+            cells[wire] = rf"\gate{{{text}}}" + ("" if above is None else rf" \arrow[dash, {'u' * (wire - above)}]")
 
 
 def _label(wire: str) -> str:

@@ -121,9 +121,9 @@ def test_group_follows_the_plan(plan, kept):
     assert sorted(order) == sorted(kept)
     joined = " ".join(cell for row in rows.values() for cell in row)
     assert joined.count(r"\meter{}") == 2
-    assert joined.count(r"\meter{\langle Z\rangle}") == 1
+    assert joined.count(r"\meter{\ensuremath{\langle Z\rangle}}") == 1
     assert r"R_Y(\theta'_{1})" in joined
-    assert rows[r"\lstick{$x_{2}$}"][-1] == r"\meter{\langle Z\rangle}"
+    assert rows[r"\lstick{$x_{2}$}"][-1] == r"\meter{\ensuremath{\langle Z\rangle}}"
 
 
 def ancilla(angles, wires):
