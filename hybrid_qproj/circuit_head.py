@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, Self
 
 import torch
@@ -13,6 +14,7 @@ from hybrid_qproj.encoding import AngleEncoding
 from hybrid_qproj.head import Head
 from hybrid_qproj.plan import Plan, make_plan
 from hybrid_qproj.qnodes import BlockExecutor, BlockLayer
+from hybrid_qproj.validation import check_embeddings
 from hybrid_qproj.wiring import Wiring
 
 
@@ -80,6 +82,33 @@ class CircuitHead(Head):
     def block_weights(self) -> Tensor:
         """Raw weights of all blocks, stage by stage, (blocks, parameters), without gradient."""
         return torch.cat([layer.weights.detach() for layer in self.layers])
+
+    def bloch_vectors(self, embeddings: Tensor) -> list[Tensor]:
+        """Where the qubits stand before the first stage and after each.
+
+        Args:
+            embeddings: (..., d), floating point.
+
+        Returns:
+            Bloch vectors x, y, z, (..., d, 3), of all d qubits: one tensor before the first stage and one after each. A
+            qubit that a stage does not write stays as it was.
+
+        Raises:
+            ValueError: wrong width, not floating point, or NaN.
+        """
+        check_embeddings(embeddings, self.in_features)
+        with torch.no_grad():
+            written = self._states(embeddings.to(torch.promote_types(embeddings.dtype, torch.float32)))
+        qubits = [written[0]]
+        for stage, states in zip(self.plan.stages, written[1:], strict=True):
+            after = qubits[-1].clone()
+            after[..., list(stage.kept), :] = states
+            qubits.append(after)
+        return qubits
+
+    @abstractmethod
+    def _states(self, embeddings: Tensor) -> list[Tensor]:
+        """Bloch vectors of the encoded qubits, (..., d, 3), and of those that each stage writes, (..., blocks, 3)."""
 
     def to_device(self, device: str | DeviceSpec) -> Self:
         """Run the circuits elsewhere from now on; the weights stay.

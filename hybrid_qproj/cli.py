@@ -187,11 +187,12 @@ def draw(
         Path | None, typer.Option(help="File; svg, pdf, png, eps, tex (quantikz), qasm or txt by its suffix.")
     ] = None,
     part: Annotated[
-        str, typer.Option(help="block, group (all that one output is made of) or head (a schematic).")
+        str, typer.Option(help="block, stage, group (all that one output is made of) or head (a schematic).")
     ] = "block",
     sizes: Annotated[tuple[int, int], typer.Option(help="d and k, where WHAT is an ansatz.")] = (768, 256),
     plan: Annotated[str, typer.Option(help="chain or tree, where WHAT is an ansatz.")] = "chain",
-    output: Annotated[int, typer.Option(help="Which output.")] = 0,
+    stage: Annotated[int, typer.Option(help="Which stage, from 0.")] = 0,
+    output: Annotated[int, typer.Option(help="Which output, from 0.")] = 0,
     style: Annotated[str, typer.Option(help="paper, or a style of PennyLane.")] = "paper",
     standalone: Annotated[bool, typer.Option("--standalone", help="A whole LaTeX document.")] = False,
     qasm_version: Annotated[int, typer.Option(help="2 or 3.")] = 3,
@@ -200,9 +201,7 @@ def draw(
     from hybrid_qproj.drawing.command import run_draw  # noqa: PLC0415 - keeps --help fast
 
     with one_line_errors():
-        if part not in ("block", "group", "head"):
-            raise ValueError(f"part {part!r}: expected block, group or head")
-        text = run_draw(what, out, part, sizes, plan, output, style, standalone, qasm_version)  # type: ignore[arg-type]  # checked above
+        text = run_draw(what, out, part, sizes, plan, stage, output, style, standalone, qasm_version)
         typer.echo(text if text is not None else f"drawn: {out}")
 
 

@@ -69,13 +69,20 @@ class CoherentProjection(CircuitHead):
         check_embeddings(embeddings, self.in_features)
         dtype = torch.promote_types(embeddings.dtype, torch.float32)
         with torch.autocast(embeddings.device.type, enabled=False):
-            cosine, sine = self.encoding(embeddings.to(dtype))
-            states = [torch.stack([sine, torch.zeros_like(sine), cosine], dim=-2)]
-            maps = self._maps(self._prober, self.layers, dtype, self.training)
-            for number, stage_maps in enumerate(maps):
-                control, kept = self.wiring.control[number](states), self.wiring.kept[number](states)
-                states.append(apply_maps(stage_maps, control, kept))
-            return self.wiring.output(states).flatten(-2).to(embeddings.dtype)
+            return self.wiring.output(self._run(embeddings.to(dtype))).flatten(-2).to(embeddings.dtype)
+
+    def _run(self, embeddings: torch.Tensor) -> list[torch.Tensor]:
+        """Bloch vectors, (..., 3, qubits): those of the encoding first, then those that each stage writes."""
+        cosine, sine = self.encoding(embeddings)
+        states = [torch.stack([sine, torch.zeros_like(sine), cosine], dim=-2)]
+        maps = self._maps(self._prober, self.layers, embeddings.dtype, self.training)
+        for number, stage_maps in enumerate(maps):
+            control, kept = self.wiring.control[number](states), self.wiring.kept[number](states)
+            states.append(apply_maps(stage_maps, control, kept))
+        return states
+
+    def _states(self, embeddings: torch.Tensor) -> list[torch.Tensor]:
+        return [state.mT for state in self._run(embeddings)]
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:

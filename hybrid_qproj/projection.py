@@ -65,6 +65,16 @@ class QuantumProjection(CircuitHead):
         """``"interpolated"``: nine probes a block; ``"direct"``: one circuit a block and embedding."""
         return self.device.mode
 
+    def responses(self) -> list[Tensor]:
+        """What the blocks do, whatever their inputs: response tensors R of z(a, b) = sum_ij R[i, j] f_i(a) f_j(b).
+
+        Returns:
+            one tensor a stage, (blocks, 3, 3), float32, without gradient; f(t) = (1, cos t, sin t) of the RY angles, a
+            of the control and b of the kept qubit.
+        """
+        with torch.no_grad():
+            return self._responses(self._executor, self.layers, torch.float32, training=False)
+
     def use_responses(self, weights: Tensor, responses: Tensor) -> QuantumProjection:
         """Serve from response tensors that were measured before; see `hybrid_qproj.calibration`.
 
@@ -108,21 +118,30 @@ class QuantumProjection(CircuitHead):
         check_embeddings(embeddings, self.in_features)
         dtype = torch.promote_types(embeddings.dtype, torch.float32)
         with torch.autocast(embeddings.device.type, enabled=False):
-            cosine, sine = self.encoding(embeddings.to(dtype))
-            cosines, sines = [cosine], [sine]
-            if self.mode == "interpolated":
-                responses = self._responses(self._executor, self.layers, dtype, self.training)
-            for number, stage in enumerate(self.layers):
-                read_c, read_b = self.wiring.control[number], self.wiring.kept[number]
-                control = read_c(cosines), read_c(sines)
-                kept = read_b(cosines), read_b(sines)
-                if self.mode == "interpolated":
-                    z = contract(responses[number], control, kept)
-                else:
-                    angles = [torch.atan2(sin, cos) for cos, sin in (control, kept)]
-                    z = stage(torch.stack(angles, dim=-1).flatten(-2)).clamp(-1, 1)
-                cosines.append(z)
-                sines.append(reprepare(z))
+            cosines, sines = self._run(embeddings.to(dtype))
             cosine, sine = self.wiring.output(cosines), self.wiring.output(sines)
             # A qubit that met no block still stands at -theta: the fidelity of outputs does not see the sign.
             return torch.atan2(sine.abs(), cosine).to(embeddings.dtype)
+
+    def _run(self, embeddings: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Cosines and sines of the qubits' angles: those of the encoding first, then those that each stage writes."""
+        cosine, sine = self.encoding(embeddings)
+        cosines, sines = [cosine], [sine]
+        if self.mode == "interpolated":
+            responses = self._responses(self._executor, self.layers, embeddings.dtype, self.training)
+        for number, stage in enumerate(self.layers):
+            read_c, read_b = self.wiring.control[number], self.wiring.kept[number]
+            control = read_c(cosines), read_c(sines)
+            kept = read_b(cosines), read_b(sines)
+            if self.mode == "interpolated":
+                z = contract(responses[number], control, kept)
+            else:
+                angles = [torch.atan2(sin, cos) for cos, sin in (control, kept)]
+                z = stage(torch.stack(angles, dim=-1).flatten(-2)).clamp(-1, 1)
+            cosines.append(z)
+            sines.append(reprepare(z))
+        return cosines, sines
+
+    def _states(self, embeddings: Tensor) -> list[Tensor]:
+        # All amplitudes are real: y is 0.
+        return [torch.stack([s, torch.zeros_like(s), c], dim=-1) for c, s in zip(*self._run(embeddings), strict=True)]

@@ -5,7 +5,7 @@ from hybrid_qproj.drawing.qasm import to_qasm
 from hybrid_qproj.drawing.quantikz import to_quantikz
 from hybrid_qproj.drawing.save import save_image, save_picture
 from hybrid_qproj.drawing.schematic import head_figure
-from hybrid_qproj.drawing.subjects import Picture, block_picture, group_picture
+from hybrid_qproj.drawing.subjects import Picture, block_picture, group_picture, stage_picture
 from hybrid_qproj.drawing.text import to_text
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "head_figure",
     "save_image",
     "save_picture",
+    "stage_picture",
     "styles",
     "to_figure",
     "to_qasm",

@@ -23,7 +23,7 @@ def labelled_tape(picture: Picture, name: Callable[[float], str]) -> qml.tape.Qu
         a tape to draw; nothing else should be done with it.
     """
     operations = [_labelled(operation, name) for operation in picture.operations]
-    return qml.tape.QuantumScript(operations, [qml.expval(qml.Z(picture.read))])
+    return qml.tape.QuantumScript(operations, picture.tape.measurements)
 
 
 def _labelled(operation: Operator, name: Callable[[float], str]) -> Operator:

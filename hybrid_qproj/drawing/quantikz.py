@@ -9,7 +9,7 @@ from pennylane.operation import Operator
 from pennylane.ops.mid_measure import MidMeasure
 
 from hybrid_qproj.drawing.subjects import Picture, Reprepare
-from hybrid_qproj.drawing.symbols import Symbols
+from hybrid_qproj.drawing.symbols import Symbols, latex_name
 
 DOCUMENT = r"""\documentclass[border=2pt]{standalone}
 \usepackage{tikz}
@@ -44,14 +44,15 @@ def to_quantikz(picture: Picture, standalone: bool = False) -> str:
                 after = after or [r"\qw"] * len(rows)
                 wire = operation.wires[0]
                 cells[wire] = r"\meter{}"
-                after[wire] = rf"\gate{{R_Y({_angle(operation.angle)})}}"
+                after[wire] = rf"\gate{{R_Y({latex_name(operation.angle)})}}"
             else:
                 _place(operation, cells, picture.symbols)
         _append(rows, cells)
         if after is not None:
             _append(rows, after)
     last = [r"\qw"] * len(rows)
-    last[picture.read] = r"\meter{\ensuremath{\langle Z\rangle}}"
+    for wire in picture.read:
+        last[wire] = r"\meter{\ensuremath{\langle Z\rangle}}"
     _append(rows, last)
     body = " \\\\\n".join("  " + " & ".join(row) for row in rows)
     source = f"\\begin{{quantikz}}\n{body}\n\\end{{quantikz}}\n"
@@ -108,8 +109,3 @@ def _box(operation: Operator, targets: Sequence[int], cells: list[str], symbols:
 def _label(wire: str) -> str:
     head, _, index = wire.partition("_")
     return f"${head}_{{{index}}}$" if index else wire
-
-
-def _angle(name: str) -> str:
-    head, _, index = name.partition("_")
-    return rf"\{head}_{{{index}}}" if index else rf"\{head}"

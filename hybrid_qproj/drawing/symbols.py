@@ -75,11 +75,12 @@ def latex_name(name: str) -> str:
     r"""A parameter's name as LaTeX.
 
     Examples:
-        >>> print(latex_name("alpha_cu"), latex_name("theta_1"), latex_name("coupling"), latex_name("phi_c2"))
-        \alpha_{cu} \theta_{1} \mathrm{coupling} \phi_{c2}
+        >>> print(latex_name("alpha_cu"), latex_name("theta'_1"), latex_name("coupling"), latex_name("phi_c2"))
+        \alpha_{cu} \theta'_{1} \mathrm{coupling} \phi_{c2}
     """
-    head, _, index = name.partition("_")
+    head, primes, index = _parts(name)
     stem = rf"\{head}" if head in _UNICODE else head if len(head) == 1 else rf"\mathrm{{{head}}}"
+    stem += primes
     return f"{stem}_{{{index.replace('_', ',')}}}" if index else stem
 
 
@@ -90,11 +91,18 @@ def text_name(name: str) -> str:
         >>> text_name("beta_cu"), text_name("theta_1"), text_name("coupling")
         ('β_cu', 'θ₁', 'coupling')
     """
-    head, _, index = name.partition("_")
-    stem = _UNICODE.get(head, head)
+    head, primes, index = _parts(name)
+    stem = _UNICODE.get(head, head) + primes
     if not index:
         return stem
     return stem + (index.translate(_SUBSCRIPTS) if re.fullmatch(r"\d+", index) else f"_{index}")
+
+
+def _parts(name: str) -> tuple[str, str, str]:
+    """Letter, primes and index of a name."""
+    head, _, index = name.partition("_")
+    stem = head.rstrip("'")
+    return stem, head[len(stem) :], index
 
 
 def number(value: float, pi: str) -> str:

@@ -85,6 +85,10 @@ def test_text_to_the_terminal(draw):
     """Without --out."""
     assert "control: ──RY(x_c)─╭●" in draw("rotor")
     assert "⟨Z⟩→RY" in draw("rotor", "--part", "group", "--sizes", 6, 2)
+    stage = draw("rotor", "--part", "stage", "--stage", 1, "--sizes", 12, 4)
+    assert "x_5: ──RY(θ'₅)─╭●" in stage  # written by stage 0
+    assert "x_1: ──RY(-θ₁)─╰Z──RY(-α₁)─┤  <Z>" in stage
+    assert stage.count("<Z>") == 3
     assert "768 -> 256, stages=2, blocks=512" in draw("u_cu", "--part", "head")
 
 
@@ -119,17 +123,29 @@ def test_saved_head_with_its_numbers(draw, tmp_path):
     head.save(tmp_path / "head")
     angle = -head.stages[1].weights[0, 0].item()
     assert f"RY({angle:.3g})" in draw(tmp_path / "head")
+    first = [f"RY({-angle:.3g})" for angle in head.stages[0].weights[:, 0].tolist()]
+    stage = draw(tmp_path / "head", "--part", "stage")
+    assert [angle in stage for angle in first] == [True, True, *[False] * (len(first) - 3), True]
     assert draw(tmp_path / "head", "--part", "group", "--output", 1).count("RY(-θ") == 4
     draw(tmp_path / "head", "--part", "head", "--out", tmp_path / "head.png")
     assert (tmp_path / "head.png").stat().st_size > 1000
 
 
-def test_refusals(draw, tmp_path):
+def test_refusals(draw, tmp_path, monkeypatch):
     """Unknown names with suggestions, paths that cannot be written, ansaetze that cannot be traced."""
     assert "did you mean 'u_cu'" in draw("ucu", code=1)
     assert "did you mean .svg?" in draw("rotor", "--out", tmp_path / "a.svgg", code=1)
     assert "did you mean 'paper'?" in draw("rotor", "--out", tmp_path / "a.svg", "--style", "papr", code=1)
-    assert "expected block, group or head" in draw("rotor", "--part", "whole", code=1)
+    assert "expected one of block, stage, group, head; did you mean 'head'?" in draw("rotor", "--part", "heads", code=1)
+    module = tmp_path / "broken.py"
+    module.write_text(
+        "from hybrid_qproj.circuits import Ansatz, Normal\n"
+        "mine = Ansatz('mine', lambda angles, wires: angles[3], ('alpha',), {'random': Normal(1)}, 'here')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    message = draw("broken:mine", "--out", tmp_path / "a.svg", code=1)
+    assert "the circuit of ansatz 'mine' failed on 1 parameters (alpha): IndexError" in message
+    assert "the plan has stages 0 to 1" in draw("rotor", "--part", "stage", "--stage", 2, code=1)
     assert "No such file" in draw("rotor", "--out", tmp_path / "none" / "a.svg", code=1)
     assert "expected .svg" in draw("rotor", "--part", "head", "--out", tmp_path / "a.tex", code=1).replace(
         "one of ", ""

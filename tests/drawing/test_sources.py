@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
+import subprocess
 
 import numpy as np
 import pennylane as qml
@@ -13,10 +15,10 @@ import torch
 from hybrid_qproj import circuits
 from hybrid_qproj.circuits import Ansatz, Normal
 from hybrid_qproj.devices import DeviceSpec
-from hybrid_qproj.drawing import block_picture, group_picture, to_qasm, to_quantikz, to_text
+from hybrid_qproj.drawing import block_picture, group_picture, stage_picture, to_qasm, to_quantikz, to_text
 from hybrid_qproj.drawing.subjects import Picture
 from hybrid_qproj.drawing.symbols import Symbols
-from hybrid_qproj.plan import chain, tree
+from hybrid_qproj.plan import Plan, Stage, chain, tree
 from hybrid_qproj.qnodes import BlockExecutor
 
 
@@ -66,13 +68,14 @@ def test_quantikz_reads_back_as_the_tape(name):
         assert touch[0] == touch[1]
 
 
+@pytest.mark.slow  # CI has qiskit in the environment of the slow tests
 @pytest.mark.parametrize("version", [2, 3])
 @pytest.mark.parametrize("name", circuits.names())
 def test_qasm_is_the_same_unitary(name, version):
     """Read by qiskit, up to a global phase."""
     qasm = pytest.importorskip(f"qiskit.qasm{version}", reason="needs the extra 'qiskit'")
     if version == 3:
-        pytest.importorskip("qiskit_qasm3_import", reason="qiskit reads version 3 by this package")
+        pytest.importorskip("qiskit_qasm3_import", reason="needs the extra 'qiskit': qiskit reads version 3 by it")
     from qiskit.quantum_info import Operator  # noqa: PLC0415
 
     picture = block_picture(name, torch.randn(circuits.get(name).parameters))
@@ -142,8 +145,41 @@ def test_a_users_ansatz():
     assert r"\gate{R_X(2\alpha)}" in source
     assert r"\swap{1}" in source
     assert source.count(r"R_{XX}(\alpha)") == 2
-    assert r"\wire[u][2]{q}" in source
+    assert r"\arrow[dash, uu]" in source
     assert "ancilla 1" in to_text(block_picture(ansatz))
+
+
+def test_stage_prepares_each_block_anew():
+    """Two blocks that read the same qubits have wires of their own."""
+    mixing = Plan(2, (Stage((0, 1), (1, 0)), Stage((0,), (1,))), (1,))
+    rows = cells(to_quantikz(stage_picture("rotor", mixing)))
+    assert [row[0] for row in rows] == [rf"\lstick{{$x_{{{n}}}$}}" for n in (1, 2, 2, 1)]
+    assert [row[1] for row in rows] == [rf"\gate{{R_Y(-\theta_{{{n}}})}}" for n in (1, 2, 2, 1)]
+    assert [row[-1].startswith(r"\meter") for row in rows] == [False, True, False, True]
+    later = cells(to_quantikz(stage_picture("rotor", mixing, 1, torch.tensor([[math.pi / 3]]))))
+    assert [row[1] for row in later] == [r"\gate{R_Y(\theta'_{1})}", r"\gate{R_Y(\theta'_{2})}"]
+    assert r"\gate{R_Y(-\pi/3)}" in later[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*circuits.names(), "group", "stage", "ancilla"])
+def test_latex_compiles(tmp_path, name):
+    """A standalone document becomes a PDF of one page, with any TeX that has quantikz."""
+    latex = shutil.which("pdflatex")
+    if latex is None:
+        pytest.skip("needs pdflatex with quantikz: apt-get install texlive-latex-extra texlive-pictures")
+    pictures = {
+        "group": lambda: group_picture("u_cu", tree(24, 6), 1),
+        "stage": lambda: stage_picture("polar", chain(12, 3), 1),
+        "ancilla": lambda: block_picture(Ansatz("mine", ancilla, ("alpha",), {"random": Normal(1)}, "here", wires=3)),
+    }
+    picture = pictures.get(name, lambda: block_picture(name))()
+    (tmp_path / "circuit.tex").write_text(to_quantikz(picture, standalone=True))
+    command = [latex, "-interaction=nonstopmode", "-halt-on-error", "circuit.tex"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout[-2000:]
+    assert "Output written on circuit.pdf (1 page" in run.stdout
+    assert "Overfull" not in run.stdout
 
 
 def test_mid_circuit_measurement():
@@ -152,7 +188,7 @@ def test_mid_circuit_measurement():
         qml.Hadamard(0)
         qml.measure(0)
     operations = tuple(qml.tape.QuantumScript.from_queue(queue).operations)
-    source = to_quantikz(Picture(operations, ("a", "b"), 1, Symbols({}), "measured"))
+    source = to_quantikz(Picture(operations, ("a", "b"), (1,), Symbols({}), "measured"))
     assert cells(source)[0][1:3] == [r"\gate{H}", r"\meter{}"]
 
 
