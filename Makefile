@@ -18,7 +18,7 @@ TEST_ENV := $(OFFLINE) OMP_NUM_THREADS=1 OMP_PROC_BIND=false
 PYTEST := -m pytest -q -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow test-min lint format docs bench results clean
+.PHONY: help venv demo test test-slow test-min lint format docs figures bench results clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -77,8 +77,12 @@ format: $(VENV)/.dev ## rewrite the files in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.docs ## the documentation, in docs/_build/html
-	$(BIN)/sphinx-build -W -b html docs docs/_build/html
+docs: $(VENV)/.docs ## the documentation, in docs/_build/html; runs the code of its pages
+	$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
+
+figures: $(VENV)/.dev ## the drawn circuits of README and circuits/README.md
+	$(BIN)/hybrid-qproj draw u_cu --out docs/images/circuit.svg
+	$(BIN)/hybrid-qproj gallery circuits
 
 bench: $(VENV)/.dev ## time the head against classical ones
 	$(BIN)/python benchmarks/head.py

@@ -205,6 +205,19 @@ def draw(
         typer.echo(text if text is not None else f"drawn: {out}")
 
 
+@app.command()
+def gallery(
+    folder: Annotated[Path, typer.Argument(help="Folder that gets README.md and images/.")],
+    circuits: Annotated[list[str] | None, typer.Argument(help="Ansaetze; all built-in ones by default.")] = None,
+) -> None:
+    """Write a page with figure, parameters, gates, depth and source of each ansatz."""
+    from hybrid_qproj.drawing.command import run_gallery  # noqa: PLC0415 - keeps --help fast
+
+    with one_line_errors():
+        drawn = run_gallery(folder, circuits or ())
+        typer.echo(f"{len(drawn)} ansaetze drawn: {folder / 'README.md'}")
+
+
 def main() -> None:
     """Entry point of the console script."""
     app()

@@ -1,13 +1,15 @@
-"""The command draw: from a name or a folder to a picture."""
+"""The commands draw and gallery: from a name or a folder to a picture, from names to a page of them."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 
 from hybrid_qproj.circuit_head import CircuitHead
-from hybrid_qproj.circuits import Ansatz, get
+from hybrid_qproj.circuits import Ansatz, get, names
 from hybrid_qproj.drawing.figure import PAPER
+from hybrid_qproj.drawing.gallery import write_gallery
 from hybrid_qproj.drawing.save import save_image, save_picture
 from hybrid_qproj.drawing.schematic import head_figure
 from hybrid_qproj.drawing.subjects import Picture, ancestry, block_picture, group_picture, stage_picture
@@ -87,3 +89,22 @@ def _picture(ansatz: Ansatz, plan: Plan, head: CircuitHead | None, part: str, st
         raise ValueError(f"output={output} is a feature that no block touches; choose another")
     number, block = blocks[-1]
     return block_picture(ansatz, weights[number][block])
+
+
+def run_gallery(folder: Path, circuits: Sequence[str] = ()) -> list[Ansatz]:
+    """Write a page with a figure of each ansatz.
+
+    Args:
+        folder: of README.md and its images.
+        circuits: ansaetze; all built-in ones when empty.
+
+    Returns:
+        the ansaetze drawn.
+
+    Raises:
+        AnsatzError: one is not known.
+        OSError: the folder cannot be written.
+    """
+    ansaetze = [get(name) for name in circuits or names()]
+    write_gallery(ansaetze, folder, " ".join(["hybrid-qproj gallery", folder.name, *circuits]))
+    return ansaetze

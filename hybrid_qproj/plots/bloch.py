@@ -74,10 +74,10 @@ def _sphere(axes: Any) -> None:
     axes.plot(np.sin(turn), zero, np.cos(turn), color="0.45", linewidth=0.9)
     for end in np.eye(3):
         axes.plot(*np.stack([-end, end]).T, color="0.8", linewidth=0.6)
-    for place, text in (((0, 0, 1.35), r"$|0\rangle$"), ((0, 0, -1.35), r"$|1\rangle$"), ((1.35, 0, 0), "$x$")):
+    for place, text in (((0, 0, 1.2), r"$|0\rangle$"), ((0, 0, -1.2), r"$|1\rangle$"), ((1.2, 0, 0), "$x$")):
         axes.text(*place, text, ha="center", va="center", fontsize=8)
     # Without zoom, half of the panel is left to axes that are switched off.
-    axes.set_box_aspect((1, 1, 1), zoom=1.45)
+    axes.set_box_aspect((1, 1, 1), zoom=1.2)
     # A look almost along y, in which the plane of real amplitudes hides nothing.
     axes.view_init(elev=12, azim=-70)
     axes.set_axis_off()

@@ -67,12 +67,13 @@ def response_surface(response: Tensor, axes: Axes | None = None) -> Figure:
     a, b = np.meshgrid(angles, angles)
     panel.plot_surface(a, b, values, cmap="RdBu_r", vmin=-1, vmax=1, linewidth=0)
     _angle_ticks(panel.xaxis, panel.yaxis)
-    panel.set_xlabel("$a$, control")
-    panel.set_ylabel("$b$, kept qubit")
-    panel.set_zlabel(r"$\langle Z\rangle$")
+    panel.set_xlabel("$a$, control", labelpad=6)
+    panel.set_ylabel("$b$, kept qubit", labelpad=6)
+    panel.set_zlabel(r"$\langle Z\rangle$", labelpad=2)
     panel.set_zlim(-1, 1)
+    panel.set_zticks([-1, 0, 1])
     # Constrained layout knows no z label; without room it would be cut.
-    panel.set_box_aspect(None, zoom=0.85)
+    panel.set_box_aspect(None, zoom=0.8)
     return figure
 
 
