@@ -11,7 +11,7 @@ from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.plan import Plan, PlanError
 from hybrid_qproj.qnodes import BlockExecutor
 from hybrid_qproj.response import ResponseCache
-from hybrid_qproj.tomography import apply_maps, block_maps, framed
+from hybrid_qproj.tomography import apply_maps, exact_or_probed_maps, framed
 from hybrid_qproj.validation import check_embeddings
 
 
@@ -23,7 +23,8 @@ class CoherentProjection(CircuitHead):
     mixed state. Outputs are compared by the fidelity of products of such states, in closed form.
 
     Control qubits are discarded after their block, so the groups stay trees and a block's effect is a fixed bilinear
-    map of two Bloch vectors, found by 48 circuits a block (`hybrid_qproj.tomography`) whatever the batch.
+    map of two Bloch vectors, found by 48 circuits a block (`hybrid_qproj.tomography`) whatever the batch, or by the
+    block's matrix on default.qubit.
 
     Arguments and attributes are those of `CircuitHead`; an output has 3 k numbers, and circuits run for probes only, so
     there is no direct mode.
@@ -47,7 +48,7 @@ class CoherentProjection(CircuitHead):
         _check_forest(self.plan)
         super()._connect(spec)
         self._prober = BlockExecutor(framed(self.ansatz), spec)
-        self._maps = ResponseCache(block_maps)
+        self._maps = ResponseCache(exact_or_probed_maps)
 
     @property
     def output_width(self) -> int:

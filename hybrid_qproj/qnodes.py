@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from hybrid_qproj.circuits import Ansatz, get
 from hybrid_qproj.devices import DeviceSpec, DeviceUnavailableError, adapter_for, make_device
 from hybrid_qproj.devices.noise import noise_model, parse_noise
+from hybrid_qproj.unitary import is_unitary
 
 CHUNK = 1 << 17
 """Circuits of one broadcast call: bounds the memory of direct mode (a two-qubit state is 64 bytes)."""
@@ -93,6 +94,13 @@ class BlockExecutor:
                 device = make_device(spec, self.ansatz.wires)
             self._live["device"] = spec, device
         return self._live["device"]
+
+    @property
+    def by_matrices(self) -> bool:
+        """Whether the blocks' matrices give what this device would: default.qubit, exact, and nothing asked of it."""
+        if "by_matrices" not in self._live:
+            self._live["by_matrices"] = str(self.spec) == "default.qubit" and is_unitary(self.ansatz)
+        return self._live["by_matrices"]
 
     def qnode(self, differentiable: bool = True) -> qml.QNode:
         """The QNode of a block.

@@ -2,7 +2,8 @@
 
 <Z> of a block is a trigonometric polynomial of degree one in each of its two input angles a and b:
 z(a, b) = sum_ij R[i, j] f_i(a) f_j(b) with f(t) = (1, cos t, sin t). Nine circuits give R; nothing about the
-circuit is assumed, so this holds for any ansatz and for a noisy device too.
+circuit is assumed, so this holds for any ansatz and for a noisy device too. Where the device is an exact simulator of
+gates with matrices, `hybrid_qproj.unitary` gives the same R for less.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.qnodes import BlockExecutor, BlockLayer
+from hybrid_qproj.unitary import pauli_responses
 
 TRINE = tuple(2 * math.pi * m / 3 for m in range(3))
 PROBES_PER_BLOCK = len(TRINE) ** 2
@@ -82,6 +84,21 @@ def block_responses(executor: BlockExecutor, weights: Tensor) -> Tensor:
     return fit_response(values.unflatten(0, (blocks, PROBES_PER_BLOCK)))
 
 
+def exact_or_probed(executor: BlockExecutor, weights: Tensor) -> Tensor:
+    """Response tensors of every block, by their matrices where these are what the device computes, else by probes.
+
+    Args:
+        executor: what runs the circuits.
+        weights: raw weights, (blocks, parameters).
+
+    Returns:
+        response tensors, (blocks, 3, 3), of the dtype of ``weights``, differentiable by them.
+    """
+    if executor.by_matrices:
+        return pauli_responses(executor.ansatz, weights, inputs="IZX", outputs="Z")[:, 0]
+    return block_responses(executor, weights)
+
+
 def contract(response: Tensor, control: tuple[Tensor, Tensor], kept: tuple[Tensor, Tensor]) -> Tensor:
     """<Z> of blocks at any inputs.
 
@@ -132,7 +149,7 @@ class ResponseCache:
         compute: (executor, weights) -> response tensors.
     """
 
-    def __init__(self, compute: Callable[[BlockExecutor, Tensor], Tensor] = block_responses) -> None:
+    def __init__(self, compute: Callable[[BlockExecutor, Tensor], Tensor] = exact_or_probed) -> None:
         self._compute = compute
         self._weights: Tensor | None = None
         self._responses: Tensor | None = None
@@ -154,7 +171,7 @@ class ResponseCache:
                 circuits for the gradient only in the backward pass.
 
         Returns:
-            one tensor a stage, its first axis the blocks: (blocks, 3, 3) for `block_responses`.
+            one tensor a stage, its first axis the blocks: (blocks, 3, 3) for `exact_or_probed`.
         """
         weights = torch.cat([stage.weights for stage in stages]).to(dtype)
         if training and weights.requires_grad and torch.is_grad_enabled():

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from hybrid_qproj.circuits import Ansatz
 from hybrid_qproj.qnodes import BlockExecutor
+from hybrid_qproj.unitary import pauli_responses
 
 # A regular tetrahedron on the Bloch sphere, (polar, azimuthal) angles: the best-conditioned four states.
 TETRAHEDRON = ((0.0, 0.0), *((math.acos(-1 / 3), 2 * math.pi * m / 3) for m in range(3)))
@@ -98,6 +99,17 @@ def block_maps(executor: BlockExecutor, weights: Tensor) -> Tensor:
     )
     inverse = torch.linalg.inv(features)
     return inverse @ values @ inverse.T
+
+
+def exact_or_probed_maps(executor: BlockExecutor, weights: Tensor) -> Tensor:
+    """Maps of every block, by their matrices where these are what the device computes, else by probes.
+
+    Arguments and result are those of `block_maps`.
+    """
+    circuit = executor.ansatz.circuit
+    if executor.by_matrices and isinstance(circuit, _Framed):
+        return pauli_responses(circuit.ansatz, weights, inputs="IXYZ", outputs="XYZ")
+    return block_maps(executor, weights)
 
 
 def apply_maps(maps: Tensor, control: Tensor, kept: Tensor) -> Tensor:

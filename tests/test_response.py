@@ -52,7 +52,7 @@ def _step(head, batch):
     head(x).sum().backward()
 
 
-@pytest.mark.parametrize("device", ["default.qubit", "lightning.qubit"])
+@pytest.mark.parametrize("device", ["default.mixed", "lightning.qubit"])
 def test_circuits_a_step_do_not_depend_on_the_batch(device):
     """A training step runs nine circuits a block at batch 8 and at batch 512."""
     head = QuantumProjection(8, 3, "rotor", device)
@@ -70,7 +70,7 @@ def test_direct_mode_runs_a_circuit_a_block_and_embedding():
 @pytest.mark.parametrize("grad", [True, False])
 def test_eval_with_unchanged_weights_runs_no_circuit(grad):
     """The first call measures, later ones do not, whether or not gradients are on."""
-    head = QuantumProjection(8, 3).eval()
+    head = QuantumProjection(8, 3, device="lightning.qubit").eval()
     with torch.set_grad_enabled(grad):
         assert _executions(head, lambda: head(torch.randn(4, 8))) == 9 * 5
         assert _executions(head, lambda: head(torch.randn(400, 8))) == 0
