@@ -17,6 +17,7 @@ exclude_patterns = ["_build", "results", "README.md"]
 # Each build runs the code of every page, so that none can go stale, and fails where it fails.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
+nb_execution_show_tb = True
 nb_execution_timeout = 600
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath"]
