@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -10,7 +10,8 @@ from torch import Tensor
 from hybrid_qproj.circuit_head import CircuitHead
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.encoding import reprepare
-from hybrid_qproj.response import FixedResponses, ResponseCache, contract
+from hybrid_qproj.fused import Projector
+from hybrid_qproj.response import FixedResponses, ResponseCache, rows_of
 from hybrid_qproj.validation import check_embeddings
 
 
@@ -38,6 +39,9 @@ class QuantumProjection(CircuitHead):
     def _connect(self, spec: DeviceSpec) -> None:
         super()._connect(spec)
         self._responses: ResponseCache | FixedResponses = ResponseCache()
+        # The arithmetic is the same on every device, and a compiled one stays compiled.
+        if not hasattr(self, "_projector"):
+            self._projector = Projector(self.wiring, self.encoding.normalize)
 
     @classmethod
     def paper(
@@ -118,30 +122,47 @@ class QuantumProjection(CircuitHead):
         check_embeddings(embeddings, self.in_features)
         dtype = torch.promote_types(embeddings.dtype, torch.float32)
         with torch.autocast(embeddings.device.type, enabled=False):
-            cosines, sines = self._run(embeddings.to(dtype))
-            cosine, sine = self.wiring.output(cosines), self.wiring.output(sines)
-            # A qubit that met no block still stands at -theta: the fidelity of outputs does not see the sign.
-            return torch.atan2(sine.abs(), cosine).to(embeddings.dtype)
+            computed = embeddings.to(dtype)
+            if self.mode == "direct":
+                cosines, sines = self._run_circuits(computed)
+                angles = self._projector.output(cosines, sines)
+            else:
+                responses = self._responses(self._executor, self.layers, dtype, self.training)
+                angles = self._projector(computed, self.encoding.scale, responses)
+            return angles.to(embeddings.dtype)
 
-    def _run(self, embeddings: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Cosines and sines of the qubits' angles: those of the encoding first, then those that each stage writes."""
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Run the arithmetic through torch.compile from now on: worth its minute for many large batches.
+
+        Circuits are not compiled. Without a C++ compiler this warns, and the head stays as it is.
+
+        Args:
+            *args: none; torch.compile's own options are chosen here.
+            **kwargs: none.
+
+        Raises:
+            TypeError: an argument is given.
+        """
+        if args or kwargs:
+            raise TypeError("a head chooses torch.compile's options itself; call compile() without arguments")
+        self._projector.compile()
+
+    def _run_circuits(self, embeddings: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Direct mode: cosines and sines of the qubits' angles, of the encoding first, then those a stage writes."""
         cosine, sine = self.encoding(embeddings)
         cosines, sines = [cosine], [sine]
-        if self.mode == "interpolated":
-            responses = self._responses(self._executor, self.layers, embeddings.dtype, self.training)
-        for number, stage in enumerate(self.layers):
-            read_c, read_b = self.wiring.control[number], self.wiring.kept[number]
-            control = read_c(cosines), read_c(sines)
-            kept = read_b(cosines), read_b(sines)
-            if self.mode == "interpolated":
-                z = contract(responses[number], control, kept)
-            else:
-                angles = [torch.atan2(sin, cos) for cos, sin in (control, kept)]
-                z = stage(torch.stack(angles, dim=-1).flatten(-2)).clamp(-1, 1)
+        for stage, read_c, read_b in zip(self.layers, self.wiring.control, self.wiring.kept, strict=True):
+            angles = [torch.atan2(read(sines), read(cosines)) for read in (read_c, read_b)]
+            z = stage(torch.stack(angles, dim=-1).flatten(-2)).clamp(-1, 1)
             cosines.append(z)
             sines.append(reprepare(z))
         return cosines, sines
 
     def _states(self, embeddings: Tensor) -> list[Tensor]:
+        if self.mode == "direct":
+            angles = self._run_circuits(embeddings)
+        else:
+            responses = self._responses(self._executor, self.layers, embeddings.dtype, self.training)
+            angles = self._projector.stages(embeddings, self.encoding.scale, *map(rows_of, responses))
         # All amplitudes are real: y is 0.
-        return [torch.stack([s, torch.zeros_like(s), c], dim=-1) for c, s in zip(*self._run(embeddings), strict=True)]
+        return [torch.stack([s, torch.zeros_like(s), c], dim=-1) for c, s in zip(*angles, strict=True)]

@@ -110,8 +110,18 @@ def contract(response: Tensor, control: tuple[Tensor, Tensor], kept: tuple[Tenso
     Returns:
         z in [-1, 1], (..., blocks).
     """
+    return contract_rows(rows_of(response), control, kept)
+
+
+def rows_of(response: Tensor) -> Tensor:
+    """Response tensors as `contract_rows` takes them: each of the nine entries a row, for all blocks, (9, blocks)."""
+    return response.flatten(1).T.contiguous()
+
+
+def contract_rows(rows: Tensor, control: tuple[Tensor, Tensor], kept: tuple[Tensor, Tensor]) -> Tensor:
+    """`contract` for response tensors in the order in which it reads them."""
     (cos_c, sin_c), (cos_b, sin_b) = control, kept
-    r = response.flatten(1).unbind(1)
+    r = rows.unbind(0)
     by_one = torch.addcmul(r[0] + r[1] * cos_b, r[2], sin_b)
     by_cos = torch.addcmul(r[3] + r[4] * cos_b, r[5], sin_b)
     by_sin = torch.addcmul(r[6] + r[7] * cos_b, r[8], sin_b)

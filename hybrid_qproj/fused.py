@@ -1,0 +1,177 @@
+"""The head's arithmetic from embeddings to angles in one pass over memory, forward and backward.
+
+Done operation by operation on a large batch, it spends its time allocating temporaries. Here it goes through pieces of
+the batch that stay in cache, or, after `Projector.compile`, through kernels of torch.compile. Either way the backward
+pass computes the forward one again instead of storing what is between the stages.
+"""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hybrid_qproj.encoding import encode, reprepare
+from hybrid_qproj.response import contract_rows, rows_of
+from hybrid_qproj.wiring import Wiring
+
+TILE = 1 << 19
+"""Numbers of a piece of the batch: a few float32 temporaries of this size stay in a core's cache."""
+
+
+class Projector:
+    """A plan's arithmetic as a function of embeddings, scale and response tensors.
+
+    Args:
+        wiring: the plan's reads.
+        normalize: whether embeddings are divided by their norm.
+    """
+
+    def __init__(self, wiring: Wiring, normalize: bool) -> None:
+        self.wiring = wiring
+        self.normalize = normalize
+        self._compiled: dict[Any, Callable[..., Any]] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Kernels belong to this process.
+        return {**self.__dict__, "_compiled": None if self._compiled is None else {}}
+
+    def compile(self) -> None:
+        """Use torch.compile from the next call on; the first call of each kind then takes long.
+
+        Without a compiler this warns and changes nothing.
+        """
+        # torch.compile would find out only at the first call, by an error from deep inside.
+        if not any(map(shutil.which, ("c++", "g++", "clang++"))):
+            warnings.warn("no C++ compiler found: the head's arithmetic stays uncompiled", stacklevel=3)
+            return
+        self._compiled = {}
+
+    def __call__(self, embeddings: Tensor, scale: Tensor | None, responses: Sequence[Tensor]) -> Tensor:
+        """Project.
+
+        Args:
+            embeddings: (..., d), float32 or float64.
+            scale: of the encoding, or None.
+            responses: one tensor a stage, (blocks, 3, 3), of the same dtype.
+
+        Returns:
+            angles, (..., k), in [0, pi].
+        """
+        inputs = (embeddings, scale, *map(rows_of, responses))
+        small = embeddings.numel() <= TILE and self._compiled is None
+        # A compiler that is tracing the caller fuses by itself; a small batch stays in cache anyway.
+        if small or torch.compiler.is_compiling():
+            return self.pure(*inputs)
+        flat = embeddings.reshape(-1, embeddings.shape[-1])
+        angles: Tensor = _Fused.apply(self, flat, *inputs[1:])
+        return angles.view(*embeddings.shape[:-1], -1)
+
+    def pure(self, embeddings: Tensor, scale: Tensor | None, *responses: Tensor) -> Tensor:
+        """The same by plain operations."""
+        return self.output(*self.stages(embeddings, scale, *responses))
+
+    def output(self, cosines: list[Tensor], sines: list[Tensor]) -> Tensor:
+        """Angles of the output qubits, (..., k), from what `stages` gives."""
+        # A qubit that met no block still stands at -theta: the fidelity of outputs does not see the sign.
+        return torch.atan2(self.wiring.output(sines).abs(), self.wiring.output(cosines))
+
+    def stages(self, embeddings: Tensor, scale: Tensor | None, *responses: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Cosines and sines of the qubits' angles: those of the encoding first, then those that each stage writes."""
+        cosine, sine = encode(embeddings, scale, self.normalize)
+        cosines, sines = [cosine], [sine]
+        for read_c, read_b, rows in zip(self.wiring.control, self.wiring.kept, responses, strict=True):
+            z = contract_rows(rows, (read_c(cosines), read_c(sines)), (read_b(cosines), read_b(sines)))
+            cosines.append(z)
+            sines.append(reprepare(z))
+        return cosines, sines
+
+    def forward(self, *inputs: Tensor | None) -> Tensor:
+        """Without a graph: compiled, or piece by piece."""
+        if self._compiled is not None:
+            return self._kernel("forward", self.pure)(*inputs)
+        embeddings, *rest = inputs
+        assert embeddings is not None
+        pieces = [self.pure(piece, *rest) for piece in embeddings.split(_rows(embeddings))]  # type: ignore[arg-type]  # scale may be None
+        return torch.cat(pieces)
+
+    def backward(
+        self, upstream: Tensor, inputs: Sequence[Tensor | None], wanted: Sequence[bool]
+    ) -> list[Tensor | None]:
+        """Gradients of the wanted inputs, None for the others."""
+        chosen = tuple(number for number, want in enumerate(wanted) if want)
+        if self._compiled is not None:
+            gradients = self._kernel(chosen, lambda g, *a: self._gradients(g, a, chosen))(upstream, *inputs)
+        else:
+            gradients = self._gradients_by_piece(upstream, inputs, chosen)
+        found = dict(zip(chosen, gradients, strict=True))
+        return [found.get(number) for number in range(len(inputs))]
+
+    def _kernel(self, key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+        assert self._compiled is not None
+        if key not in self._compiled:
+            self._compiled[key] = torch.compile(function, dynamic=True)
+        return self._compiled[key]
+
+    def _gradients(self, upstream: Tensor, inputs: Sequence[Any], chosen: Sequence[int]) -> tuple[Tensor, ...]:
+        def of_chosen(*values: Tensor) -> Tensor:
+            given = list(inputs)
+            for number, value in zip(chosen, values, strict=True):
+                given[number] = value
+            return self.pure(*given)
+
+        # A function of the inputs, since a compiler cannot trace torch.autograd.grad.
+        _, pullback = torch.func.vjp(of_chosen, *(inputs[number] for number in chosen))
+        return pullback(upstream)
+
+    def _gradients_by_piece(
+        self, upstream: Tensor, inputs: Sequence[Tensor | None], chosen: Sequence[int]
+    ) -> list[Tensor]:
+        embeddings, *rest = inputs
+        assert embeddings is not None
+        rows = _rows(embeddings)
+        pieces = []
+        for piece, gradient in zip(embeddings.split(rows), upstream.split(rows), strict=True):
+            with torch.enable_grad():
+                leaves = [None if value is None else value.detach().requires_grad_() for value in (piece, *rest)]
+                angles = self.pure(*leaves)  # type: ignore[arg-type]  # scale may be None
+                pieces.append(torch.autograd.grad(angles, [leaves[number] for number in chosen], gradient))  # type: ignore[arg-type]  # no chosen one is None
+        # The embeddings' gradient has a row a row; every piece adds to the others.
+        return [
+            torch.cat(parts) if number == 0 else torch.stack(parts).sum(dim=0)
+            for number, parts in zip(chosen, zip(*pieces, strict=True), strict=True)
+        ]
+
+
+class _Fused(torch.autograd.Function):
+    """The arithmetic of a large batch, whose backward pass recomputes it."""
+
+    @staticmethod
+    def forward(projector: Projector, *inputs: Tensor | None) -> Tensor:
+        return projector.forward(*inputs)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.projector = inputs[0]
+        ctx.save_for_backward(*inputs[1:])
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        inputs, wanted = ctx.saved_tensors, ctx.needs_input_grad[1:]
+        if torch.is_grad_enabled():
+            # The gradient will be differentiated again: leave a graph.
+            chosen = [number for number, want in enumerate(wanted) if want]
+            found = torch.autograd.grad(
+                ctx.projector.pure(*inputs), [inputs[number] for number in chosen], upstream, create_graph=True
+            )
+            gradients = dict(zip(chosen, found, strict=True))
+            return None, *(gradients.get(number) for number in range(len(inputs)))
+        return None, *ctx.projector.backward(upstream, inputs, wanted)
+
+
+def _rows(embeddings: Tensor) -> int:
+    return max(1, TILE // embeddings.shape[-1])
