@@ -6,6 +6,7 @@ exponentiated last, if at all.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,6 +20,9 @@ LEAST = 1e-9
 
 TILE = 1 << 18
 """Pairs handled at once: a few such float32 tiles stay in a core's cache."""
+
+ROWS = 64
+"""Rows of a tile; long columns of documents read each amplitude often."""
 
 
 def log_fidelity(a: Tensor, b: Tensor) -> Tensor:
@@ -211,9 +215,6 @@ def _promote(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return a.to(dtype), b.to(dtype)
 
 
-_States = tuple[Tensor, Tensor]
-
-
 class _PairwiseLogFidelity(torch.autograd.Function):
     """log F = 2 sum_i log |cos(theta_i/2) cos(phi_i/2) + sin(theta_i/2) sin(phi_i/2)|, tile by tile.
 
@@ -221,31 +222,17 @@ class _PairwiseLogFidelity(torch.autograd.Function):
     backward pass computes overlaps again instead of storing (n, m, k) of them.
     """
 
-    QUBITS_PER_LOG = 4
+    QUBITS_PER_LOG = 8
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
         ctx.save_for_backward(a, b)
         states_a, states_b = _amplitudes(a), _amplitudes(b)
-        return torch.cat(
-            [_PairwiseLogFidelity._tile(states_a, states_b, rows) for rows in _row_tiles(len(a), len(b))]
-            or [a.new_zeros(0, len(b))]
-        )
-
-    @staticmethod
-    def _tile(states_a: _States, states_b: _States, rows: slice) -> Tensor:
-        (cos_a, sin_a), (cos_b, sin_b) = states_a, states_b
-        cos_a, sin_a = cos_a[:, rows], sin_a[:, rows]
-        total = cos_a.new_zeros(cos_a.shape[1], cos_b.shape[1])
-        product = None
-        for i in range(len(cos_a)):
-            overlap = _overlap(cos_a[i], sin_a[i], cos_b[i], sin_b[i]).abs_().clamp_min_(LEAST)
-            product = overlap if product is None else product.mul_(overlap)
-            if (i + 1) % _PairwiseLogFidelity.QUBITS_PER_LOG == 0 or i + 1 == len(cos_a):
-                total.add_(product.log_(), alpha=2)
-                product = None
+        result = a.new_zeros(len(a), len(b))
+        for rows, columns in _tiles(len(a), len(b)):
+            _add_logs(result[rows, columns], [x[:, rows, None] for x in states_a], [x[:, columns] for x in states_b])
         # A sum of rounded squares can exceed one by an ulp.
-        return total.clamp_max_(0)
+        return result.clamp_max_(0)
 
     @staticmethod
     @once_differentiable
@@ -253,16 +240,17 @@ class _PairwiseLogFidelity(torch.autograd.Function):
         a, b = ctx.saved_tensors
         (cos_a, sin_a), (cos_b, sin_b) = _amplitudes(a), _amplitudes(b)
         by_a, by_b = torch.zeros_like(cos_a), torch.zeros_like(cos_b)
-        for rows in _row_tiles(len(a), len(b)):
-            upstream = gradient[rows]
+        for rows, columns in _tiles(len(a), len(b)):
+            upstream = gradient[rows, columns]
             for i in range(len(cos_a)):
                 c, s = cos_a[i, rows], sin_a[i, rows]
-                overlap = _overlap(c, s, cos_b[i], sin_b[i])
+                cos, sin = cos_b[i, columns], sin_b[i, columns]
+                overlap = torch.addcmul(c[:, None] * cos, s[:, None], sin)
                 inside = overlap.abs() > LEAST
                 # d log F / d theta = -sin((theta - phi)/2) / cos((theta - phi)/2)
                 weight = torch.where(inside, upstream / overlap, 0)
-                by_a[i, rows] = c * (weight @ sin_b[i]) - s * (weight @ cos_b[i])
-                by_b[i] += cos_b[i] * (s @ weight) - sin_b[i] * (c @ weight)
+                by_a[i, rows] += c * (weight @ sin) - s * (weight @ cos)
+                by_b[i, columns] += cos * (s @ weight) - sin * (c @ weight)
         return by_a.T, by_b.T
 
 
@@ -272,10 +260,39 @@ def _amplitudes(angles: Tensor) -> tuple[Tensor, Tensor]:
     return half.cos().contiguous(), half.sin().contiguous()
 
 
-def _overlap(cos_a: Tensor, sin_a: Tensor, cos_b: Tensor, sin_b: Tensor) -> Tensor:
-    return torch.addcmul(cos_a[:, None] * cos_b, sin_a[:, None], sin_b)
+def _add_logs(total: Tensor, a: Sequence[Tensor], b: Sequence[Tensor]) -> None:
+    """Add a tile's log fidelities to it.
+
+    Args:
+        total: (rows, columns).
+        a: cosines and sines of the rows, (k, rows, 1) each.
+        b: cosines and sines of the columns, (k, columns) each.
+    """
+    (cos_a, sin_a), (cos_b, sin_b) = a, b
+    product, overlap = torch.empty_like(total), torch.empty_like(total)
+    step = _PairwiseLogFidelity.QUBITS_PER_LOG
+    for start in range(0, len(cos_a), step):
+        qubits = range(start, min(start + step, len(cos_a)))
+        for i in qubits:
+            out = product if i == start else overlap
+            torch.mul(cos_a[i], cos_b[i], out=out).addcmul_(sin_a[i], sin_b[i])
+            if i != start:
+                product.mul_(overlap)
+        product.abs_()
+        # No factor exceeds one: if the product is not below LEAST, none of them was.
+        if bool((product < LEAST).any()):
+            for i in qubits:
+                torch.mul(cos_a[i], cos_b[i], out=overlap).addcmul_(sin_a[i], sin_b[i])
+                total.add_(overlap.abs_().clamp_min_(LEAST).log_(), alpha=2)
+        else:
+            total.add_(product.log_(), alpha=2)
 
 
-def _row_tiles(rows: int, columns: int) -> list[slice]:
-    step = max(1, TILE // max(1, columns))
-    return [slice(start, start + step) for start in range(0, rows, step)]
+def _tiles(rows: int, columns: int) -> list[tuple[slice, slice]]:
+    height = max(1, min(rows, ROWS, TILE))
+    width = TILE // height
+    return [
+        (slice(top, top + height), slice(left, left + width))
+        for top in range(0, rows, height)
+        for left in range(0, columns, width)
+    ]
