@@ -6,6 +6,7 @@ Run: ``make bench``, or ``python benchmarks/head.py --rows 4096``.
 from __future__ import annotations
 
 import argparse
+import copy
 import platform
 import statistics
 import time
@@ -54,12 +55,22 @@ def main() -> None:
         # Direct mode costs the same for every row, so a few rows stand for all.
         slow = seconds(lambda: direct(x[:DIRECT_ROWS]), 2)
     slow = [t * arguments.rows / DIRECT_ROWS for t in slow]
+    compiled = copy.deepcopy(quantum)
+    compiled.compile()
+    with torch.no_grad():
+        fast = seconds(lambda: compiled(x), arguments.repeats)
+    # Gradients by the embeddings too, as where an encoder trains.
+    leaf = x.clone().requires_grad_()
     quantum.train()
-    ours_step = seconds(lambda: step(quantum, x), arguments.repeats)
-    peer_step = seconds(lambda: step(linear, x), arguments.repeats)
+    compiled.train()
+    ours_step = seconds(lambda: step(quantum, leaf), arguments.repeats)
+    fast_step = seconds(lambda: step(compiled, leaf), arguments.repeats)
+    peer_step = seconds(lambda: step(linear, leaf), arguments.repeats)
     for label, a, b in (
         ("forward, head / (linear + tanh)", ours, peer),
+        ("forward, compiled head / (linear + tanh)", fast, peer),
         ("forward + backward, head / (linear + tanh)", ours_step, peer_step),
+        ("forward + backward, compiled head / (linear + tanh)", fast_step, peer_step),
         (f"forward, direct mode (from {DIRECT_ROWS} rows) / head", slow, ours),
     ):
         ratios = sorted(p / q for p in a for q in b)

@@ -181,6 +181,64 @@ def compare(
 
 
 @app.command()
+def encode(
+    model: Annotated[str, typer.Argument(help="Folder or hub id of an encoder with a quantum head.")],
+    documents: Annotated[str, typer.Argument(help=".tsv or .jsonl, perhaps .gz, or an id of ir_datasets.")],
+    out: Annotated[Path, typer.Option(help="Folder of the angles.")],
+    precision: Annotated[str, typer.Option(help="float32, float16 or uint8.")] = "float32",
+    batch_size: Annotated[int, typer.Option(min=1, help="Texts the encoder takes at once.")] = 64,
+    shard: Annotated[int, typer.Option(min=1, help="Documents of a file; what an interruption loses at most.")] = 65536,
+) -> None:
+    """Encode a corpus to angles on disk. Run again after an interruption, it goes on."""
+    with one_line_errors():
+        from hybrid_qproj.extras import require  # noqa: PLC0415 - keeps --help fast
+
+        require("sentence_transformers", "text", "encoding text")
+        from hybrid_qproj.index.commands import run_encode  # noqa: PLC0415 - imports extras
+
+        store = run_encode(model, documents, out, precision, batch_size, shard)  # type: ignore[arg-type]  # checked there
+        typer.echo(f"{len(store):,} documents of {store.bytes_per_document} bytes: {out}")
+
+
+@app.command()
+def index(
+    folder: Annotated[Path, typer.Argument(help="Folder of angles, made by encode.")],
+    kind: Annotated[str, typer.Option(help="flat, ivf or hnsw.")] = "flat",
+    candidates: Annotated[int, typer.Option(min=1, help="Candidates for each document that is wanted.")] = 10,
+) -> None:
+    """Build the index of encoded documents."""
+    with one_line_errors():
+        from hybrid_qproj.extras import require  # noqa: PLC0415 - keeps --help fast
+
+        require("faiss", "index", "an index")
+        require("sentence_transformers", "text", "encoding text")
+        from hybrid_qproj.index.commands import run_index  # noqa: PLC0415 - imports extras
+
+        built = run_index(folder, kind, candidates)  # type: ignore[arg-type]  # checked there
+        typer.echo(f"{kind} index of {len(built.store):,} documents: {folder}")
+
+
+@app.command()
+def search(
+    model: Annotated[str, typer.Argument(help="Folder or hub id of the encoder with its head.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of angles and their index.")],
+    queries: Annotated[str, typer.Argument(help="File of queries (.tsv, .jsonl, TREC topics), or one query's text.")],
+    k: Annotated[int, typer.Option(min=1, help="Documents for each query.")] = 10,
+    out: Annotated[Path | None, typer.Option(help="TREC run to write; JSON lines are printed without it.")] = None,
+) -> None:
+    """Search encoded documents: candidates by L2 over angles, ordered by exact fidelity."""
+    with one_line_errors():
+        from hybrid_qproj.extras import require  # noqa: PLC0415 - keeps --help fast
+
+        require("faiss", "index", "an index")
+        require("sentence_transformers", "text", "encoding text")
+        from hybrid_qproj.index.commands import run_search  # noqa: PLC0415 - imports extras
+
+        lines = run_search(model, folder, queries, k, out)
+        typer.echo(f"run: {out}" if out else "\n".join(lines))
+
+
+@app.command()
 def draw(
     what: Annotated[str, typer.Argument(help="Ansatz (drawn with symbols), or folder of a saved head (its numbers).")],
     out: Annotated[

@@ -62,13 +62,13 @@ class Projector:
         Returns:
             angles, (..., k), in [0, pi].
         """
-        inputs = (embeddings, scale, *map(rows_of, responses))
+        rows = [rows_of(response) for response in responses]
         small = embeddings.numel() <= TILE and self._compiled is None
         # A compiler that is tracing the caller fuses by itself; a small batch stays in cache anyway.
         if small or torch.compiler.is_compiling():
-            return self.pure(*inputs)
+            return self.pure(embeddings, scale, *rows)
         flat = embeddings.reshape(-1, embeddings.shape[-1])
-        angles: Tensor = _Fused.apply(self, flat, *inputs[1:])
+        angles: Tensor = _Fused.apply(self, flat, scale, *rows)
         return angles.view(*embeddings.shape[:-1], -1)
 
     def pure(self, embeddings: Tensor, scale: Tensor | None, *responses: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ class Projector:
             return self.pure(*given)
 
         # A function of the inputs, since a compiler cannot trace torch.autograd.grad.
-        _, pullback = torch.func.vjp(of_chosen, *(inputs[number] for number in chosen))
+        pullback = torch.func.vjp(of_chosen, *(inputs[number] for number in chosen))[1]
         return pullback(upstream)
 
     def _gradients_by_piece(

@@ -1,0 +1,6 @@
+"""Angles on disk, and search over them: FAISS for candidates, exact fidelity for their order."""
+
+from hybrid_qproj.index.search import AngleIndex
+from hybrid_qproj.index.store import AngleStore, StoreError
+
+__all__ = ["AngleIndex", "AngleStore", "StoreError"]

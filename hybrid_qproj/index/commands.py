@@ -1,0 +1,160 @@
+"""The commands encode, index and search."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from hybrid_qproj.console import make_console
+from hybrid_qproj.index.precision import Precision
+from hybrid_qproj.index.search import AngleIndex, Kind
+from hybrid_qproj.index.store import MANIFEST, AngleStore, StoreError
+from hybrid_qproj.loading import load
+from hybrid_qproj.retrieval.documents import Document, Documents, IrDocuments, open_documents
+from hybrid_qproj.retrieval.trec import read_topics, write_run
+from hybrid_qproj.sbert import Encoder
+
+SHARD = 1 << 16
+"""Documents of a shard: what an interruption loses at most."""
+
+
+def run_encode(
+    model: str, documents: str, out: Path, precision: Precision = "float32", batch_size: int = 64, shard: int = SHARD
+) -> AngleStore:
+    """Encode a corpus to a store of angles, or go on where an interrupted run stopped.
+
+    Args:
+        model: folder or hub id of an encoder with a quantum head.
+        documents: a .tsv or .jsonl file (perhaps with .gz), or an id of ir_datasets.
+        out: folder of the store.
+        precision: of the angles on disk.
+        batch_size: texts the encoder takes at once.
+        shard: documents of a shard.
+
+    Returns:
+        the store.
+
+    Raises:
+        StoreError: the head is not compared by fidelity, or ``out`` holds angles of another model or corpus.
+        DataError: the corpus cannot be read.
+    """
+    encoder = load(model)
+    check_angles(encoder)
+    source = open_source(documents)
+    store = (
+        AngleStore(out)
+        if (out / MANIFEST).exists()
+        else AngleStore.create(out, encoder.head.out_features, precision, model)
+    )
+    if (store.width, store.precision, store.model) != (encoder.head.out_features, precision, model):
+        raise StoreError(
+            f"{out} holds {store.width} {store.precision} angles of {store.model!r}; choose another folder to encode "
+            f"{encoder.head.out_features} {precision} angles of {model!r}"
+        )
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=make_console()) as progress:
+        task = progress.add_task("encoding", total=None, completed=store.rows)
+        rest = _after(source, store)
+        while part := list(islice(rest, shard)):
+            texts = [document.text for document in part]
+            angles = encoder.encode(texts, batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False)
+            store.add([document.id for document in part], angles)
+            progress.update(task, completed=store.rows)
+    return store
+
+
+def run_index(folder: Path, kind: Kind = "flat", candidates: int = 10) -> AngleIndex:
+    """Build and save the index of a store.
+
+    Args:
+        folder: the store's.
+        kind: flat, ivf or hnsw.
+        candidates: documents of the first stage for each that is wanted.
+
+    Returns:
+        the index.
+
+    Raises:
+        StoreError: there is no store.
+        ValueError: an unknown kind.
+    """
+    index = AngleIndex(AngleStore(folder), kind, candidates)
+    index.save()
+    return index
+
+
+def run_search(model: str, folder: Path, queries: str, k: int = 10, out: Path | None = None) -> list[str]:
+    """Search an index.
+
+    Args:
+        model: folder or hub id of the encoder with its head.
+        folder: of the store and its index.
+        queries: a file of queries (.tsv, .jsonl or TREC topics), or one query's text.
+        k: documents for each query.
+        out: TREC run to write; None for JSON lines.
+
+    Returns:
+        JSON lines, one a query; none with ``out``.
+
+    Raises:
+        StoreError: no store or index, or the model's head does not fit it.
+        DataError: the queries cannot be read.
+    """
+    encoder = load(model)
+    check_angles(encoder)
+    index = AngleIndex.load(folder)
+    if encoder.head.out_features != index.store.width:
+        raise StoreError(f"{model!r} gives {encoder.head.out_features} angles, {folder} holds {index.store.width}")
+    texts = read_queries(Path(queries)) if Path(queries).is_file() else {"query": queries}
+    angles = encoder.encode(list(texts.values()), convert_to_tensor=True, show_progress_bar=False)
+    scores, positions = index.search(torch.atleast_2d(angles), k)
+    names = index.store.ids
+    run = {
+        query: {names[place]: score for place, score in zip(row, row_scores, strict=True) if place >= 0}
+        for query, row, row_scores in zip(texts, positions.tolist(), scores.tolist(), strict=True)
+    }
+    if out is not None:
+        write_run(out, run, "hybrid-qproj")
+        return []
+    return [json.dumps({"query": query, "documents": found}, ensure_ascii=False) for query, found in run.items()]
+
+
+def read_queries(path: Path) -> dict[str, str]:
+    """Queries of a file: id -> text."""
+    if path.name.removesuffix(".gz").endswith((".tsv", ".jsonl")):
+        return {document.id: document.text for document in open_documents(path)}
+    return read_topics(path)
+
+
+def open_source(documents: str) -> Documents:
+    """Documents of a file, or of a dataset of ir_datasets."""
+    return open_documents(Path(documents)) if Path(documents).is_file() else IrDocuments(documents)
+
+
+def check_angles(encoder: Encoder) -> None:
+    """Refuse heads whose outputs are no angles.
+
+    Raises:
+        StoreError: the head is compared otherwise than by fidelity.
+    """
+    if encoder.head.similarity != "fidelity":
+        raise StoreError(
+            f"a {type(encoder.head).__name__} is compared by {encoder.head.similarity}; the index is one of angles, "
+            "compared by fidelity. Keep other embeddings in FAISS or a vector database directly"
+        )
+
+
+def _after(source: Documents, store: AngleStore) -> Iterator[Document]:
+    """What of the corpus is not in the store yet; its beginning must be what is."""
+    stream = iter(source)
+    for place, document in enumerate(islice(stream, store.rows)):
+        if document.id != store.ids[place]:
+            raise StoreError(
+                f"{store.folder} holds another corpus: document {place} is {store.ids[place]!r}, here {document.id!r}"
+            )
+    return stream

@@ -1,0 +1,121 @@
+"""Encode, index, search: from text files to a TREC run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+pytest.importorskip("faiss", reason="needs the extra 'index'")
+pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
+
+from sentence_transformers import SentenceTransformer
+from typer.testing import CliRunner
+
+from hybrid_qproj import ClassicalProjection, QuantumProjection, load
+from hybrid_qproj.cli import app
+from hybrid_qproj.index import AngleStore
+from hybrid_qproj.index import commands as index_commands
+from hybrid_qproj.retrieval.trec import read_run
+from hybrid_qproj.sbert import with_head
+
+WORDS = ["cat", "dog", "rain", "bank", "river", "money", "law", "sun"]
+
+
+@pytest.fixture
+def model(tiny_bert, tmp_path):
+    encoder = SentenceTransformer(str(tiny_bert), device="cpu")
+    width = encoder.get_embedding_dimension()
+    generator = torch.Generator().manual_seed(0)
+    head = QuantumProjection(width, width // 2, "rotor", init="random", scale=1.0, generator=generator)
+    with_head(encoder, head).save_pretrained(str(tmp_path / "model"))
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    lines = [f"d{i}\t{WORDS[i % 8]} {WORDS[(i // 8) % 8]} {WORDS[(i * 3) % 8]}\n" for i in range(50)]
+    (tmp_path / "corpus.tsv").write_text("".join(lines))
+    return tmp_path / "corpus.tsv"
+
+
+@pytest.fixture
+def run():
+    def invoke(*arguments, code=0):
+        result = CliRunner().invoke(app, list(map(str, arguments)))
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return invoke
+
+
+def test_from_files_to_a_run(model, corpus, run, tmp_path):
+    """The run holds what the model's own similarity ranks first."""
+    out = tmp_path / "angles"
+    assert "50 documents of" in run("encode", model, corpus, "--out", out, "--precision", "float16")
+    assert "flat index of 50 documents" in run("index", out)
+    (tmp_path / "queries.tsv").write_text("q1\tcat river\nq2\tmoney law\n")
+    run("search", model, out, tmp_path / "queries.tsv", "--k", 3, "--out", tmp_path / "a.run")
+    found = read_run(tmp_path / "a.run")
+    encoder = load(model)
+    texts = [line.split("\t")[1].strip() for line in corpus.read_text().splitlines()]
+    scores = encoder.similarity(encoder.encode(["cat river", "money law"]), encoder.encode(texts))
+    for query, row in zip(("q1", "q2"), scores, strict=True):
+        best = row.topk(3).values
+        assert sorted(found[query].values(), reverse=True) == pytest.approx(best.tolist(), abs=0.05)
+
+
+def test_one_query_as_json(model, corpus, run, tmp_path):
+    """A text in place of a file."""
+    run("encode", model, corpus, "--out", tmp_path / "angles")
+    run("index", tmp_path / "angles", "--kind", "hnsw")
+    # Progress goes to standard error, so that the output is JSON and nothing else.
+    result = CliRunner().invoke(app, ["search", str(model), str(tmp_path / "angles"), "cat dog", "--k", "4"])
+    line = json.loads(result.stdout)
+    assert line["query"] == "query"
+    assert len(line["documents"]) == 4
+
+
+def test_interrupted_encoding_goes_on(model, corpus, run, tmp_path, monkeypatch):
+    """To the same angles as an uninterrupted run, without encoding twice what is on disk."""
+    run("encode", model, corpus, "--out", tmp_path / "whole", "--shard", 20)
+    add, calls = AngleStore.add, []
+
+    def interrupted(self, ids, angles):
+        calls.append(ids)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        add(self, ids, angles)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AngleStore, "add", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            index_commands.run_encode(str(model), str(corpus), tmp_path / "cut", shard=20)
+    assert AngleStore(tmp_path / "cut").rows == 20
+    run("encode", model, corpus, "--out", tmp_path / "cut", "--shard", 20)
+    whole, cut = AngleStore(tmp_path / "whole"), AngleStore(tmp_path / "cut")
+    assert cut.ids == whole.ids
+    assert torch.equal(cut.gather(torch.arange(50)), whole.gather(torch.arange(50)))
+    # A corpus that begins otherwise is another one.
+    corpus.write_text("x\ta\n" + corpus.read_text())
+    assert "holds another corpus: document 0 is 'd0', here 'x'" in run(
+        "encode", model, corpus, "--out", tmp_path / "cut", "--shard", 20, code=1
+    )
+    assert "choose another folder" in run(
+        "encode", model, corpus, "--out", tmp_path / "cut", "--precision", "uint8", code=1
+    ).replace("\n", " ")
+
+
+def test_refusals(model, tiny_bert, corpus, run, tmp_path):
+    """Heads that give no angles, unknown precisions and kinds, no index."""
+    encoder = SentenceTransformer(str(tiny_bert), device="cpu")
+    width = encoder.get_embedding_dimension()
+    with_head(encoder, ClassicalProjection(width, 4)).save_pretrained(str(tmp_path / "linear"))
+    assert "is compared by cosine" in run("encode", tmp_path / "linear", corpus, "--out", tmp_path / "a", code=1)
+    assert "expected one of float32" in run(
+        "encode", model, corpus, "--out", tmp_path / "a", "--precision", "int8", code=1
+    )
+    run("encode", model, corpus, "--out", tmp_path / "a")
+    assert "expected one of flat, ivf, hnsw" in run("index", tmp_path / "a", "--kind", "trie", code=1)
+    assert "has no index" in run("search", model, tmp_path / "a", "cat", code=1)

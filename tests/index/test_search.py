@@ -1,0 +1,118 @@
+"""Search finds what an exhaustive comparison finds."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+pytest.importorskip("faiss", reason="needs the extra 'index'")
+
+from hybrid_qproj.index import AngleIndex, AngleStore, StoreError
+from hybrid_qproj.similarity import pairwise_log_fidelity, top_k_fidelity
+
+WIDTH = 16
+
+
+def clustered(rows, seed=0):
+    """Angles around a few centres, as those of texts are."""
+    generator = torch.Generator().manual_seed(seed)
+    centres = 0.8 + 1.5 * torch.rand(40, WIDTH, generator=torch.Generator().manual_seed(99))
+    which = torch.randint(40, (rows,), generator=generator)
+    return (centres[which] + 0.2 * torch.randn(rows, WIDTH, generator=generator)).clamp(0, math.pi)
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = AngleStore.create(tmp_path, WIDTH)
+    documents = clustered(3000)
+    for start in (0, 1000):
+        end = start + (1000 if start == 0 else 2000)
+        store.add([f"d{i}" for i in range(start, end)], documents[start:end])
+    return store
+
+
+QUERIES = clustered(20, seed=1)
+
+
+def test_exhaustive(store):
+    """Is top_k_fidelity over all shards."""
+    scores, positions = AngleIndex(store).exhaustive(QUERIES, 10)
+    expected_scores, expected = top_k_fidelity(QUERIES, clustered(3000), 10)
+    torch.testing.assert_close(scores, expected_scores)
+    assert torch.equal(positions, expected)
+
+
+@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
+def test_recall_and_exact_scores(store, kind):
+    """Nearly all of the best, with their exact scores, best first."""
+    index = AngleIndex(store, kind)
+    effort = {"ivf": 8}.get(kind)
+    assert index.recall(QUERIES, 10, effort) >= 0.97
+    scores, positions = index.search(QUERIES, 10, effort)
+    exact = pairwise_log_fidelity(QUERIES, clustered(3000)).gather(1, positions)
+    torch.testing.assert_close(scores, exact, atol=1e-4, rtol=1e-5)
+    assert (scores.diff(dim=1) <= 0).all()
+
+
+def test_recall_counts(store):
+    """A first stage that is cut short loses documents, and recall says so."""
+    assert AngleIndex(store, "ivf").recall(QUERIES, 50, effort=1) < 0.999
+    assert AngleIndex(store, candidates=300).recall(QUERIES, 10) == 1
+
+
+@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
+def test_saved_and_grown(store, kind):
+    """An index from disk finds the same; documents that came after it are taken in; removed ones are not found."""
+    index = AngleIndex(store, kind)
+    index.save()
+    again = AngleIndex.load(store.folder)
+    assert torch.equal(again.search(QUERIES, 5, 8).positions, index.search(QUERIES, 5, 8).positions)
+    store.add(["new"], QUERIES[:1])
+    later = AngleIndex.load(store.folder)
+    found = later.search(QUERIES[:1], 5, 64)
+    assert found.positions[0, 0] == 3000
+    assert found.scores[0, 0] == pytest.approx(0, abs=1e-5)
+    later.remove(["new"])
+    assert 3000 not in later.search(QUERIES[:1], 5, 64).positions
+    assert 3000 not in later.exhaustive(QUERIES[:1], 5).positions
+    later.add(["newer"], QUERIES[:1])
+    assert later.store.ids[later.search(QUERIES[:1], 1, 64).positions[0, 0]] == "newer"
+
+
+def test_fewer_documents_than_wanted(tmp_path):
+    """What is missing is -1 with a score of -inf."""
+    small = AngleStore.create(tmp_path, WIDTH)
+    small.add(["a", "b", "c"], clustered(3))
+    index = AngleIndex(small)
+    index.remove(["b"])
+    scores, positions = index.search(QUERIES[:1], 5)
+    assert sorted(positions[0].tolist()) == [-1, 0, 2]
+    assert scores[0, -1] == -math.inf
+
+
+def test_one_query_at_a_time(store, monkeypatch):
+    """Candidates are scored in bounded pieces."""
+    index = AngleIndex(store)
+    whole = index.search(QUERIES, 10)
+    monkeypatch.setattr("hybrid_qproj.index.search.PAIRS", 1)
+    for a, b in zip(whole, index.search(QUERIES, 10), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_refusals(store, tmp_path_factory):
+    """What was given, and what is expected."""
+    with pytest.raises(ValueError, match="expected one of flat, ivf, hnsw"):
+        AngleIndex(store, "tree")
+    index = AngleIndex(store)
+    with pytest.raises(ValueError, match=r"expected k >= 1 and \(n, 16\)"):
+        index.search(torch.zeros(1, 5))
+    with pytest.raises(StoreError, match="has no index; build one"):
+        AngleIndex.load(store.folder)
+    index.save()
+    (store.folder / "index.faiss").write_bytes(b"IxF2 and nothing")
+    with pytest.raises(StoreError, match="cannot be read"):
+        AngleIndex.load(store.folder)
+    with pytest.raises(StoreError, match="no documents to index"):
+        AngleIndex(AngleStore.create(tmp_path_factory.mktemp("empty"), WIDTH))
