@@ -63,10 +63,9 @@ def encode(embeddings: Tensor, scale: Tensor | None, normalize: bool) -> tuple[T
         embeddings = nn.functional.normalize(embeddings, dim=-1)
     if scale is not None:
         embeddings = embeddings * scale.to(embeddings)
-    # theta - pi/2: the shift is left out of the sums so that small features keep their digits.
     # tanh(x) = 2 sigmoid(2 x) - 1, of which torch is several times as fast; its rounding is that of 1, not of x.
-    deviation = torch.sigmoid(2 * embeddings).mul(math.pi).sub(math.pi / 2)
-    return -deviation.sin(), -deviation.cos()
+    angle = torch.sigmoid(2 * embeddings) * -math.pi
+    return angle.cos(), angle.sin()
 
 
 def reprepare(z: Tensor) -> Tensor:

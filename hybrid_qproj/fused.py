@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.encoding import encode, reprepare
+from hybrid_qproj.pieces import Piece
 from hybrid_qproj.response import contract_rows, rows_of
 from hybrid_qproj.wiring import Wiring
 
@@ -34,6 +35,7 @@ class Projector:
     def __init__(self, wiring: Wiring, normalize: bool) -> None:
         self.wiring = wiring
         self.normalize = normalize
+        self.width = wiring.output.width
         self._compiled: dict[Any, Callable[..., Any]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -94,20 +96,25 @@ class Projector:
         """Without a graph: compiled, or piece by piece."""
         if self._compiled is not None:
             return self._kernel("forward", self.pure)(*inputs)
-        embeddings, *rest = inputs
+        embeddings, scale, *responses = inputs
         assert embeddings is not None
-        pieces = [self.pure(piece, *rest) for piece in embeddings.split(_rows(embeddings))]  # type: ignore[arg-type]  # scale may be None
-        return torch.cat(pieces)
+        rows = _rows(embeddings)
+        angles = embeddings.new_empty(len(embeddings), self.width)
+        for piece, out in zip(embeddings.split(rows), angles.split(rows), strict=True):
+            self._piece(piece, scale, responses).angles(out)
+        return angles
+
+    def _piece(self, embeddings: Tensor, scale: Tensor | None, responses: Sequence[Any]) -> Piece:
+        return Piece(self.wiring, self.normalize, embeddings, scale, responses)
 
     def backward(
         self, upstream: Tensor, inputs: Sequence[Tensor | None], wanted: Sequence[bool]
     ) -> list[Tensor | None]:
         """Gradients of the wanted inputs, None for the others."""
+        if self._compiled is None:
+            return self._gradients_by_piece(upstream, inputs, wanted)
         chosen = tuple(number for number, want in enumerate(wanted) if want)
-        if self._compiled is not None:
-            gradients = self._kernel(chosen, lambda g, *a: self._gradients(g, a, chosen))(upstream, *inputs)
-        else:
-            gradients = self._gradients_by_piece(upstream, inputs, chosen)
+        gradients = self._kernel(chosen, lambda g, *a: self._gradients(g, a, chosen))(upstream, *inputs)
         found = dict(zip(chosen, gradients, strict=True))
         return [found.get(number) for number in range(len(inputs))]
 
@@ -129,22 +136,22 @@ class Projector:
         return pullback(upstream)
 
     def _gradients_by_piece(
-        self, upstream: Tensor, inputs: Sequence[Tensor | None], chosen: Sequence[int]
-    ) -> list[Tensor]:
-        embeddings, *rest = inputs
-        assert embeddings is not None
+        self, upstream: Tensor, inputs: Sequence[Any], wanted: Sequence[bool]
+    ) -> list[Tensor | None]:
+        embeddings, scale, *responses = inputs
         rows = _rows(embeddings)
-        pieces = []
-        for piece, gradient in zip(embeddings.split(rows), upstream.split(rows), strict=True):
-            with torch.enable_grad():
-                leaves = [None if value is None else value.detach().requires_grad_() for value in (piece, *rest)]
-                angles = self.pure(*leaves)  # type: ignore[arg-type]  # scale may be None
-                pieces.append(torch.autograd.grad(angles, [leaves[number] for number in chosen], gradient))  # type: ignore[arg-type]  # no chosen one is None
-        # The embeddings' gradient has a row a row; every piece adds to the others.
-        return [
-            torch.cat(parts) if number == 0 else torch.stack(parts).sum(dim=0)
-            for number, parts in zip(chosen, zip(*pieces, strict=True), strict=True)
+        by_embeddings: list[Any] = []
+        total: list[Any] = [
+            torch.zeros_like(value) if want else None for value, want in zip(inputs[1:], wanted[1:], strict=True)
         ]
+        for piece, gradient in zip(embeddings.split(rows), upstream.split(rows), strict=True):
+            first, *others = self._piece(piece, scale, responses).backward(gradient, wanted)
+            # The embeddings' gradient has a row a row; to the others every piece adds.
+            by_embeddings.append(first)
+            for place, value in enumerate(others):
+                if value is not None:
+                    total[place].add_(value)
+        return [torch.cat(by_embeddings) if wanted[0] else None, *total]
 
 
 class _Fused(torch.autograd.Function):

@@ -42,7 +42,10 @@ def check_embeddings(embeddings: Tensor, width: int) -> None:
     if not embeddings.shape or embeddings.shape[-1] != width:
         raise ValueError(f"got embeddings of shape {tuple(embeddings.shape)}; expected (..., {width})")
     # A graph being compiled cannot branch on data.
-    if not torch.compiler.is_compiling() and embeddings.isnan().any():
+    if torch.compiler.is_compiling():
+        return
+    # NaN anywhere makes the sum NaN, and a sum takes one pass; infinities of both signs do too, so look again.
+    if embeddings.detach().sum().isnan() and embeddings.isnan().any():
         rows = embeddings.isnan().any(dim=-1).flatten().nonzero().flatten().tolist()
         raise ValueError(
             f"embeddings hold NaN in {len(rows)} of {embeddings[..., 0].numel()} rows, first in row {rows[0]}; "

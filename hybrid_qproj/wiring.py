@@ -20,6 +20,7 @@ class Gather(nn.Module):
 
     def __init__(self, places: Sequence[tuple[int, int]], widths: Sequence[int]) -> None:
         super().__init__()
+        self.width = len(places)
         self.sources = sorted({source for source, _ in places})
         starts, start = {}, 0
         for source in self.sources:
@@ -48,6 +49,26 @@ class Gather(nn.Module):
         if self.span:
             return joined.narrow(-1, *self.span)
         return joined.index_select(-1, self.index)
+
+    def add_to(self, totals: Sequence[Tensor], values: Tensor) -> None:
+        """The reverse of `forward`: add to each result's column what was read from it.
+
+        Args:
+            totals: tensors (..., width), one for each result; changed in place.
+            values: (..., len(places)).
+        """
+        parts = [totals[source] for source in self.sources]
+        if len(parts) > 1:
+            joined = values.new_zeros((*values.shape[:-1], sum(part.shape[-1] for part in parts)))
+        else:
+            joined = parts[0]
+        if self.span:
+            joined.narrow(-1, *self.span).add_(values)
+        else:
+            joined.index_add_(-1, self.index, values)
+        if len(parts) > 1:
+            for part, added in zip(parts, joined.split([part.shape[-1] for part in parts], dim=-1), strict=True):
+                part.add_(added)
 
 
 class Wiring(nn.Module):

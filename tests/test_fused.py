@@ -59,6 +59,22 @@ def test_pieces(arguments, pieces):
         torch.testing.assert_close(a, b, atol=1e-12, rtol=0)
 
 
+@pytest.mark.parametrize("normalize", [False, True])
+def test_pieces_at_the_edges(normalize, pieces):
+    """Saturated angles, readouts of exactly +-1, and rows without a direction: the same finite gradients."""
+    head = build("chain", 1.0, normalize)
+    torch.nn.init.zeros_(head.layers[0].weights)
+    x = torch.randn(7, 20, dtype=torch.float64)
+    x[0], x[1], x[2, ::2], x[3] = 60.0, -60.0, 60.0, 0.0
+    expected, gradients = outcome(head, x)
+    pieces(head)
+    found, found_gradients = outcome(head, x)
+    torch.testing.assert_close(found, expected, atol=1e-14, rtol=0)
+    for a, b in zip(found_gradients, gradients, strict=True):
+        assert a.isfinite().all()
+        torch.testing.assert_close(a, b, atol=1e-12, rtol=1e-12)
+
+
 def test_only_wanted_gradients(pieces):
     """Frozen embeddings, or a frozen head."""
     head = build()

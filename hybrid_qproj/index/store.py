@@ -180,7 +180,7 @@ class AngleStore:
             positions: int64, any shape, 0 to ``rows`` - 1.
 
         Returns:
-            float32, (*positions.shape, width).
+            float32, of the shape of ``positions`` with an axis of ``width`` more.
         """
         flat = positions.flatten()
         result = torch.empty(len(flat), self.width)
