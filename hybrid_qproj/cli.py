@@ -188,6 +188,8 @@ def encode(
     precision: Annotated[str, typer.Option(help="float32, float16 or uint8.")] = "float32",
     batch_size: Annotated[int, typer.Option(min=1, help="Texts the encoder takes at once.")] = 64,
     shard: Annotated[int, typer.Option(min=1, help="Documents of a file; what an interruption loses at most.")] = 65536,
+    engine: Annotated[str, typer.Option(help="local, or ray for a cluster.")] = "local",
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes of the cluster; one a GPU or core.")] = None,
 ) -> None:
     """Encode a corpus to angles on disk. Run again after an interruption, it goes on."""
     with one_line_errors():
@@ -196,7 +198,7 @@ def encode(
         require("sentence_transformers", "text", "encoding text")
         from hybrid_qproj.index.commands import run_encode  # noqa: PLC0415 - imports extras
 
-        store = run_encode(model, documents, out, precision, batch_size, shard)  # type: ignore[arg-type]  # checked there
+        store = run_encode(model, documents, out, precision, batch_size, shard, engine, workers)  # type: ignore[arg-type]  # checked there
         typer.echo(f"{len(store):,} documents of {store.bytes_per_document} bytes: {out}")
 
 
@@ -225,16 +227,19 @@ def search(
     queries: Annotated[str, typer.Argument(help="File of queries (.tsv, .jsonl, TREC topics), or one query's text.")],
     k: Annotated[int, typer.Option(min=1, help="Documents for each query.")] = 10,
     out: Annotated[Path | None, typer.Option(help="TREC run to write; JSON lines are printed without it.")] = None,
+    engine: Annotated[str, typer.Option(help="index; exhaustive: all documents; ray: all, on a cluster.")] = "index",
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes of the cluster; one a core.")] = None,
 ) -> None:
     """Search encoded documents: candidates by L2 over angles, ordered by exact fidelity."""
     with one_line_errors():
         from hybrid_qproj.extras import require  # noqa: PLC0415 - keeps --help fast
 
-        require("faiss", "index", "an index")
+        if engine == "index":
+            require("faiss", "index", "an index")
         require("sentence_transformers", "text", "encoding text")
         from hybrid_qproj.index.commands import run_search  # noqa: PLC0415 - imports extras
 
-        lines = run_search(model, folder, queries, k, out)
+        lines = run_search(model, folder, queries, k, out, engine, workers)
         typer.echo(f"run: {out}" if out else "\n".join(lines))
 
 

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from torch import Tensor
 
 from hybrid_qproj.console import make_console
+from hybrid_qproj.index import cluster
+from hybrid_qproj.index.exhaustive import exhaustive_search
 from hybrid_qproj.index.precision import Precision
 from hybrid_qproj.index.search import AngleIndex, Kind
 from hybrid_qproj.index.store import MANIFEST, AngleStore, StoreError
@@ -21,10 +24,21 @@ from hybrid_qproj.sbert import Encoder
 
 SHARD = 1 << 16
 """Documents of a shard: what an interruption loses at most."""
+ENCODING = ("local", "ray")
+"""Engines of `run_encode`."""
+SEARCHING = ("index", "exhaustive", "ray")
+"""Engines of `run_search`."""
 
 
 def run_encode(
-    model: str, documents: str, out: Path, precision: Precision = "float32", batch_size: int = 64, shard: int = SHARD
+    model: str,
+    documents: str,
+    out: Path,
+    precision: Precision = "float32",
+    batch_size: int = 64,
+    shard: int = SHARD,
+    engine: str = "local",
+    workers: int | None = None,
 ) -> AngleStore:
     """Encode a corpus to a store of angles, or go on where an interrupted run stopped.
 
@@ -35,6 +49,8 @@ def run_encode(
         precision: of the angles on disk.
         batch_size: texts the encoder takes at once.
         shard: documents of a shard.
+        engine: ``"local"``, or ``"ray"`` for the machines of a Ray cluster.
+        workers: processes of the cluster that encode; None for one a GPU, or one a core where there is no GPU.
 
     Returns:
         the store.
@@ -42,7 +58,10 @@ def run_encode(
     Raises:
         StoreError: the head is not compared by fidelity, or ``out`` holds angles of another model or corpus.
         DataError: the corpus cannot be read.
+        ValueError: an unknown engine.
     """
+    if engine not in ENCODING:
+        raise ValueError(f"engine {engine!r}: expected one of {', '.join(ENCODING)}")
     encoder = load(model)
     check_angles(encoder)
     source = open_source(documents)
@@ -59,11 +78,13 @@ def run_encode(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=make_console()) as progress:
         task = progress.add_task("encoding", total=None, completed=store.rows)
-        rest = _after(source, store)
-        while part := list(islice(rest, shard)):
-            texts = [document.text for document in part]
-            angles = encoder.encode(texts, batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False)
-            store.add([document.id for document in part], angles)
+        parts = (
+            _encode_here(encoder, source, store, batch_size, shard)
+            if engine == "local"
+            else _encode_on_ray(model, source, store, batch_size, shard, workers)
+        )
+        for ids, angles in parts:
+            store.add(ids, angles)
             progress.update(task, completed=store.rows)
     return store
 
@@ -88,8 +109,16 @@ def run_index(folder: Path, kind: Kind = "flat", candidates: int = 10) -> AngleI
     return index
 
 
-def run_search(model: str, folder: Path, queries: str, k: int = 10, out: Path | None = None) -> list[str]:
-    """Search an index.
+def run_search(
+    model: str,
+    folder: Path,
+    queries: str,
+    k: int = 10,
+    out: Path | None = None,
+    engine: str = "index",
+    workers: int | None = None,
+) -> list[str]:
+    """Search a store.
 
     Args:
         model: folder or hub id of the encoder with its head.
@@ -97,6 +126,8 @@ def run_search(model: str, folder: Path, queries: str, k: int = 10, out: Path | 
         queries: a file of queries (.tsv, .jsonl or TREC topics), or one query's text.
         k: documents for each query.
         out: TREC run to write; None for JSON lines.
+        engine: ``"index"``; ``"exhaustive"`` to compare with every document; ``"ray"`` to do that on a Ray cluster.
+        workers: processes of the cluster; None for one a core.
 
     Returns:
         JSON lines, one a query; none with ``out``.
@@ -104,16 +135,25 @@ def run_search(model: str, folder: Path, queries: str, k: int = 10, out: Path | 
     Raises:
         StoreError: no store or index, or the model's head does not fit it.
         DataError: the queries cannot be read.
+        ValueError: an unknown engine.
     """
+    if engine not in SEARCHING:
+        raise ValueError(f"engine {engine!r}: expected one of {', '.join(SEARCHING)}")
     encoder = load(model)
     check_angles(encoder)
-    index = AngleIndex.load(folder)
-    if encoder.head.out_features != index.store.width:
-        raise StoreError(f"{model!r} gives {encoder.head.out_features} angles, {folder} holds {index.store.width}")
+    index = AngleIndex.load(folder) if engine == "index" else None
+    store = AngleStore(folder) if index is None else index.store
+    if encoder.head.out_features != store.width:
+        raise StoreError(f"{model!r} gives {encoder.head.out_features} angles, {folder} holds {store.width}")
     texts = read_queries(Path(queries)) if Path(queries).is_file() else {"query": queries}
-    angles = encoder.encode(list(texts.values()), convert_to_tensor=True, show_progress_bar=False)
-    scores, positions = index.search(torch.atleast_2d(angles), k)
-    names = index.store.ids
+    angles = torch.atleast_2d(encoder.encode(list(texts.values()), convert_to_tensor=True, show_progress_bar=False))
+    if index is not None:
+        scores, positions = index.search(angles, k)
+    elif engine == "exhaustive":
+        scores, positions = exhaustive_search(store, angles, k)
+    else:
+        scores, positions = cluster.search_shards(folder, angles, k, workers)
+    names = store.ids
     run = {
         query: {names[place]: score for place, score in zip(row, row_scores, strict=True) if place >= 0}
         for query, row, row_scores in zip(texts, positions.tolist(), scores.tolist(), strict=True)
@@ -147,6 +187,30 @@ def check_angles(encoder: Encoder) -> None:
             f"a {type(encoder.head).__name__} is compared by {encoder.head.similarity}; the index is one of angles, "
             "compared by fidelity. Keep other embeddings in FAISS or a vector database directly"
         )
+
+
+def _encode_here(
+    encoder: Encoder, source: Documents, store: AngleStore, batch_size: int, shard: int
+) -> Iterator[tuple[list[str], Tensor]]:
+    rest = _after(source, store)
+    while part := list(islice(rest, shard)):
+        texts = [document.text for document in part]
+        angles = encoder.encode(texts, batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False)
+        yield [document.id for document in part], angles
+
+
+def _encode_on_ray(
+    model: str, source: Documents, store: AngleStore, batch_size: int, shard: int, workers: int | None
+) -> Iterator[tuple[list[str], Tensor]]:
+    _after(source, store)
+    parts = source.split(shard)
+    done, rest = divmod(store.rows, shard)
+    if rest and (done < len(parts) - 1 or rest != sum(1 for _ in parts[-1])):
+        raise StoreError(
+            f"{store.folder} holds {store.rows:,} documents, no whole number of shards of {shard:,}; go on with the "
+            f"--shard that it was begun with ({store.shards[0].rows:,})"
+        )
+    return cluster.encode_parts(model, parts[done + bool(rest) :], batch_size, workers)
 
 
 def _after(source: Documents, store: AngleStore) -> Iterator[Document]:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from hybrid_qproj.checkpoint import write_atomically
 from hybrid_qproj.extras import require
+from hybrid_qproj.index.exhaustive import Hits, check_queries, exhaustive_search
 from hybrid_qproj.index.store import AngleStore, StoreError
-from hybrid_qproj.similarity import BestScores, log_fidelity, pairwise_log_fidelity
+from hybrid_qproj.similarity import log_fidelity
 
 Kind = Literal["flat", "ivf", "hnsw"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -31,18 +32,6 @@ VISITED = 8
 """Cells of IVF that a search visits at least, unless told otherwise; a sixteenth of them where there are many."""
 PAIRS = 1 << 22
 """Angles of candidates that are scored at once."""
-
-
-class Hits(NamedTuple):
-    """What a search found.
-
-    Attributes:
-        scores: log fidelities, (queries, k), best first; -inf where fewer documents were found.
-        positions: of the documents in the store, int64, same shape; -1 where fewer were found.
-    """
-
-    scores: Tensor
-    positions: Tensor
 
 
 class AngleIndex:
@@ -129,10 +118,7 @@ class AngleIndex:
         Raises:
             ValueError: k is not positive, or the width differs.
         """
-        if k < 1 or queries.dim() != 2 or queries.shape[1] != self.store.width:  # noqa: PLR2004 - a matrix
-            raise ValueError(
-                f"k={k}, queries of shape {tuple(queries.shape)}; expected k >= 1 and (n, {self.store.width})"
-            )
+        check_queries(self.store, queries, k)
         angles = queries.detach().float().cpu()
         wanted = min(self.store.rows, k * self.candidates + len(self.store.removed))
         found = torch.from_numpy(self._first_stage(angles, wanted, effort))
@@ -162,25 +148,6 @@ class AngleIndex:
             parameters = faiss.SearchParametersHNSW(efSearch=max(effort or 0, wanted))
         return self._index.search(angles.numpy(), wanted, params=parameters)[1]
 
-    def exhaustive(self, queries: Tensor, k: int = 10) -> Hits:
-        """The documents of highest fidelity among all: what `search` approximates.
-
-        Args:
-            queries: angles, (n, width).
-            k: documents for each query.
-
-        Returns:
-            log fidelities and positions, best first.
-        """
-        best = BestScores(len(queries), k)
-        removed = torch.tensor(sorted(self.store.removed), dtype=torch.long)
-        for start, angles in self.store.chunks():
-            scores = pairwise_log_fidelity(queries.detach().float().cpu(), angles)
-            mine = removed[(removed >= start) & (removed < start + len(angles))] - start
-            scores[:, mine] = -math.inf
-            best.add(scores)
-        return Hits(best.scores, torch.where(best.scores.isinf(), -1, best.positions))
-
     def recall(self, queries: Tensor, k: int = 10, effort: int | None = None) -> float:
         """Share of the documents that an exhaustive search would return, and that `search` returns.
 
@@ -192,7 +159,7 @@ class AngleIndex:
         Returns:
             mean over queries, 0 to 1.
         """
-        found, expected = self.search(queries, k, effort).positions, self.exhaustive(queries, k).positions
+        found, expected = self.search(queries, k, effort).positions, exhaustive_search(self.store, queries, k).positions
         hits = (found[:, :, None] == expected[:, None, :]).any(dim=1) & (expected >= 0)
         return (hits.sum() / (expected >= 0).sum()).item()
 

@@ -51,7 +51,6 @@ class AngleStore:
     Attributes:
         width: k, angles a document.
         precision: in which they are stored.
-        ids: of all documents in their order, removed ones too.
         removed: positions of removed documents.
         model: what encoded them, for people.
 
@@ -71,8 +70,8 @@ class AngleStore:
         except (KeyError, TypeError, ValueError) as error:
             raise StoreError(f"{self.folder / MANIFEST} is damaged ({type(error).__name__}: {error})") from error
         self._tensors = [self._open(shard) for shard in self.shards]
-        self.ids = [name for shard in self.shards for name in self._ids(shard)]
-        self._position = {name: place for place, name in enumerate(self.ids) if place not in self.removed}
+        self._names: list[str] | None = None
+        self._places: dict[str, int] | None = None
 
     @classmethod
     def create(cls, folder: str | Path, width: int, precision: Precision = "float32", model: str = "") -> AngleStore:
@@ -98,12 +97,29 @@ class AngleStore:
 
     def __len__(self) -> int:
         """Documents, removed ones left out."""
-        return len(self._position)
+        return self.rows - len(self.removed)
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of all documents in their order, removed ones too; read when first asked for.
+
+        Raises:
+            StoreError: a list of them is damaged.
+        """
+        if self._names is None:
+            self._names = [name for shard in self.shards for name in self._ids(shard)]
+        return self._names
+
+    @property
+    def _position(self) -> dict[str, int]:
+        if self._places is None:
+            self._places = {name: place for place, name in enumerate(self.ids) if place not in self.removed}
+        return self._places
 
     @property
     def rows(self) -> int:
         """Rows on disk, removed ones too."""
-        return len(self.ids)
+        return sum(shard.rows for shard in self.shards)
 
     @property
     def bytes_per_document(self) -> int:
@@ -138,10 +154,10 @@ class AngleStore:
         write_atomically(self.folder / shard.file, safetensors.torch.save({KEY: stored.contiguous()}))
         _write_json(self.folder / shard.ids, list(ids))
         self._commit([*self.shards, shard], self.removed)
+        self._position.update({name: self.rows + place for place, name in enumerate(ids)})
+        self.ids.extend(ids)
         self.shards.append(shard)
         self._tensors.append(self._open(shard))
-        self._position.update({name: self.rows + place for place, name in enumerate(ids)})
-        self.ids += ids
 
     def remove(self, ids: Sequence[str]) -> None:
         """Forget documents; their rows stay on disk and are no longer found.
@@ -158,20 +174,22 @@ class AngleStore:
         for name in ids:
             self._position.pop(name, None)
 
-    def chunks(self, rows: int = 1 << 16) -> Iterator[tuple[int, Tensor]]:
-        """All rows in order, removed ones too.
+    def chunks(self, rows: int = 1 << 16, shard: int | None = None) -> Iterator[tuple[int, Tensor]]:
+        """Rows in order, removed ones too.
 
         Args:
             rows: most rows of a chunk.
+            shard: number of the shard whose rows are wanted; None for all.
 
         Yields:
             position of the first row, and angles, (at most rows, width), float32.
         """
         start = 0
-        for tensor in self._tensors:
-            for piece in tensor.split(rows):
-                yield start, unpack(piece)
-                start += len(piece)
+        for number, tensor in enumerate(self._tensors):
+            if shard in (None, number):
+                for place, piece in enumerate(tensor.split(rows)):
+                    yield start + place * rows, unpack(piece)
+            start += len(tensor)
 
     def gather(self, positions: Tensor) -> Tensor:
         """Angles of some rows.

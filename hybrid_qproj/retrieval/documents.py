@@ -6,6 +6,7 @@ import gzip
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,6 +52,34 @@ class Documents(ABC):
                         break
         return {name: found[name] for name in wanted if name in found}
 
+    def split(self, size: int) -> list[Documents]:
+        """Consecutive parts, which different machines can read.
+
+        Args:
+            size: documents of each part; the last may hold fewer.
+
+        Returns:
+            the parts, in order.
+        """
+        count = sum(1 for _ in self)
+        return [Part(self, start, start + size) for start in range(0, count, size)]
+
+
+class Part(Documents):
+    """Consecutive documents of a stream.
+
+    Args:
+        source: the stream; it is read from its beginning.
+        start: first document.
+        stop: the document after the last.
+    """
+
+    def __init__(self, source: Documents, start: int, stop: int) -> None:
+        self.source, self.start, self.stop = source, start, stop
+
+    def __iter__(self) -> Iterator[Document]:
+        return islice(iter(self.source), self.start, self.stop)
+
 
 class MemoryDocuments(Documents):
     """Documents that are in memory already.
@@ -70,36 +99,54 @@ class MemoryDocuments(Documents):
         return {name: self.texts[name] for name in dict.fromkeys(ids) if name in self.texts}
 
 
-class TsvDocuments(Documents):
-    """Lines of id, tab, text; ``.gz`` too.
+class Span(NamedTuple):
+    """Consecutive lines of a file.
 
-    Args:
-        path: the file.
+    Attributes:
+        start: first byte.
+        stop: the byte after the last.
+        line: number of the first line.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    start: int
+    stop: int
+    line: int
+
+
+class FileDocuments(Documents):
+    """Documents of a file, one a line.
+
+    Args:
+        path: the file; ``.gz`` too.
+        span: which lines; None for all. Not for ``.gz``.
+    """
+
+    def __init__(self, path: Path, span: Span | None = None) -> None:
+        self.path, self.span = path, span
+
+    def split(self, size: int) -> list[Documents]:
+        """Consecutive parts; those of a plain file are read without reading what is before them."""
+        if self.path.name.endswith(".gz") or self.span:
+            return super().split(size)
+        return [type(self)(self.path, span) for span in split_lines(self.path, size)]
+
+
+class TsvDocuments(FileDocuments):
+    """Lines of id, tab, text; ``.gz`` too."""
 
     def __iter__(self) -> Iterator[Document]:
-        for number, line in read_lines(self.path):
+        for number, line in read_lines(self.path, self.span):
             name, tab, text = line.partition("\t")
             if not tab or not name:
                 raise DataError(f"{self.path}, line {number}: {shorten(line)}; expected an id, a tab and the text")
             yield Document(name, text)
 
 
-class JsonlDocuments(Documents):
-    """A corpus in the format of BEIR: a JSON object a line with _id, text and perhaps title; ``.gz`` too.
-
-    Args:
-        path: the file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
+class JsonlDocuments(FileDocuments):
+    """A corpus in the format of BEIR: a JSON object a line with _id, text and perhaps title; ``.gz`` too."""
 
     def __iter__(self) -> Iterator[Document]:
-        for number, record in read_records(self.path):
+        for number, record in read_records(self.path, self.span):
             name, text, title = record.get("_id"), record.get("text"), record.get("title") or ""
             if not (isinstance(name, str) and isinstance(text, str) and isinstance(title, str)):
                 raise DataError(
@@ -147,19 +194,25 @@ def open_documents(path: Path) -> Documents:
     return kinds[suffix](path)
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+def read_lines(path: Path, span: Span | None = None) -> Iterator[tuple[int, str]]:
     """Lines of a text file that are not empty, numbered from 1.
 
     Args:
         path: UTF-8, perhaps compressed by gzip (``.gz``).
+        span: which lines, or None for all.
 
     Raises:
         DataError: the file is missing, is cut off, or is no UTF-8.
     """
     number = 0
+    start, stop, first = span or (0, None, 1)
     try:
         with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
+            file.seek(start)
+            for number, line in enumerate(file, start=first):
+                if stop is not None and start >= stop:
+                    return
+                start += len(line)
                 text = line.decode("utf-8").rstrip("\r\n")
                 if text:
                     yield number, text
@@ -171,16 +224,45 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise DataError(f"{path} is cut off or no gzip file after line {number}: {error}") from error
 
 
-def read_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def split_lines(path: Path, size: int) -> list[Span]:
+    """Consecutive parts of a text file.
+
+    Args:
+        path: not compressed.
+        size: lines of each part that are not empty; the last may hold fewer.
+
+    Returns:
+        the parts, in order.
+
+    Raises:
+        DataError: the file is missing.
+    """
+    spans, lines = [], 0
+    begin, place = (0, 1), 0
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                place += len(line)
+                lines += bool(line.rstrip(b"\r\n"))
+                if lines == size:
+                    spans.append(Span(begin[0], place, begin[1]))
+                    begin, lines = (place, number + 1), 0
+    except FileNotFoundError:
+        raise DataError(f"no file {str(path)!r}") from None
+    return [*spans, Span(begin[0], place, begin[1])] if lines else spans
+
+
+def read_records(path: Path, span: Span | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
     """JSON objects of a file, one a line.
 
     Args:
         path: JSONL, perhaps with ``.gz``.
+        span: which lines, or None for all.
 
     Raises:
         DataError: a line is no JSON object.
     """
-    for number, line in read_lines(path):
+    for number, line in read_lines(path, span):
         try:
             record = json.loads(line)
         except json.JSONDecodeError as error:

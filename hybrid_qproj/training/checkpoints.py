@@ -102,13 +102,14 @@ def resume_point(folder: Path) -> Path | None:
         folder: the run's folder.
 
     Returns:
-        the last whole checkpoint, or None for a new run.
+        the last whole checkpoint, or None for a new run and for one that was interrupted while it wrote its first.
 
     Raises:
-        CheckpointError: there are checkpoints, but none is whole.
+        CheckpointError: there are several checkpoints, but none is whole.
     """
     checkpoint = last_checkpoint(folder)
-    if checkpoint is None and any(folder.glob("checkpoint-*")):
+    # They are written one by one: an interruption leaves one torn, damage more.
+    if checkpoint is None and len(list(folder.glob("checkpoint-*"))) > 1:
         raise CheckpointError(f"no checkpoint in {folder} is whole; delete its checkpoint-* folders to start again")
     return checkpoint
 

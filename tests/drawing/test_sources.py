@@ -166,7 +166,13 @@ def test_stage_prepares_each_block_anew():
 def test_latex_compiles(tmp_path, name):
     """A standalone document becomes a PDF of one page, with any TeX that has quantikz."""
     latex = shutil.which("pdflatex")
-    if latex is None:
+    find = shutil.which("kpsewhich")
+    files = ["standalone.cls", "tikzlibraryquantikz.code.tex"]
+    if (
+        latex is None
+        or find is None
+        or any(subprocess.run([find, file], check=False, stdout=subprocess.DEVNULL).returncode for file in files)
+    ):
         pytest.skip("needs pdflatex with quantikz: apt-get install texlive-latex-extra texlive-pictures")
     pictures = {
         "group": lambda: group_picture("u_cu", tree(24, 6), 1),

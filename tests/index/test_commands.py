@@ -119,3 +119,17 @@ def test_refusals(model, tiny_bert, corpus, run, tmp_path):
     run("encode", model, corpus, "--out", tmp_path / "a")
     assert "expected one of flat, ivf, hnsw" in run("index", tmp_path / "a", "--kind", "trie", code=1)
     assert "has no index" in run("search", model, tmp_path / "a", "cat", code=1)
+
+
+def test_engines(model, corpus, run, tmp_path):
+    """Exhaustive search needs no index; unknown engines are named."""
+    out = tmp_path / "angles"
+    assert "expected one of local, ray" in run("encode", model, corpus, "--out", out, "--engine", "spark", code=1)
+    run("encode", model, corpus, "--out", out)
+    assert "expected one of index, exhaustive, ray" in run("search", model, out, "cat", "--engine", "x", code=1)
+    exhaustive = CliRunner().invoke(app, ["search", str(model), str(out), "cat dog", "--engine", "exhaustive"])
+    run("index", out)
+    indexed = CliRunner().invoke(app, ["search", str(model), str(out), "cat dog"])
+    assert json.loads(exhaustive.stdout)["documents"] == pytest.approx(
+        json.loads(indexed.stdout)["documents"], abs=1e-5
+    )

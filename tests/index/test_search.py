@@ -9,7 +9,7 @@ import torch
 
 pytest.importorskip("faiss", reason="needs the extra 'index'")
 
-from hybrid_qproj.index import AngleIndex, AngleStore, StoreError
+from hybrid_qproj.index import AngleIndex, AngleStore, StoreError, exhaustive_search
 from hybrid_qproj.similarity import pairwise_log_fidelity, top_k_fidelity
 
 WIDTH = 16
@@ -38,7 +38,7 @@ QUERIES = clustered(20, seed=1)
 
 def test_exhaustive(store):
     """Is top_k_fidelity over all shards."""
-    scores, positions = AngleIndex(store).exhaustive(QUERIES, 10)
+    scores, positions = exhaustive_search(store, QUERIES, 10)
     expected_scores, expected = top_k_fidelity(QUERIES, clustered(3000), 10)
     torch.testing.assert_close(scores, expected_scores)
     assert torch.equal(positions, expected)
@@ -76,7 +76,7 @@ def test_saved_and_grown(store, kind):
     assert found.scores[0, 0] == pytest.approx(0, abs=1e-5)
     later.remove(["new"])
     assert 3000 not in later.search(QUERIES[:1], 5, 64).positions
-    assert 3000 not in later.exhaustive(QUERIES[:1], 5).positions
+    assert 3000 not in exhaustive_search(later.store, QUERIES[:1], 5).positions
     later.add(["newer"], QUERIES[:1])
     assert later.store.ids[later.search(QUERIES[:1], 1, 64).positions[0, 0]] == "newer"
 

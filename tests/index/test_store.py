@@ -117,7 +117,7 @@ def test_damage_is_noticed(tmp_path):
     shard.write_bytes(whole[0])
     ids.write_text('["d0"]')
     with pytest.raises(StoreError, match="expected a list of 4 ids"):
-        AngleStore(tmp_path)
+        _ = AngleStore(tmp_path).ids
     ids.write_text(whole[1])
     manifest.write_text(json.dumps(json.loads(whole[2]) | {"width": 5}))
     with pytest.raises(StoreError, match=r"holds \(4, 6\)"):

@@ -78,3 +78,32 @@ def test_missing_file_and_unknown_suffix(tmp_path):
         list(open_documents(tmp_path / "none.tsv"))
     with pytest.raises(DataError, match=r"expected documents as \.tsv or \.jsonl"):
         open_documents(tmp_path / "docs.csv")
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.tsv.gz", "a.jsonl"])
+@pytest.mark.parametrize("size", [1, 3, 7, 100])
+def test_split(tmp_path, name, size):
+    """Parts are the documents in order, whatever the lines' length and however many are empty."""
+    lines = []
+    for i in range(10):
+        text = "ä" * i
+        lines.append(f"{i}\t{text}\n" if "tsv" in name else f'{{"_id": "{i}", "text": "{text}"}}\n')
+        lines += ["\n"] * (i % 3)
+    content = "".join(lines).encode()
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content) if name.endswith("gz") else content.rstrip())
+    whole = open_documents(path)
+    parts = whole.split(size)
+    assert [len(list(part)) for part in parts[:-1]] == [size] * (len(parts) - 1)
+    assert [document for part in parts for document in part] == list(whole)
+    assert [document for part in parts[0].split(2) for document in part] == list(parts[0])
+
+
+def test_errors_in_a_part_name_the_line(tmp_path):
+    """Counted from the beginning of the file."""
+    path = tmp_path / "a.tsv"
+    path.write_text("1\ta\n\n2\tb\nno tab\n")
+    with pytest.raises(DataError, match="line 4: 'no tab'"):
+        list(open_documents(path).split(2)[1])
+    with pytest.raises(DataError, match="no file"):
+        open_documents(tmp_path / "b.tsv").split(2)

@@ -217,6 +217,15 @@ def test_torn_checkpoints(tmp_path):
         train(on_table(), *both(), settings, tmp_path)
 
 
+def test_torn_first_checkpoint(tmp_path):
+    """Interrupted while it wrote its first checkpoint, a run starts again, to the same result."""
+    expected = train(on_table(), *both(), SETTINGS, tmp_path / "straight")
+    torn = tmp_path / "cut" / "checkpoint-2"
+    torn.mkdir(parents=True)
+    (torn / checkpoints.STATE).write_text("{")
+    assert train(on_table(), *both(), SETTINGS, tmp_path / "cut") == expected
+
+
 def test_logs_for_tensorboard(tmp_path):
     """Losses are where TensorBoard looks."""
     train(on_table(), *both(), SETTINGS, tmp_path)

@@ -1,0 +1,142 @@
+"""Encoding and exhaustive search on many machines, by Ray Data: a shard a task, each worker with a model of its own.
+
+Ray starts a worker again that dies and repeats what it was doing. Results come back in order, so a store holds the same
+documents in the same shards as if one machine had made it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hybrid_qproj.extras import require
+from hybrid_qproj.index.exhaustive import Hits, best_of_shard, merge
+from hybrid_qproj.index.store import AngleStore
+from hybrid_qproj.loading import load
+from hybrid_qproj.retrieval.documents import Documents
+
+
+def encode_parts(
+    model: str, parts: Sequence[Documents], batch_size: int, workers: int | None = None
+) -> Iterator[tuple[list[str], Tensor]]:
+    """Ids and angles of parts of a corpus, in order, while workers encode the next ones.
+
+    Args:
+        model: folder or hub id, which all machines can load.
+        parts: what is encoded, which all machines can read.
+        batch_size: texts the encoder takes at once.
+        workers: processes; None for one a GPU, or one a CPU core where there is no GPU.
+
+    Yields:
+        ids, and angles (documents, width), float32.
+
+    Raises:
+        MissingExtraError: ray is not installed.
+        DataError: a part cannot be read.
+    """
+    for row in _map(_EncodePart, (model, list(parts), batch_size), len(parts), workers):
+        yield list(row["ids"]), torch.from_numpy(np.array(row["angles"]))
+
+
+def search_shards(folder: Path, queries: Tensor, k: int, workers: int | None = None) -> Hits:
+    """The documents of highest fidelity among all of a store.
+
+    Args:
+        folder: of the store, which all machines can read.
+        queries: angles, (n, width).
+        k: documents for each query.
+        workers: processes; None for one a CPU core.
+
+    Returns:
+        log fidelities and positions, best first: those of `exhaustive_search`.
+
+    Raises:
+        MissingExtraError: ray is not installed.
+        StoreError: there is no store, or it is damaged.
+    """
+    count = len(AngleStore(folder).shards)
+    rows = _map(_SearchShard, (str(folder), queries.detach().float().cpu().numpy(), k), count, workers)
+    return merge(
+        [Hits(torch.from_numpy(np.array(row["scores"])), torch.from_numpy(np.array(row["places"]))) for row in rows], k
+    )
+
+
+class _EncodePart:
+    """A worker that encodes."""
+
+    def __init__(self, model: str, parts: list[Documents], batch_size: int) -> None:
+        self._encoder, self._parts, self._batch_size = load(model), parts, batch_size
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        (number,) = batch["number"]
+        documents = list(self._parts[number])
+        angles = self._encoder.encode(
+            [document.text for document in documents],
+            batch_size=self._batch_size,
+            convert_to_tensor=True,
+            show_progress_bar=False,
+        )
+        return {"ids": [[document.id for document in documents]], "angles": angles.float().cpu().numpy()[None]}
+
+
+class _SearchShard:
+    """A worker that searches."""
+
+    def __init__(self, folder: str, queries: Any, k: int) -> None:
+        self._store, self._queries, self._k = AngleStore(folder), torch.from_numpy(queries), k
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        (number,) = batch["number"]
+        hits = best_of_shard(self._store, int(number), self._queries, self._k)
+        return {"scores": hits.scores.numpy()[None], "places": hits.positions.numpy()[None]}
+
+
+def _map(worker: Callable[..., Any], arguments: tuple[Any, ...], tasks: int, workers: int | None) -> Iterator[Any]:
+    """Rows that workers make of the numbers of tasks, in order."""
+    if not tasks:
+        return
+    ray = require("ray", "ray", "the engine 'ray'")
+    with _connected(ray):
+        resources = ray.cluster_resources()
+        gpus, cpus = int(resources.get("GPU", 0)), int(resources["CPU"])
+        on_gpu = worker is _EncodePart and gpus > 0
+        size = min(tasks, workers or (gpus if on_gpu else cpus))
+        context = ray.data.DataContext.get_current().copy()
+        context.execution_options.preserve_order = True
+        context.enable_progress_bars = False
+        context.raise_original_map_exception = True
+        # A dataset keeps the context of its making.
+        with ray.data.DataContext.current(context):
+            dataset = ray.data.from_items([{"number": number} for number in range(tasks)], override_num_blocks=tasks)
+            dataset = dataset.map_batches(
+                worker,
+                fn_constructor_args=arguments,
+                batch_size=1,
+                compute=ray.data.ActorPoolStrategy(size=size),
+                num_cpus=1,
+                num_gpus=1 if on_gpu else None,
+            )
+        try:
+            yield from dataset.iter_rows()
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from error
+
+
+@contextmanager
+def _connected(ray: Any) -> Iterator[None]:
+    """A cluster: the one that runs already or that RAY_ADDRESS names, else one of this machine for the time being."""
+    if ray.is_initialized():
+        yield
+        return
+    ray.init(include_dashboard=False, logging_level=logging.WARNING)
+    try:
+        yield
+    finally:
+        ray.shutdown()

@@ -1,0 +1,94 @@
+"""Every document compared with every query, shard by shard: the truth that an index is measured against."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from hybrid_qproj.index.store import AngleStore
+from hybrid_qproj.similarity import BestScores, pairwise_log_fidelity
+
+
+class Hits(NamedTuple):
+    """What a search found.
+
+    Attributes:
+        scores: log fidelities, (queries, k), best first; -inf where fewer documents were found.
+        positions: of the documents in the store, int64, same shape; -1 where fewer were found.
+    """
+
+    scores: Tensor
+    positions: Tensor
+
+
+def exhaustive_search(store: AngleStore, queries: Tensor, k: int = 10) -> Hits:
+    """The documents of highest fidelity among all of a store.
+
+    Args:
+        store: the documents.
+        queries: angles, (n, width).
+        k: documents for each query, at least 1.
+
+    Returns:
+        log fidelities and positions, best first; of equal ones the earlier document.
+
+    Raises:
+        ValueError: k is not positive, or the width differs.
+    """
+    check_queries(store, queries, k)
+    angles = queries.detach().float().cpu()
+    return merge([best_of_shard(store, number, angles, k) for number in range(len(store.shards))], k)
+
+
+def check_queries(store: AngleStore, queries: Tensor, k: int) -> None:
+    """Refuse what cannot be searched for.
+
+    Raises:
+        ValueError: k is not positive, or the width differs.
+    """
+    if k < 1 or queries.dim() != 2 or queries.shape[1] != store.width:  # noqa: PLR2004 - a matrix
+        raise ValueError(f"k={k}, queries of shape {tuple(queries.shape)}; expected k >= 1 and (n, {store.width})")
+
+
+def best_of_shard(store: AngleStore, shard: int, queries: Tensor, k: int) -> Hits:
+    """The documents of highest fidelity in one shard.
+
+    Args:
+        store: the documents.
+        shard: its number.
+        queries: angles, (n, width), float32.
+        k: documents for each query.
+
+    Returns:
+        at most k log fidelities and positions a query, best first.
+    """
+    best = BestScores(len(queries), k)
+    removed = torch.tensor(sorted(store.removed), dtype=torch.long)
+    first = sum(earlier.rows for earlier in store.shards[:shard])
+    for start, angles in store.chunks(shard=shard):
+        scores = pairwise_log_fidelity(queries, angles)
+        mine = removed[(removed >= start) & (removed < start + len(angles))] - start
+        scores[:, mine] = -math.inf
+        best.add(scores)
+    return Hits(best.scores, best.positions + first)
+
+
+def merge(parts: Sequence[Hits], k: int) -> Hits:
+    """The best of several parts of a store.
+
+    Args:
+        parts: in the order of the store.
+        k: documents for each query.
+
+    Returns:
+        at most k log fidelities and positions a query, best first.
+    """
+    scores, positions = (torch.cat(list(each), dim=1) for each in zip(*parts, strict=True))
+    # Stable, so that equal scores keep the order of the store.
+    order = scores.argsort(dim=1, descending=True, stable=True)[:, :k]
+    scores, positions = scores.gather(1, order), positions.gather(1, order)
+    return Hits(scores, torch.where(scores.isinf(), -1, positions))

@@ -1,0 +1,138 @@
+"""A cluster of worker processes gives what one machine gives, also when a worker dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+pytest.importorskip("ray", reason="needs the extra 'ray'")
+pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
+
+import ray
+from sentence_transformers import SentenceTransformer
+
+from hybrid_qproj import QuantumProjection
+from hybrid_qproj.index import AngleStore, StoreError, exhaustive_search
+from hybrid_qproj.index.cluster import search_shards
+from hybrid_qproj.index.commands import run_encode, run_search
+from hybrid_qproj.retrieval.documents import DataError
+from hybrid_qproj.retrieval.trec import read_run
+from hybrid_qproj.sbert import with_head
+
+pytestmark = pytest.mark.slow
+WORDS = ["cat", "dog", "rain", "bank", "river", "money", "law", "sun"]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Three worker processes on this machine."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    ray.init(num_cpus=3, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+    del os.environ["RAY_USAGE_STATS_ENABLED"]
+
+
+@pytest.fixture
+def model(tiny_bert, tmp_path):
+    encoder = SentenceTransformer(str(tiny_bert), device="cpu")
+    width = encoder.get_embedding_dimension()
+    generator = torch.Generator().manual_seed(0)
+    head = QuantumProjection(width, width // 2, "rotor", init="random", scale=1.0, generator=generator)
+    with_head(encoder, head).save_pretrained(str(tmp_path / "model"))
+    return str(tmp_path / "model")
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    lines = [f"d{i}\t{WORDS[i % 8]} {WORDS[(i // 8) % 8]} {WORDS[(i * 3) % 8]}\n" for i in range(110)]
+    (tmp_path / "corpus.tsv").write_text("".join(lines))
+    return str(tmp_path / "corpus.tsv")
+
+
+def workers():
+    """Process numbers of the workers that encode."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            name = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"ray::MapWorker" in name:
+            found.append(int(folder.name))
+    return found
+
+
+def same(a, b):
+    everything = torch.arange(a.rows)
+    assert a.ids == b.ids
+    assert [shard.rows for shard in a.shards] == [shard.rows for shard in b.shards]
+    torch.testing.assert_close(a.gather(everything), b.gather(everything), atol=1e-6, rtol=0)
+
+
+def test_a_killed_worker(cluster, model, corpus, tmp_path, monkeypatch):
+    """One worker is killed after the first shard; the store is that of one machine."""
+    run_encode(model, corpus, tmp_path / "here", shard=10)
+    add, killed = AngleStore.add, []
+
+    def add_and_kill(self, ids, angles):
+        if not killed:
+            killed.append(workers()[0])
+            os.kill(killed[0], signal.SIGKILL)
+        add(self, ids, angles)
+
+    monkeypatch.setattr(AngleStore, "add", add_and_kill)
+    run_encode(model, corpus, tmp_path / "there", shard=10, engine="ray", workers=2)
+    assert killed
+    assert killed[0] not in workers()
+    same(AngleStore(tmp_path / "there"), AngleStore(tmp_path / "here"))
+
+
+def test_goes_on(cluster, model, corpus, tmp_path, monkeypatch):
+    """What a killed run had finished stays; the cluster does the rest. Begun on one machine, even."""
+    run_encode(model, corpus, tmp_path / "here", shard=40)
+    add = AngleStore.add
+
+    def interrupted(self, ids, angles):
+        if self.rows:
+            raise KeyboardInterrupt
+        add(self, ids, angles)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AngleStore, "add", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_encode(model, corpus, tmp_path / "there", shard=40)
+    with pytest.raises(StoreError, match=r"go on with the --shard that it was begun with \(40\)"):
+        run_encode(model, corpus, tmp_path / "there", shard=30, engine="ray")
+    run_encode(model, corpus, tmp_path / "there", shard=40, engine="ray", workers=2)
+    same(AngleStore(tmp_path / "there"), AngleStore(tmp_path / "here"))
+    # Complete: nothing is encoded again, whatever the last shard's size.
+    run_encode(model, corpus, tmp_path / "there", shard=40, engine="ray")
+    assert AngleStore(tmp_path / "there").rows == 110
+
+
+def test_search(cluster, model, corpus, tmp_path):
+    """Shard by shard on the cluster, to the last digit what one process finds; removed documents stay removed."""
+    store = run_encode(model, corpus, tmp_path / "angles", "uint8", shard=25)
+    store.remove(["d3", "d77"])
+    queries = store.gather(torch.tensor([3, 50, 77, 109]))
+    expected = exhaustive_search(store, queries, 7)
+    found = search_shards(tmp_path / "angles", queries, 7, workers=2)
+    assert torch.equal(found.positions, expected.positions)
+    assert torch.equal(found.scores, expected.scores)
+    for engine in ("ray", "exhaustive"):
+        run_search(model, tmp_path / "angles", "cat river", 5, tmp_path / f"{engine}.run", engine)
+    assert read_run(tmp_path / "ray.run") == read_run(tmp_path / "exhaustive.run")
+
+
+def test_a_bad_line(cluster, model, corpus, tmp_path):
+    """A worker's error is the same as here; the shards before it stay."""
+    with Path(corpus).open("a") as file:
+        file.write("no tab\n")
+    with pytest.raises(DataError, match=r"corpus\.tsv, line 111: 'no tab'; expected an id, a tab and the text"):
+        run_encode(model, corpus, tmp_path / "angles", shard=55, engine="ray")
+    assert AngleStore(tmp_path / "angles").rows in (55, 110)
