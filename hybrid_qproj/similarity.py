@@ -6,6 +6,7 @@ exponentiated last, if at all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,10 @@ from torch.autograd.function import once_differentiable
 from hybrid_qproj.bloch import log_bloch_fidelity, pairwise_log_bloch_fidelity
 
 LEAST = 1e-9
-"""Least overlap of two qubits: keeps logarithms finite, and four of them multiply to a normal float32 number."""
+"""Least overlap of two qubits: keeps logarithms finite."""
+
+QUBITS_PER_LOG = {torch.float32: 32, torch.float64: 8}
+"""Qubits whose overlaps are multiplied before a logarithm, which costs far more than a product."""
 
 TILE = 1 << 18
 """Pairs handled at once: a few such float32 tiles stay in a core's cache."""
@@ -216,21 +220,22 @@ def _promote(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _PairwiseLogFidelity(torch.autograd.Function):
-    """log F = 2 sum_i log |cos(theta_i/2) cos(phi_i/2) + sin(theta_i/2) sin(phi_i/2)|, tile by tile.
+    """log F of all pairs, tile by tile.
 
-    The overlaps of a few qubits are multiplied before each logarithm, which costs far more than a product. The
-    backward pass computes overlaps again instead of storing (n, m, k) of them.
+    The backward pass computes overlaps again instead of storing (n, m, k) of them.
     """
-
-    QUBITS_PER_LOG = 8
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
         ctx.save_for_backward(a, b)
-        states_a, states_b = _amplitudes(a), _amplitudes(b)
+        shifted = _shifted(a), _shifted(b)
         result = a.new_zeros(len(a), len(b))
         for rows, columns in _tiles(len(a), len(b)):
-            _add_logs(result[rows, columns], [x[:, rows, None] for x in states_a], [x[:, columns] for x in states_b])
+            if shifted[0] is None or shifted[1] is None:
+                _add_logs(result[rows, columns], a[rows], b[columns])
+            else:
+                tangents = [x[:, rows, None] for x in shifted[0]], [x[:, None, columns] for x in shifted[1]]
+                _add_products(result[rows, columns], *tangents, (a[rows], b[columns]))
         # A sum of rounded squares can exceed one by an ulp.
         return result.clamp_max_(0)
 
@@ -260,32 +265,69 @@ def _amplitudes(angles: Tensor) -> tuple[Tensor, Tensor]:
     return half.cos().contiguous(), half.sin().contiguous()
 
 
-def _add_logs(total: Tensor, a: Sequence[Tensor], b: Sequence[Tensor]) -> None:
-    """Add a tile's log fidelities to it.
+def _shifted(angles: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Angles measured from pi/2, which changes no fidelity: theta' in [-pi/2, pi/2].
+
+    Returns:
+        tan(theta'/2), (k, n), and the sums of 2 log cos(theta'/2) over `QUBITS_PER_LOG` qubits each, (groups, n); None
+        if an angle lies outside [0, pi].
+    """
+    # A rounded pi counts as pi.
+    if not angles.numel() or angles.min().item() < 0 or angles.max().item() > math.pi * (1 + 1e-6):
+        return None
+    half = torch.empty(angles.shape[::-1], dtype=angles.dtype, device=angles.device)
+    torch.mul(angles.T, 0.5, out=half)
+    tangents = half.sub_(math.pi / 4).tan_()
+    # 1 / cos^2 = 1 + tan^2
+    one, size = tangents.new_ones(()), QUBITS_PER_LOG[angles.dtype]
+    products = [torch.addcmul(one, x, x).prod(dim=0) for x in tangents.split(size)]
+    return tangents, torch.stack(products).log_().neg_()
+
+
+def _add_products(total: Tensor, a: Sequence[Tensor], b: Sequence[Tensor], angles: tuple[Tensor, Tensor]) -> None:
+    """Add log fidelities to a tile, as those of prod_i cos^2 cos^2 (1 + tan(theta_i'/2) tan(phi_i'/2))^2.
+
+    A qubit costs two multiplications and an addition for each pair; a logarithm serves many.
 
     Args:
         total: (rows, columns).
-        a: cosines and sines of the rows, (k, rows, 1) each.
-        b: cosines and sines of the columns, (k, columns) each.
+        a: what `_shifted` gives for the rows, (k, rows, 1) and (groups, rows, 1).
+        b: the same for the columns, (k, 1, columns) and (groups, 1, columns).
+        angles: of rows and columns, (rows, k) and (columns, k), for groups in which some qubits are orthogonal.
     """
-    (cos_a, sin_a), (cos_b, sin_b) = a, b
-    product, overlap = torch.empty_like(total), torch.empty_like(total)
-    step = _PairwiseLogFidelity.QUBITS_PER_LOG
-    for start in range(0, len(cos_a), step):
-        qubits = range(start, min(start + step, len(cos_a)))
-        for i in qubits:
-            out = product if i == start else overlap
-            torch.mul(cos_a[i], cos_b[i], out=out).addcmul_(sin_a[i], sin_b[i])
-            if i != start:
-                product.mul_(overlap)
-        product.abs_()
-        # No factor exceeds one: if the product is not below LEAST, none of them was.
-        if bool((product < LEAST).any()):
-            for i in qubits:
-                torch.mul(cos_a[i], cos_b[i], out=overlap).addcmul_(sin_a[i], sin_b[i])
-                total.add_(overlap.abs_().clamp_min_(LEAST).log_(), alpha=2)
+    logs_a, logs_b = a[1], b[1]
+    tan_a, tan_b = a[0].unbind(0), b[0].unbind(0)
+    product, term = torch.empty_like(total), torch.empty_like(total)
+    total.add_(logs_a.sum(dim=0)).add_(logs_b.sum(dim=0))
+    size = QUBITS_PER_LOG[total.dtype]
+    for group, first in enumerate(range(0, len(tan_a), size)):
+        last = min(first + size, len(tan_a))
+        torch.mul(tan_a[first], tan_b[first], out=product).add_(1)
+        for i in range(first + 1, last):
+            product.addcmul_(product, torch.mul(tan_a[i], tan_b[i], out=term))
+        # Orthogonal qubits must show, though the other factors may double the product. In single precision their factor
+        # is 0, or far above `LEAST` by rounding.
+        least = torch.finfo(torch.float32).tiny if total.dtype == torch.float32 else 2 * LEAST * 2.0**size
+        if product.min().item() < least:
+            total.sub_(logs_a[group]).sub_(logs_b[group])
+            _add_logs(total, *(x[:, first:last] for x in angles))
         else:
             total.add_(product.log_(), alpha=2)
+
+
+def _add_logs(total: Tensor, a: Tensor, b: Tensor) -> None:
+    """Add 2 sum_i log |cos((theta_i - phi_i)/2)| to a tile, a logarithm a qubit.
+
+    Args:
+        total: (rows, columns).
+        a: angles of the rows, (rows, k).
+        b: angles of the columns, (columns, k).
+    """
+    (cos_a, sin_a), (cos_b, sin_b) = _amplitudes(a), _amplitudes(b)
+    overlap = torch.empty_like(total)
+    for i in range(len(cos_a)):
+        torch.mul(cos_a[i][:, None], cos_b[i], out=overlap).addcmul_(sin_a[i][:, None], sin_b[i])
+        total.add_(overlap.abs_().clamp_min_(LEAST).log_(), alpha=2)
 
 
 def _tiles(rows: int, columns: int) -> list[tuple[slice, slice]]:

@@ -68,9 +68,9 @@ def test_tiles_do_not_matter(monkeypatch):
 def test_memory_is_bounded(monkeypatch):
     """No temporary is larger than a tile, whatever the number of qubits: rows and columns are cut to fit."""
     sizes = []
-    add = similarity._add_logs
+    add = similarity._add_products
     monkeypatch.setattr(similarity, "TILE", 1000)
-    monkeypatch.setattr(similarity, "_add_logs", lambda total, *a: sizes.append(total.numel()) or add(total, *a))
+    monkeypatch.setattr(similarity, "_add_products", lambda total, *a: sizes.append(total.numel()) or add(total, *a))
     pairwise_log_fidelity(_angles(150, 9), _angles(50, 9))
     assert max(sizes) <= 1000
     assert sum(sizes) == 150 * 50
@@ -131,3 +131,21 @@ def test_bad_input():
         pairwise_fidelity(torch.zeros(3), torch.zeros(2, 3))
     with pytest.raises(ValueError, match="k=0"):
         top_k_fidelity(torch.zeros(1, 2), torch.zeros(1, 2), 0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shift", [0.0, -1.5])
+def test_orthogonal_qubits_among_many(dtype, shift):
+    """They change the way a product is computed, not its value; angles outside [0, pi] too."""
+    a, b = _angles(70, 40).to(dtype), _angles(5, 40).to(dtype)
+    a[3, 7], b[2, 7] = 0, torch.pi
+    a[4, 33], b[1, 33] = torch.pi, 1e-4
+    found = pairwise_log_fidelity(a + shift, b + shift)
+    expected = log_fidelity((a + shift).double()[:, None], (b + shift).double())
+    # Where cos(delta / 2) is small, it is as exact as the angles are.
+    slack = 1e-4 if dtype == torch.float32 else 1e-10
+    rough = torch.zeros_like(found, dtype=torch.bool)
+    rough[3, 2] = rough[4, 1] = True
+    torch.testing.assert_close(found.double()[~rough], expected[~rough], atol=slack, rtol=0)
+    assert (found[3, 2].double() - expected[3, 2]).abs() < 10
+    assert (found[4, 1].double() - expected[4, 1]).abs() < 0.02
