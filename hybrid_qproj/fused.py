@@ -68,7 +68,9 @@ class Projector:
         small = embeddings.numel() <= TILE and self._compiled is None
         # A compiler that is tracing the caller fuses by itself; a small batch stays in cache anyway.
         if small or torch.compiler.is_compiling():
-            return self.pure(embeddings, scale, *rows)
+            if torch.is_grad_enabled() or torch.compiler.is_compiling():
+                return self.pure(embeddings, scale, *rows)
+            return self._piece(embeddings, scale, rows).angles()
         flat = embeddings.reshape(-1, embeddings.shape[-1])
         angles: Tensor = _Fused.apply(self, flat, scale, *rows)
         return angles.view(*embeddings.shape[:-1], -1)

@@ -41,7 +41,7 @@ class Piece:
     Args:
         wiring: the plan's reads.
         normalize: whether embeddings are divided by their norm.
-        embeddings: (rows, d).
+        embeddings: (..., d); (rows, d) for the backward pass.
         scale: of the encoding, or None.
         responses: rows of the stages' response tensors, (9, blocks) each.
     """
@@ -66,7 +66,7 @@ class Piece:
             )
 
     def angles(self, out: Tensor | None = None) -> Tensor:
-        """The result, (rows, k).
+        """The result, (..., k).
 
         Args:
             out: where to write it, or None.
