@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import blocks, encoder, head, index, pairs
+from benchmarks import blocks, encoder, head, index, pairs, scale
 from benchmarks.measure import Section
 from hybrid_qproj.checkpoint import write_atomically
 
@@ -73,6 +73,8 @@ def main() -> None:
         sections.append(SECTIONS[name]())
         print(table(sections[-1:], {}), flush=True)
     if not chosen:
+        found = dict(zip(SECTIONS, sections, strict=True))
+        sections.append(scale.estimate(found["encoder"], found["index"], torch.get_num_threads()))
         where = setting()
         content = {"setting": where, "sections": [asdict(section) for section in sections]}
         write_atomically(RESULTS / "bench.json", json.dumps(content, indent=1).encode())

@@ -52,6 +52,7 @@ def measure(device: str = "cpu") -> Section:
     middle = {name: statistics.median(values) for name, values in times.items()}
     training = 100 * middle["train head"] / (middle["train"] + middle["train head"])
     inference = 100 * middle["infer head"] / middle["infer"]
+    section.figures["texts a second"] = TEXTS / middle["infer"]
     section.value("head's share of a training step, its circuits included", training, f"{number(training)} %", "<= 2 %")
     section.value("head / encoder in inference", inference, f"{number(inference)} %", "<= 1 %")
     return section

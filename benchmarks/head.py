@@ -16,6 +16,7 @@ from benchmarks.peers.complex_head import ComplexHead
 from hybrid_qproj import ClassicalProjection, QuantumProjection
 
 D, K, ROWS = 768, 256, 4096
+DIRECT_ROWS = 16
 BATCHES = (256, 1024, 4096, 16384, 65536)
 
 
@@ -80,6 +81,14 @@ def measure(device: str = "cpu") -> Section:
             {"compiled": lambda run=run: run(compiled, leaf), "complex": lambda run=run: run(amplitudes, leaf)}, 3
         )
         section.ratio(f"{name}: complex amplitudes / compiled", times["complex"], times["compiled"], peer_goal)
+    direct = QuantumProjection.paper(D, K, device="default.qubit?mode=direct").to(device).eval()
+    times = interleaved(
+        {"head": lambda: forward(head.eval(), x), "direct": lambda: forward(direct, x[:DIRECT_ROWS])}, 3
+    )
+    # A circuit a block and row, so a few rows stand for all.
+    section.ratio(
+        "forward: direct mode on default.qubit / head", times["direct"], times["head"], "", ROWS / DIRECT_ROWS
+    )
     _growth(section, eager, device)
     if device == "cpu":
         _memory(section)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -60,14 +61,14 @@ def search(
                 },
                 3,
             )
-            label = f"{name}: {kind}, {candidates} candidates, effort {effort}: exhaustive / index"
-            section.ratio(label, times["exhaustive"], times["ours"], ">= 20")
-            section.value(
-                f"{name}: {kind}, {candidates} candidates, effort {effort}: recall@{WANTED}",
-                recall,
-                f"{recall:.4f}",
-                ">= 0.99",
-            )
+            label = f"{name}: {kind}, {candidates} candidates, effort {'default' if effort is None else effort}"
+            section.ratio(label, times["exhaustive"], times["ours"])
+            _, ratio, _ = section.lines.pop()
+            text = f"recall@{WANTED} {recall:.4f}, {ratio} times as fast as exhaustive"
+            section.lines.append((label, text, ">= 0.99, >= 20"))
+            section.figures[f"{label}: recall"] = recall
+            pairs = len(queries) * angles.numel()
+            section.figures["angle pairs a second"] = pairs / statistics.median(times["exhaustive"])
         flat = faiss.IndexFlatL2(angles.shape[1])
         flat.add(angles.numpy())
         index = AngleIndex(store, "flat", 2)
