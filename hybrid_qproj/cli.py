@@ -206,7 +206,7 @@ def encode(
 def index(
     folder: Annotated[Path, typer.Argument(help="Folder of angles, made by encode.")],
     kind: Annotated[str, typer.Option(help="flat, ivf or hnsw.")] = "flat",
-    candidates: Annotated[int, typer.Option(min=1, help="Candidates for each document that is wanted.")] = 10,
+    candidates: Annotated[int, typer.Option(min=1, help="Candidates for each document that is wanted.")] = 4,
 ) -> None:
     """Build the index of encoded documents."""
     with one_line_errors():
@@ -229,6 +229,7 @@ def search(
     out: Annotated[Path | None, typer.Option(help="TREC run to write; JSON lines are printed without it.")] = None,
     engine: Annotated[str, typer.Option(help="index; exhaustive: all documents; ray: all, on a cluster.")] = "index",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of the cluster; one a core.")] = None,
+    effort: Annotated[int | None, typer.Option(min=1, help="Cells that ivf visits, or hnsw's list.")] = None,
 ) -> None:
     """Search encoded documents: candidates by L2 over angles, ordered by exact fidelity."""
     with one_line_errors():
@@ -239,7 +240,7 @@ def search(
         require("sentence_transformers", "text", "encoding text")
         from hybrid_qproj.index.commands import run_search  # noqa: PLC0415 - imports extras
 
-        lines = run_search(model, folder, queries, k, out, engine, workers)
+        lines = run_search(model, folder, queries, k, out, engine, workers, effort)
         typer.echo(f"run: {out}" if out else "\n".join(lines))
 
 

@@ -311,7 +311,7 @@ def _add_products(total: Tensor, a: Sequence[Tensor], b: Sequence[Tensor], angle
         total: (rows, columns).
         a: what `_shifted` gives for the rows, (k, rows, 1) and (groups, rows, 1).
         b: the same for the columns, (k, 1, columns) and (groups, 1, columns).
-        angles: of rows and columns, (rows, k) and (columns, k), for groups in which some qubits are orthogonal.
+        angles: of rows and columns, (rows, k) and (columns, k), for pairs of which some qubits are orthogonal.
     """
     logs_a, logs_b = a[1], b[1]
     tan_a, tan_b = a[0].unbind(0), b[0].unbind(0)
@@ -326,11 +326,15 @@ def _add_products(total: Tensor, a: Sequence[Tensor], b: Sequence[Tensor], angle
         # Orthogonal qubits must show, though the other factors may double the product. In single precision their factor
         # is 0, or far above `LEAST` by rounding.
         least = torch.finfo(torch.float32).tiny if total.dtype == torch.float32 else 2 * LEAST * 2.0**size
+        orthogonal = None
         if product.min().item() < least:
-            total.sub_(logs_a[group]).sub_(logs_b[group])
-            _add_logs(total, *(x[:, first:last] for x in angles))
-        else:
-            total.add_(product.log_(), alpha=2)
+            orthogonal = (product < least).nonzero(as_tuple=True)
+            product[orthogonal] = 1
+        total.add_(product.log_(), alpha=2)
+        if orthogonal:
+            rows, columns = orthogonal
+            exact = log_fidelity(angles[0][rows, first:last], angles[1][columns, first:last])
+            total[orthogonal] += exact - logs_a[group, rows, 0] - logs_b[group, 0, columns]
 
 
 def _add_logs(total: Tensor, a: Tensor, b: Tensor) -> None:

@@ -15,7 +15,7 @@ from hybrid_qproj.console import make_console
 from hybrid_qproj.index import cluster
 from hybrid_qproj.index.exhaustive import exhaustive_search
 from hybrid_qproj.index.precision import Precision
-from hybrid_qproj.index.search import AngleIndex, Kind
+from hybrid_qproj.index.search import CANDIDATES, AngleIndex, Kind
 from hybrid_qproj.index.store import MANIFEST, AngleStore, StoreError
 from hybrid_qproj.loading import load
 from hybrid_qproj.retrieval.documents import Document, Documents, IrDocuments, open_documents
@@ -89,7 +89,7 @@ def run_encode(
     return store
 
 
-def run_index(folder: Path, kind: Kind = "flat", candidates: int = 10) -> AngleIndex:
+def run_index(folder: Path, kind: Kind = "flat", candidates: int = CANDIDATES) -> AngleIndex:
     """Build and save the index of a store.
 
     Args:
@@ -117,6 +117,7 @@ def run_search(
     out: Path | None = None,
     engine: str = "index",
     workers: int | None = None,
+    effort: int | None = None,
 ) -> list[str]:
     """Search a store.
 
@@ -128,6 +129,7 @@ def run_search(
         out: TREC run to write; None for JSON lines.
         engine: ``"index"``; ``"exhaustive"`` to compare with every document; ``"ray"`` to do that on a Ray cluster.
         workers: processes of the cluster; None for one a core.
+        effort: of the index, see `AngleIndex.search`.
 
     Returns:
         JSON lines, one a query; none with ``out``.
@@ -148,7 +150,7 @@ def run_search(
     texts = read_queries(Path(queries)) if Path(queries).is_file() else {"query": queries}
     angles = torch.atleast_2d(encoder.encode(list(texts.values()), convert_to_tensor=True, show_progress_bar=False))
     if index is not None:
-        scores, positions = index.search(angles, k)
+        scores, positions = index.search(angles, k, effort)
     elif engine == "exhaustive":
         scores, positions = exhaustive_search(store, angles, k)
     else:

@@ -18,7 +18,7 @@ from hybrid_qproj.checkpoint import write_atomically
 from hybrid_qproj.extras import require
 from hybrid_qproj.index.exhaustive import Hits, check_queries, exhaustive_search
 from hybrid_qproj.index.store import AngleStore, StoreError
-from hybrid_qproj.similarity import log_fidelity
+from hybrid_qproj.similarity import LEAST
 
 Kind = Literal["flat", "ivf", "hnsw"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -30,6 +30,8 @@ TRAINING = 64
 """Documents a cell that train IVF's k-means."""
 VISITED = 8
 """Cells of IVF that a search visits at least, unless told otherwise; a sixteenth of them where there are many."""
+CANDIDATES = 4
+"""Documents of the first stage for each that is wanted, unless told otherwise."""
 PAIRS = 1 << 22
 """Angles of candidates that are scored at once."""
 
@@ -51,7 +53,7 @@ class AngleIndex:
         MissingExtraError: faiss is not installed.
     """
 
-    def __init__(self, store: AngleStore, kind: Kind = "flat", candidates: int = 10) -> None:
+    def __init__(self, store: AngleStore, kind: Kind = "flat", candidates: int = CANDIDATES) -> None:
         if kind not in KINDS or candidates < 1:
             raise ValueError(
                 f"kind={kind!r}, candidates={candidates}: expected one of {', '.join(KINDS)} and at least 1"
@@ -110,7 +112,8 @@ class AngleIndex:
         Args:
             queries: angles, (n, width).
             k: documents for each query, at least 1.
-            effort: cells that ``"ivf"`` visits, or length of the list that ``"hnsw"`` keeps; more finds more.
+            effort: cells that ``"ivf"`` visits, or length of the list that ``"hnsw"`` keeps; more finds more. None
+                for a sixteenth of the cells, or twice the candidates.
 
         Returns:
             log fidelities and positions, best first.
@@ -130,7 +133,7 @@ class AngleIndex:
         for start in range(0, len(angles), step):
             part = slice(start, start + step)
             documents = self.store.gather(found[part].clamp_min(0))
-            scores[part] = log_fidelity(angles[part, None], documents)
+            scores[part] = _scores(angles[part, None], documents)
         scores[~alive] = -math.inf
         # Stable, and in the order of positions: equal scores do not depend on the first stage.
         order = found.argsort(dim=1)
@@ -145,7 +148,7 @@ class AngleIndex:
         if self.kind == "ivf" and effort is not None:
             parameters = faiss.SearchParametersIVF(nprobe=effort)
         elif self.kind == "hnsw":
-            parameters = faiss.SearchParametersHNSW(efSearch=max(effort or 0, wanted))
+            parameters = faiss.SearchParametersHNSW(efSearch=max(effort or 2 * wanted, wanted))
         return self._index.search(angles.numpy(), wanted, params=parameters)[1]
 
     def recall(self, queries: Tensor, k: int = 10, effort: int | None = None) -> float:
@@ -196,6 +199,17 @@ class AngleIndex:
             raise StoreError(f"the index in {store.folder} is of other documents; build it again")
         index._extend()
         return index
+
+
+def _scores(queries: Tensor, documents: Tensor) -> Tensor:
+    """`log_fidelity`, with few passes over memory; overwrites the documents."""
+    overlaps = documents.sub_(queries).mul_(0.5).cos_().abs_().clamp_min_(LEAST)
+    # A product costs less than a logarithm, and four of the least are still a normal number.
+    for _ in range(2):
+        if overlaps.shape[-1] % 2 == 0:
+            overlaps, others = overlaps.chunk(2, dim=-1)
+            overlaps.mul_(others)
+    return 2 * overlaps.log().sum(dim=-1)
 
 
 def _bytes_to_array(content: bytes) -> Any:
