@@ -31,6 +31,8 @@ class CircuitHead(Head):
         normalize: whether embeddings are divided by their norm first.
         scale: factor in front of the embedding, see `AngleEncoding`; None for none.
         learn_scale: whether the scale is trained.
+        normalize_output: whether the output's deviations from pi/2 are scaled to Euclidean norm 1, which makes the
+            ranking by fidelity that by cosine where they are small.
         generator: source of randomness of the initialiser; torch's global one when None.
 
     Attributes:
@@ -52,6 +54,7 @@ class CircuitHead(Head):
         normalize: bool = False,
         scale: float | None = None,
         learn_scale: bool = True,
+        normalize_output: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__(in_features, out_features)
@@ -59,6 +62,7 @@ class CircuitHead(Head):
         self.circuit = circuit if isinstance(circuit, str) else circuit.name
         self.plan = make_plan(plan, in_features, out_features)
         self.encoding = AngleEncoding(normalize, scale, learn_scale)
+        self.normalize_output = normalize_output
         self.wiring = Wiring(self.plan)
         self._connect(DeviceSpec.parse(device))
         self.stages = nn.ModuleList(
@@ -151,6 +155,7 @@ class CircuitHead(Head):
             "normalize": self.encoding.normalize,
             "scale": None if self.encoding.scale is None else self.encoding.scale.item(),
             "learn_scale": self.encoding.scale is None or self.encoding.scale.requires_grad,
+            "normalize_output": self.normalize_output,
         }
 
     @classmethod

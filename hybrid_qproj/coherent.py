@@ -45,6 +45,8 @@ class CoherentProjection(CircuitHead):
     def _connect(self, spec: DeviceSpec) -> None:
         if spec.mode != "interpolated":
             raise ValueError(f"device {str(spec)!r}: a coherent head has no direct mode; leave mode out")
+        if self.normalize_output:
+            raise ValueError("normalize_output=True: a coherent head's outputs are states, not angles; leave it out")
         _check_forest(self.plan)
         super()._connect(spec)
         self._prober = BlockExecutor(framed(self.ansatz), spec)

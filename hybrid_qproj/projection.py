@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hybrid_qproj.circuit_head import CircuitHead
+from hybrid_qproj.circuits import Ansatz, get
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.encoding import reprepare
+from hybrid_qproj.fitting import FitSettings, Moments, fit_plan, moments_of
+from hybrid_qproj.fitting.weights import fit_weights
 from hybrid_qproj.fused import Projector
 from hybrid_qproj.response import FixedResponses, ResponseCache, rows_of
 from hybrid_qproj.validation import check_embeddings
+
+
+FLOOR = 1e-5
+"""Least norm by which an output is divided."""
 
 
 class QuantumProjection(CircuitHead):
@@ -63,6 +71,63 @@ class QuantumProjection(CircuitHead):
             a head of 12 (d - k) parameters.
         """
         return cls(in_features, out_features, "u_cu", device, "chain", "random", generator=generator)
+
+    @classmethod
+    def fit(
+        cls,
+        embeddings: Any,
+        out_features: int,
+        circuit: str | Ansatz = "rotor",
+        device: str | DeviceSpec = "default.qubit",
+        settings: FitSettings | None = None,
+        scale: float = 1.0,
+        normalize_output: bool = True,
+    ) -> QuantumProjection:
+        """A head whose plan and angles come from unlabelled embeddings, without training.
+
+        Args:
+            embeddings: (n, d), torch, numpy or memory-mapped, read in slices; or `Moments` of rows that passed by.
+                Each row is divided by its norm, here and in the head.
+            out_features: k, 1 <= k < d.
+            circuit: ansatz of the blocks. A rotor does the fitted rotations as they are; another's weights come as
+                close to them as they can, on ``device``.
+            device: device string.
+            settings: how pairs are chosen; see `FitSettings`.
+            scale: of the encoding, not trained. Small angles are what the fit assumes.
+            normalize_output: see `CircuitHead`.
+
+        Returns:
+            the head, in eval mode; the same for the same embeddings.
+
+        Raises:
+            ValueError: sizes that are no compression, rows with NaN, fewer than two rows, or an unsound setting.
+
+        Examples:
+            >>> embeddings = torch.randn(200, 16, generator=torch.Generator().manual_seed(0))
+            >>> QuantumProjection.fit(embeddings, 4).plan
+            Plan(treelet, 16 -> 4, stages=4, blocks=12; ragged: 2 outputs merge 2 features, 1 merge 4, 1 merge 8)
+        """
+        moments = embeddings if isinstance(embeddings, Moments) else moments_of(embeddings)
+        fitted = fit_plan(moments.covariance, out_features, settings)
+        head = cls(
+            moments.width,
+            out_features,
+            circuit,
+            device,
+            fitted.plan,
+            normalize=moments.normalize,
+            scale=scale,
+            learn_scale=False,
+            normalize_output=normalize_output,
+        )
+        weights = list(fitted.angles)
+        if head.ansatz != get("rotor"):
+            found, _ = fit_weights(head.ansatz, torch.cat(fitted.responses()), str(head.device))
+            weights = [*found.split([layer.blocks for layer in head.layers])]
+        with torch.no_grad():
+            for layer, values in zip(head.layers, weights, strict=True):
+                layer.weights.copy_(values.view_as(layer.weights))
+        return head.eval()
 
     @property
     def mode(self) -> str:
@@ -129,6 +194,9 @@ class QuantumProjection(CircuitHead):
             else:
                 responses = self._responses(self._executor, self.layers, dtype, self.training)
                 angles = self._projector(computed, self.encoding.scale, responses)
+            if self.normalize_output:
+                # Without a floor, the rounding of an embedding of zeros would become a direction.
+                angles = math.pi / 2 - nn.functional.normalize(math.pi / 2 - angles, dim=-1, eps=FLOOR)
             return angles.to(embeddings.dtype)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:

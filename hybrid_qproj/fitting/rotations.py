@@ -1,0 +1,106 @@
+"""Plane rotations of features, one after the other, and the plan of rotor blocks that does them side by side.
+
+Where a feature is small, a qubit's <Z> is proportional to it, and the response of a rotor block,
+cos(alpha) z_b + sin(alpha) x_b z_c, is a row of a plane rotation: x_b is near -1 for an encoded qubit and near 1 for
+one that was prepared again.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from hybrid_qproj.plan import Plan, Stage
+
+
+class Rotation(NamedTuple):
+    """A rotation in the plane of two features.
+
+    Attributes:
+        kept: feature that becomes cos(angle) kept + sin(angle) other.
+        other: feature that becomes cos(angle) other - sin(angle) kept, or is dropped.
+        angle: in radians.
+        drop: whether the other goes.
+    """
+
+    kept: int
+    other: int
+    angle: float
+    drop: bool
+
+
+@dataclass(frozen=True)
+class FittedPlan:
+    """A plan with the target of each of its blocks.
+
+    Attributes:
+        plan: the plan.
+        angles: rotor angles of each stage's blocks, (blocks,) each, float64, radians.
+    """
+
+    plan: Plan
+    angles: tuple[Tensor, ...]
+
+    def responses(self) -> list[Tensor]:
+        """What the rotor blocks read: response tensors, (blocks, 3, 3) for each stage, float64."""
+        found = []
+        for angles in self.angles:
+            response = angles.new_zeros(len(angles), 3, 3)
+            # f = (1, cos, sin): <Z> = cos(alpha) cos(b) + sin(alpha) cos(c) sin(b)
+            response[:, 0, 1] = angles.cos()
+            response[:, 1, 2] = angles.sin()
+            found.append(response)
+        return found
+
+
+def schedule(features: int, rotations: list[Rotation], output: tuple[int, ...], name: str) -> FittedPlan:
+    """Put rotations into as few stages as their order allows.
+
+    Args:
+        features: d.
+        rotations: in the order in which they are applied.
+        output: features that are kept, in the order of the output.
+        name: of the plan.
+
+    Returns:
+        the plan and its angles.
+    """
+    ready = [0] * features
+    written: list[int | None] = [None] * features
+    stages: list[list[tuple[int, int, float]]] = []
+    for rotation in rotations:
+        number = max(ready[rotation.kept], ready[rotation.other])
+        if number == len(stages):
+            stages.append([])
+        turns = [(rotation.kept, rotation.other, rotation.angle)]
+        if not rotation.drop:
+            turns.append((rotation.other, rotation.kept, -rotation.angle))
+        for kept, control, angle in turns:
+            # The sign of x_b: see above.
+            stages[number].append((control, kept, angle if written[kept] is not None else -angle))
+        for kept, _, _ in turns:
+            written[kept] = number
+        ready[rotation.kept] = ready[rotation.other] = number + 1
+    ordered = [sorted(stage, key=lambda block: block[1]) for stage in stages]
+    plan = Plan(
+        features, tuple(Stage(tuple(c for c, _, _ in s), tuple(b for _, b, _ in s)) for s in ordered), output, name
+    )
+    return FittedPlan(plan, tuple(torch.tensor([a for _, _, a in s], dtype=torch.float64) for s in ordered))
+
+
+def principal_angle(a: float, b: float, c: float) -> float:
+    """Angle of the rotation that makes two features uncorrelated, the first of them with the larger variance.
+
+    Args:
+        a: variance of the first.
+        b: variance of the second.
+        c: their covariance.
+
+    Returns:
+        radians, in [-pi/2, pi/2].
+    """
+    return 0.5 * math.atan2(2 * c, a - b)

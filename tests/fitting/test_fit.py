@@ -1,0 +1,187 @@
+"""Fitted plans do what their rotations say, and their rotations what a treelet says."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hybrid_qproj import QuantumProjection, circuits
+from hybrid_qproj.fitting import FitSettings, fit_plan, moments_of
+from hybrid_qproj.fitting.rotations import principal_angle
+from hybrid_qproj.fitting.weights import fit_weights
+from hybrid_qproj.plan import Plan
+
+
+def data(rows=300, width=12, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    mixing = torch.randn(width, width, generator=generator, dtype=torch.float64)
+    spread = torch.linspace(2, 0.1, width, dtype=torch.float64)
+    return torch.randn(rows, width, generator=generator, dtype=torch.float64) * spread @ mixing
+
+
+def naive_treelet(covariance, outputs):
+    """By the definition, with every pair looked at in every round: basis of the outputs and their variances."""
+    basis = {i: np.eye(len(covariance))[i] for i in range(len(covariance))}
+    while len(basis) > outputs:
+        best = None
+        for i, j in itertools.combinations(basis, 2):
+            pair = np.stack([basis[i], basis[j]])
+            values, vectors = np.linalg.eigh(pair @ covariance @ pair.T)
+            if best is None or values[0] < best[0] - 1e-12:
+                best = values[0], i, j, vectors[:, 1] @ pair
+        _, i, j, kept = best
+        larger = i if basis[i] @ covariance @ basis[i] >= basis[j] @ covariance @ basis[j] else j
+        del basis[i], basis[j]
+        basis[larger] = kept
+    return np.stack([basis[i] for i in sorted(basis)])
+
+
+def linear_map(fitted):
+    """What the plan does to small numbers: (k, d)."""
+    values = dict(enumerate(torch.eye(fitted.plan.features, dtype=torch.float64)))
+    written = set()
+    for stage, angles in zip(fitted.plan.stages, fitted.angles, strict=True):
+        new = {}
+        for c, b, angle in zip(stage.control, stage.kept, angles, strict=True):
+            sign = 1 if b in written else -1
+            new[b] = angle.cos() * values[b] + sign * angle.sin() * values[c]
+        values.update(new)
+        written.update(new)
+    return torch.stack([values[qubit] for qubit in fitted.plan.output])
+
+
+@pytest.mark.parametrize("outputs", [1, 3, 8, 11])
+def test_is_a_treelet(outputs):
+    """The same projection as the definition, up to sign."""
+    covariance = moments_of(data(), normalize=False).covariance
+    found = linear_map(fit_plan(covariance, outputs))
+    expected = torch.from_numpy(naive_treelet(covariance.numpy(), outputs))
+    torch.testing.assert_close((found * expected).sum(dim=1).abs(), torch.ones(outputs, dtype=torch.float64))
+
+
+@given(
+    width=st.integers(2, 14),
+    outputs=st.integers(1, 13),
+    mixing=st.integers(0, 3),
+    merging=st.sampled_from(["treelet", "select"]),
+    pairs=st.sampled_from(["variance", "correlation"]),
+    bounded=st.booleans(),
+    seed=st.integers(0, 50),
+)
+def test_every_setting_gives_an_orthogonal_projection(width, outputs, mixing, merging, pairs, bounded, seed):
+    """Rows of a rotation, in the depth that was asked for."""
+    outputs = min(outputs, width - 1)
+    depth = math.ceil(math.log2(width / outputs)) if bounded else None
+    settings = FitSettings(mixing, merging, pairs, depth)
+    fitted = fit_plan(moments_of(data(50, width, seed), normalize=False).covariance, outputs, settings)
+    found = linear_map(fitted)
+    torch.testing.assert_close(found @ found.T, torch.eye(outputs, dtype=torch.float64), atol=1e-10, rtol=0)
+    if depth is not None and merging == "treelet":
+        assert len(fitted.plan.stages) <= mixing + depth
+    assert Plan.from_config(fitted.plan.config()) == fitted.plan
+
+
+def test_mixing_gathers_variance():
+    """Every mixing stage leaves the k largest features with more of the variance, towards PCA's."""
+    covariance = moments_of(data(), normalize=False).covariance
+    kept = []
+    for mixing in (0, 1, 4, 40):
+        found = linear_map(fit_plan(covariance, 3, FitSettings(mixing, "select")))
+        kept.append((found @ covariance @ found.T).trace().item())
+    best = torch.linalg.eigvalsh(covariance)[-3:].sum().item()
+    assert kept == sorted(kept)
+    assert kept[-1] == pytest.approx(best, rel=1e-6)
+
+
+def test_small_embeddings_are_projected_as_the_map_says():
+    """The circuits' output deviates from pi/2 in proportion to the linear map, where numbers are small."""
+    x = data()
+    fitted = fit_plan(moments_of(x).covariance, 3, FitSettings(mixing=2))
+    head = QuantumProjection.fit(x, 3, settings=FitSettings(mixing=2), scale=1e-3, normalize_output=False).double()
+    assert head.plan == fitted.plan
+    unit = torch.nn.functional.normalize(x, dim=1)
+    found = (head(x) - math.pi / 2).detach()
+    torch.testing.assert_close(found, math.pi / 2 * 1e-3 * unit @ linear_map(fitted).T, atol=1e-8, rtol=0)
+
+
+def test_normalized_output():
+    """Log fidelity orders as cosine of the deviations does; a zero deviation stays."""
+    x = data()
+    plain = QuantumProjection.fit(x, 4, normalize_output=False)(x.float())
+    head = QuantumProjection.fit(x, 4)
+    found = head(x.float())
+    unit = torch.nn.functional.normalize(math.pi / 2 - plain, dim=1)
+    torch.testing.assert_close(found, math.pi / 2 - unit)
+    torch.testing.assert_close(head(torch.zeros(1, 12)).detach(), torch.full((1, 4), math.pi / 2), atol=0.02, rtol=0)
+
+
+def test_saved_and_loaded(tmp_path):
+    """Plan, angles and normalisation come back."""
+    x = data().float()
+    head = QuantumProjection.fit(x, 4)
+    head.save(tmp_path)
+    torch.testing.assert_close(QuantumProjection.load(tmp_path)(x), head(x), atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["u_cu", "free_rotor", "polar"])
+def test_other_ansaetze(name):
+    """Those that can rotate do; the head is the rotor's."""
+    x = data(width=8).float()
+    expected = QuantumProjection.fit(x, 3)
+    head = QuantumProjection.fit(x, 3, name)
+    torch.testing.assert_close(head(x), expected(x), atol=2e-4, rtol=0)
+
+
+def test_weights_say_how_close_they_come():
+    """A response that no block has is approached, and the deviation says how far it stays."""
+    target = torch.zeros(2, 3, 3)
+    target[0, 0, 1] = 1
+    target[1, 0, 1] = target[1, 1, 0] = 0.9  # <Z> = 0.9 (cos a + cos b), which exceeds 1
+    weights, deviation = fit_weights(circuits.get("rotor"), target)
+    assert weights.shape == (2, 1)
+    assert deviation[0] < 1e-5
+    assert deviation[1] > 0.1
+
+
+def test_degenerate_columns():
+    """Constant and duplicate columns go first, and lose nothing."""
+    x = data(width=6)
+    wide = torch.cat([x, torch.full((300, 1), 2.0, dtype=x.dtype), x[:, :1]], dim=1)
+    found = linear_map(fit_plan(moments_of(wide, normalize=False).covariance, 6))
+    covariance = moments_of(wide, normalize=False).covariance
+    kept = (found @ covariance @ found.T).trace()
+    torch.testing.assert_close(kept, covariance.trace())
+    few = fit_plan(moments_of(data(3, 10)).covariance, 9)
+    assert few.plan.blocks == 1
+
+
+def test_refusals():
+    """Sizes, depths, words, matrices."""
+    covariance = torch.eye(8, dtype=torch.float64)
+    for arguments, message in (
+        ((covariance, 8), "a projection compresses"),
+        ((covariance[:4], 2), r"shape \(4, 8\)"),
+        ((covariance * math.nan, 2), "finite"),
+        ((covariance + torch.ones(8, 8).triu(1), 2), "not symmetric"),
+        ((covariance, 2, FitSettings(depth=1)), "8 features merge to 2 in 2 stages at least"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fit_plan(*arguments)
+    for wrong in ({"merging": "prune"}, {"pairs": "best"}, {"mixing": -1}, {"depth": 0}):
+        with pytest.raises(ValueError, match="expected"):
+            FitSettings(**wrong)
+
+
+@pytest.mark.parametrize(("a", "b", "c"), [(2.0, 1.0, 0.5), (1.0, 1.0, -0.3), (1.0, 0.0, 0.0), (0.0, 0.0, 0.0)])
+def test_principal_angle(a, b, c):
+    """It decorrelates, the larger variance first."""
+    t = principal_angle(a, b, c)
+    first = a * math.cos(t) ** 2 + b * math.sin(t) ** 2 + c * math.sin(2 * t)
+    assert (b - a) / 2 * math.sin(2 * t) + c * math.cos(2 * t) == pytest.approx(0, abs=1e-12)
+    assert first >= a + b - first - 1e-12
