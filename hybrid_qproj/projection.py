@@ -18,7 +18,6 @@ from hybrid_qproj.fused import Projector
 from hybrid_qproj.response import FixedResponses, ResponseCache, rows_of
 from hybrid_qproj.validation import check_embeddings
 
-
 FLOOR = 1e-5
 """Least norm by which an output is divided."""
 
