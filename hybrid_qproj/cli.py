@@ -203,6 +203,33 @@ def encode(
 
 
 @app.command()
+def fit(
+    encoder: Annotated[str, typer.Argument(help="Preset, hub name or folder of an encoder.")],
+    documents: Annotated[str, typer.Argument(help=".tsv or .jsonl, perhaps .gz, or an id of ir_datasets.")],
+    k: Annotated[int, typer.Option(min=1, help="Angles a text.")],
+    out: Annotated[Path, typer.Option(help="Folder of the encoder with its head.")],
+    circuit: Annotated[str, typer.Option(help="Ansatz of the blocks.")] = "rotor",
+    mixing: Annotated[int, typer.Option(min=0, help="Stages that mix before any merges.")] = 0,
+    merging: Annotated[str, typer.Option(help="treelet, or select: the k of largest variance.")] = "treelet",
+    pairs: Annotated[str, typer.Option(help="variance or correlation: which pair merges next.")] = "variance",
+    depth: Annotated[int | None, typer.Option(min=1, help="Most stages that merge.")] = None,
+    limit: Annotated[int | None, typer.Option(min=2, help="Texts that are used.")] = None,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Texts are cut there.")] = 256,
+) -> None:
+    """Fit a head to unlabelled texts: no training, seconds beside the encoder."""
+    with one_line_errors():
+        from hybrid_qproj.extras import require  # noqa: PLC0415 - keeps --help fast
+
+        require("sentence_transformers", "text", "encoding text")
+        from hybrid_qproj.fitting import FitSettings  # noqa: PLC0415
+        from hybrid_qproj.fitting.commands import run_fit  # noqa: PLC0415 - imports extras
+
+        settings = FitSettings(mixing, merging, pairs, depth)  # type: ignore[arg-type]  # checked there
+        fitted = run_fit(encoder, documents, k, out, circuit, settings, limit, max_tokens=max_tokens)
+        typer.echo(f"{fitted.head}: {out}")
+
+
+@app.command()
 def index(
     folder: Annotated[Path, typer.Argument(help="Folder of angles, made by encode.")],
     kind: Annotated[str, typer.Option(help="flat, ivf or hnsw.")] = "flat",

@@ -7,19 +7,22 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from hybrid_qproj.baselines import PCAProjection, trainable_parameters
 from hybrid_qproj.classical import LowRankLinear, Uncompressed
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig, HeadConfig, ObjectiveConfig
+from hybrid_qproj.fitting import FitSettings
 from hybrid_qproj.head import Head
 from hybrid_qproj.heads import HEADS
+from hybrid_qproj.projection import QuantumProjection
 from hybrid_qproj.training.contrastive import Contrastive
 from hybrid_qproj.training.distillation import SimilarityDistillation
 from hybrid_qproj.training.objectives import Objective
 
 
 def build_head(config: ExperimentConfig, name: str, width: int, k: int, seed: int = 0) -> Head:
-    """A head of the experiment, new: neither fitted nor trained.
+    """A head of the experiment, new: neither fitted nor trained. Of one that will be fitted, sizes alone are right.
 
     Args:
         config: the experiment.
@@ -47,14 +50,42 @@ def build_head(config: ExperimentConfig, name: str, width: int, k: int, seed: in
         # Layers of torch draw their start from the global generator: fork it, so that nothing outside is disturbed.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return cls(width, k, **args)
+            head = cls(width, k, **args)
+            # What is fitted is not trained.
+            return head if chosen.fit is None else head.requires_grad_(False)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"head {name!r} ({chosen.kind}, {width} -> {k}) cannot be built: {error}") from error
 
 
-def is_fitted(head: Head) -> bool:
-    """Whether a head must be fitted to unlabelled embeddings before use."""
-    return isinstance(head, PCAProjection)
+def is_fitted(config: ExperimentConfig, name: str) -> bool:
+    """Whether a head is fitted to unlabelled embeddings before use."""
+    chosen = config.heads[name]
+    return chosen.fit is not None or HEADS[chosen.kind] is PCAProjection
+
+
+def fit_head(config: ExperimentConfig, name: str, k: int, embeddings: Tensor) -> Head:
+    """A head that is fitted to unlabelled embeddings.
+
+    Args:
+        config: the experiment.
+        name: which head; see `is_fitted`.
+        k: size.
+        embeddings: (n, d).
+
+    Returns:
+        the head, without anything to train.
+
+    Raises:
+        ConfigError: its class does not take these arguments or sizes.
+    """
+    chosen = config.heads[name]
+    if chosen.fit is None:
+        return PCAProjection(embeddings.shape[1], k, **chosen.args).fit(embeddings)
+    try:
+        head = QuantumProjection.fit(embeddings, k, settings=FitSettings(**chosen.fit), **chosen.args)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"head {name!r} cannot be fitted to {k} numbers: {error}") from error
+    return head.requires_grad_(False)
 
 
 def sizes_of(config: ExperimentConfig, name: str, width: int) -> tuple[int, ...]:
@@ -67,7 +98,8 @@ def sizes_of(config: ExperimentConfig, name: str, width: int) -> tuple[int, ...]
 
 def is_random(config: ExperimentConfig, name: str) -> bool:
     """Whether a head that is not trained differs from seed to seed."""
-    return "generator" in inspect.signature(HEADS[config.heads[name].kind]).parameters
+    chosen = config.heads[name]
+    return chosen.fit is None and "generator" in inspect.signature(HEADS[chosen.kind]).parameters
 
 
 def build_objectives(head: HeadConfig, objective: ObjectiveConfig) -> dict[str, Objective]:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from hybrid_qproj.baselines import PCAProjection, stored_numbers, trainable_parameters
+from hybrid_qproj.baselines import stored_numbers, trainable_parameters
 from hybrid_qproj.embeddings.table import EmbeddingTable
 from hybrid_qproj.encoders import set_trainable
 from hybrid_qproj.experiments.build import (
     build_head,
     build_objectives,
+    fit_head,
     is_fitted,
     is_random,
     sizes_of,
@@ -62,7 +63,7 @@ def cells(config: ExperimentConfig, width: int) -> list[Cell]:
         for name in config.heads:
             for k in sizes_of(config, name, width):
                 head = build_head(config, name, width, k)
-                if is_fitted(head) and layers != 0:
+                if is_fitted(config, name) and layers != 0:
                     raise ConfigError(f"head {name!r} is fitted to frozen embeddings; it cannot train {layers} layers")
                 if trainable_parameters(head) == 0 and layers == 0:
                     seeds = config.seeds if is_random(config, name) else 1
@@ -96,11 +97,12 @@ def digest(cell: Cell, config: ExperimentConfig) -> str:
 
 def build_model(cell: Cell, config: ExperimentConfig, data: ExperimentData) -> Encoder:
     """The model of a cell, not yet trained: its head fitted if it wants to be, on table or encoder."""
-    head = build_head(config, cell.head, data.width, cell.k, cell.seed)
-    if isinstance(head, PCAProjection):
+    if is_fitted(config, cell.head):
         if data.table is None or not data.texts:
             raise ConfigError(f"head {cell.head!r} is fitted to unlabelled texts, but the experiment has no [texts]")
-        head.fit(data.table.lookup(data.texts))
+        head = fit_head(config, cell.head, cell.k, data.table.lookup(data.texts))
+    else:
+        head = build_head(config, cell.head, data.width, cell.k, cell.seed)
     if cell.layers == 0:
         assert data.table is not None
         return Encoder(modules=[data.table, ProjectionHead(head)], device="cpu")

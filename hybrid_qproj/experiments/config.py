@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
 from hybrid_qproj.encoders import MAX_TOKENS, Pooling
+from hybrid_qproj.fitting import FitSettings
 from hybrid_qproj.heads import HEADS
 from hybrid_qproj.retrieval.measures import MEASURES
 from hybrid_qproj.retrieval.protocols import DEPTH, Protocol
@@ -164,6 +165,8 @@ class HeadConfig(Strict):
     Attributes:
         kind: class of the head, a key of `hybrid_qproj.heads.HEADS`.
         args: its constructor's keywords beside the sizes.
+        fit: for QuantumProjection: keywords of `hybrid_qproj.fitting.FitSettings`; plan and angles then come from the
+            experiment's texts, and nothing is trained.
         parameters_of: for LowRankLinear: the head of this experiment whose number of parameters it may have.
         training: settings that differ from the experiment's.
         training_for: objective -> settings that differ for it alone.
@@ -174,6 +177,7 @@ class HeadConfig(Strict):
 
     kind: str
     args: dict[str, Any] = {}
+    fit: dict[str, Any] | None = None
     parameters_of: str | None = None
     training: dict[str, Any] = {}
     training_for: dict[str, dict[str, Any]] = {}
@@ -187,6 +191,13 @@ class HeadConfig(Strict):
             raise ValueError(f"no head {self.kind!r}; expected one of {', '.join(HEADS)}")
         if (self.parameters_of is not None) != (self.kind == "LowRankLinear" and "rank" not in self.args):
             raise ValueError("LowRankLinear needs args.rank or parameters_of; other heads take no parameters_of")
+        if self.fit is not None:
+            if self.kind != "QuantumProjection" or not self.args.keys().isdisjoint({"plan", "init", "normalize"}):
+                raise ValueError("fit is for QuantumProjection, whose plan, init and normalize it decides")
+            try:
+                FitSettings(**self.fit)
+            except TypeError as error:
+                raise ValueError(f"fit: {error}") from error
         return self
 
 

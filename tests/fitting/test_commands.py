@@ -1,0 +1,52 @@
+"""From a text file to a saved encoder with a fitted head."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
+
+from sentence_transformers import SentenceTransformer
+from typer.testing import CliRunner
+
+import hybrid_qproj
+from hybrid_qproj import QuantumProjection
+from hybrid_qproj.cli import app
+from hybrid_qproj.fitting import FitSettings, commands
+
+WORDS = ["cat", "dog", "rain", "bank", "river", "money", "law", "sun"]
+TEXTS = [f"{WORDS[i % 8]} {WORDS[(i // 8) % 8]} {WORDS[(i * 3) % 8]}" for i in range(60)]
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    (tmp_path / "corpus.tsv").write_text("".join(f"d{i}\t{text}\n" for i, text in enumerate(TEXTS)))
+    return tmp_path / "corpus.tsv"
+
+
+def test_fit(tiny_bert, corpus, tmp_path, monkeypatch):
+    """The saved head is the one that QuantumProjection.fit gives for all embeddings at once."""
+    monkeypatch.setattr(commands, "CHUNK", 17)
+    arguments = ["fit", str(tiny_bert), str(corpus), "--k", "3", "--out", str(tmp_path / "m"), "--mixing", "1"]
+    result = CliRunner().invoke(app, [*arguments, "--limit", "50", "--max-tokens", "32"])
+    assert result.exit_code == 0, result.output
+    found = hybrid_qproj.load(tmp_path / "m")
+    encoder = SentenceTransformer(str(tiny_bert), device="cpu")
+    embeddings = encoder.encode(TEXTS[:50], convert_to_tensor=True).clone()
+    expected = QuantumProjection.fit(embeddings, 3, settings=FitSettings(mixing=1))
+    assert found.head.plan == expected.plan
+    torch.testing.assert_close(found.head(embeddings), expected(embeddings), atol=1e-5, rtol=0)
+
+
+def test_refusals(tiny_bert, corpus, tmp_path):
+    """One line, and no folder."""
+    arguments = ["fit", str(tiny_bert), str(corpus), "--out", str(tmp_path / "m"), "--k"]
+    for rest, message in (
+        (["3", "--merging", "prune"], "expected one of treelet, select"),
+        (["999", "--max-tokens", "32"], "compresses"),
+    ):
+        result = CliRunner().invoke(app, [*arguments, *rest])
+        assert result.exit_code == 1
+        assert message in result.output.replace("\n", " ")
+    assert not (tmp_path / "m").exists()
