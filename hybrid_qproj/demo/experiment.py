@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hybrid_qproj.baselines import PCAProjection, stored_numbers, trainable_parameters
+from hybrid_qproj.baselines import stored_numbers, trainable_parameters
 from hybrid_qproj.demo.heads import ENTRIES, PUBLISHED, QUANTUM
 from hybrid_qproj.head import Head
 from hybrid_qproj.retrieval.lee import load_lee
@@ -105,9 +105,7 @@ def run_cell(cell: Cell, texts: Texts) -> Outcome:
     """
     entry = ENTRIES[cell.name]
     generator = torch.Generator().manual_seed(cell.seed)
-    head = entry.build(texts.documents.shape[1], cell.k, generator)
-    if isinstance(head, PCAProjection):
-        head.fit(texts.background)
+    head = entry.build(texts.background, cell.k, generator)
     if entry.training is not None:
         distill(head, texts.background, entry.training, seed=cell.seed)
     head.eval()

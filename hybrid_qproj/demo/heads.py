@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from hybrid_qproj.baselines import (
     ClassicalProjection,
@@ -28,27 +29,27 @@ class Entry:
 
     Args:
         name: as the table names it.
-        build: (d, k, generator) -> a head, not yet trained.
+        build: (embeddings of the training texts, k, generator) -> a head, fitted if it wants to be, not yet trained.
         training: settings of the distillation; None for heads that are not trained.
         seeded: whether different seeds give different heads.
     """
 
     name: str
-    build: Callable[[int, int, torch.Generator], Head]
+    build: Callable[[Tensor, int, torch.Generator], Head]
     training: DistillationSettings | None = None
     seeded: bool = True
 
 
-def _linear(d: int, k: int, generator: torch.Generator) -> Head:
+def _linear(x: Tensor, k: int, generator: torch.Generator) -> Head:
     # nn.Linear draws from the global generator: fork it, so that nothing outside is disturbed.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator.initial_seed())
-        return ClassicalProjection(d, k)
+        return ClassicalProjection(x.shape[1], k)
 
 
-def _quantum(circuit: str, plan: str, init: str) -> Callable[[int, int, torch.Generator], Head]:
-    def build(d: int, k: int, generator: torch.Generator) -> Head:
-        return QuantumProjection(d, k, circuit, plan=plan, init=init, scale=SCALE, generator=generator)
+def _quantum(circuit: str, plan: str, init: str) -> Callable[[Tensor, int, torch.Generator], Head]:
+    def build(x: Tensor, k: int, generator: torch.Generator) -> Head:
+        return QuantumProjection(x.shape[1], k, circuit, plan=plan, init=init, scale=SCALE, generator=generator)
 
     return build
 
@@ -66,13 +67,18 @@ QUANTUM = "quantum u_cu tree"
 ENTRIES: dict[str, Entry] = {
     entry.name: entry
     for entry in (
-        Entry("truncation", lambda d, k, g: Truncation(d, k), seeded=False),
-        Entry("PCA", lambda d, k, g: PCAProjection(d, k), seeded=False),
-        Entry("random projection", RandomProjection),
+        Entry("truncation", lambda x, k, g: Truncation(x.shape[1], k), seeded=False),
+        Entry("PCA", lambda x, k, g: PCAProjection(x.shape[1], k).fit(x), seeded=False),
+        Entry("random projection", lambda x, k, g: RandomProjection(x.shape[1], k, g)),
         Entry("linear + tanh", _linear, _CLASSICAL),
-        Entry("grouped linear", GroupedLinear, _GROUPED),
+        Entry("grouped linear", lambda x, k, g: GroupedLinear(x.shape[1], k, g), _GROUPED),
         Entry(PUBLISHED, _quantum("u_cu", "chain", "random"), _QUANTUM_RANDOM),
         Entry(QUANTUM, _quantum("u_cu", "tree", "identity"), _QUANTUM),
         Entry("quantum rotor tree", _quantum("rotor", "tree", "identity"), _QUANTUM),
+        Entry(
+            "quantum rotor treelet (fitted)",
+            lambda x, k, g: QuantumProjection.fit(x, k).requires_grad_(False),
+            seeded=False,
+        ),
     )
 }

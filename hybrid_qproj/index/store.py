@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.checkpoint import write_atomically
-from hybrid_qproj.index.precision import PRECISIONS, Precision, pack, unpack
+from hybrid_qproj.index.precision import PRECISIONS, Precision, pack, stored_width, unpack
 
 FORMAT = "hybrid-qproj angles 1"
 MANIFEST = "manifest.json"
@@ -124,7 +124,7 @@ class AngleStore:
     @property
     def bytes_per_document(self) -> int:
         """Bytes of a document's angles."""
-        return self.width * {"float32": 4, "float16": 2, "uint8": 1}[self.precision]
+        return stored_width(self.width, self.precision) * {"float32": 4, "float16": 2, "uint8": 1}[self.precision]
 
     def add(self, ids: Sequence[str], angles: Tensor) -> None:
         """Append a shard.
@@ -229,10 +229,10 @@ class AngleStore:
                 tensor: Tensor = file.get_tensor(KEY)
         except (OSError, safetensors.SafetensorError) as error:
             raise StoreError(f"{path} cannot be read ({error}); encode the corpus again") from error
-        if tensor.shape != (shard.rows, self.width) or str(tensor.dtype) != f"torch.{self.precision}":
+        expected = (shard.rows, stored_width(self.width, self.precision))
+        if tensor.shape != expected or str(tensor.dtype) != f"torch.{self.precision}":
             raise StoreError(
-                f"{path} holds {tuple(tensor.shape)} {tensor.dtype}; the manifest says ({shard.rows}, {self.width}) "
-                f"{self.precision}"
+                f"{path} holds {tuple(tensor.shape)} {tensor.dtype}; the manifest says {expected} {self.precision}"
             )
         return tensor
 
