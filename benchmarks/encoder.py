@@ -23,7 +23,7 @@ def measure(device: str = "cpu") -> Section:
     corpus = load_lee()
     texts = [*corpus.documents, *corpus.background]
     encoder.max_seq_length = TOKENS
-    features = encoder.tokenize((texts * 2)[:TEXTS])
+    features = encoder.preprocess((texts * 2)[:TEXTS])
     features = {name: value.to(device) for name, value in features.items() if isinstance(value, torch.Tensor)}
     head = QuantumProjection(384, 128, "u_cu", plan="tree", scale=2.0).to(device)
     embeddings = torch.randn(TEXTS, 384, device=device)
