@@ -11,8 +11,8 @@ from hybrid_qproj.console import make_console
 from hybrid_qproj.encoders import MAX_TOKENS, load_encoder
 from hybrid_qproj.fitting.fit import FitSettings
 from hybrid_qproj.fitting.moments import Moments
-from hybrid_qproj.index.commands import open_source
 from hybrid_qproj.projection import QuantumProjection
+from hybrid_qproj.retrieval.documents import open_source
 from hybrid_qproj.sbert import Encoder, with_head
 from hybrid_qproj.validation import check_sizes
 

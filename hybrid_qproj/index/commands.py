@@ -18,7 +18,7 @@ from hybrid_qproj.index.precision import Precision
 from hybrid_qproj.index.search import CANDIDATES, AngleIndex, Kind
 from hybrid_qproj.index.store import MANIFEST, AngleStore, StoreError
 from hybrid_qproj.loading import load
-from hybrid_qproj.retrieval.documents import Document, Documents, IrDocuments, open_documents
+from hybrid_qproj.retrieval.documents import Document, Documents, open_documents, open_source
 from hybrid_qproj.retrieval.trec import read_topics, write_run
 from hybrid_qproj.sbert import Encoder
 
@@ -171,11 +171,6 @@ def read_queries(path: Path) -> dict[str, str]:
     if path.name.removesuffix(".gz").endswith((".tsv", ".jsonl")):
         return {document.id: document.text for document in open_documents(path)}
     return read_topics(path)
-
-
-def open_source(documents: str) -> Documents:
-    """Documents of a file, or of a dataset of ir_datasets."""
-    return open_documents(Path(documents)) if Path(documents).is_file() else IrDocuments(documents)
 
 
 def check_angles(encoder: Encoder) -> None:

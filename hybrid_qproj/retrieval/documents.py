@@ -194,6 +194,18 @@ def open_documents(path: Path) -> Documents:
     return kinds[suffix](path)
 
 
+def open_source(name: str) -> Documents:
+    """Documents by a name: of a file if there is one, else of a dataset of ir_datasets.
+
+    Args:
+        name: path, or id of ir_datasets.
+
+    Raises:
+        DataError: a file of another suffix.
+    """
+    return open_documents(Path(name)) if Path(name).is_file() else IrDocuments(name)
+
+
 def read_lines(path: Path, span: Span | None = None) -> Iterator[tuple[int, str]]:
     """Lines of a text file that are not empty, numbered from 1.
 
