@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 pytest.importorskip("pydantic", reason="needs the extra 'train'")
 pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 
-from hybrid_qproj.experiments.build import build_head, build_objectives
+from hybrid_qproj import QuantumProjection
+from hybrid_qproj.baselines import stored_numbers, trainable_parameters
+from hybrid_qproj.experiments.build import build_head, build_objectives, fit_head
 from hybrid_qproj.experiments.cells import cells, digest
 from hybrid_qproj.experiments.config import ConfigError, load_config
+from hybrid_qproj.fitting import FitSettings
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").rglob("*.toml"))
 
@@ -140,6 +144,46 @@ def test_fitted_heads_cannot_stand_on_a_training_encoder(tmp_path, write_experim
     config = write_experiment(tmp_path, Path("bert"), layers="1")
     with pytest.raises(ConfigError, match="head 'PCA' is fitted to frozen embeddings; it cannot train 1 layers"):
         cells(load_config(config), 24)
+
+
+FITTED = """
+[heads.treelet]
+kind = "QuantumProjection"
+args = { circuit = "rotor" }
+fit = { mixing = 1 }
+"""
+
+
+def test_fitted_quantum_heads(config):
+    """One cell whatever the seeds and objectives, nothing to train, and the head that its class fits."""
+    config.write_text(config.read_text() + FITTED)
+    experiment = load_config(config)
+    (cell,) = [cell for cell in cells(experiment, 24) if cell.head == "treelet"]
+    assert (cell.objective, cell.seed) == ("", 0)
+    embeddings = torch.randn(50, 24, generator=torch.Generator().manual_seed(0))
+    head = fit_head(experiment, "treelet", 3, embeddings)
+    expected = QuantumProjection.fit(embeddings, 3, settings=FitSettings(mixing=1))
+    assert torch.equal(head(embeddings), expected(embeddings).detach())
+    assert trainable_parameters(head) == 0
+    assert stored_numbers(head) == head.plan.blocks + 1
+    with pytest.raises(ConfigError, match="head 'treelet' cannot be fitted to 30 numbers"):
+        fit_head(experiment, "treelet", 30, embeddings)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("mixing = 1", "mixing = -1", "expected mixing >= 0"),
+        ("mixing = 1", "sweeps = 1", "fit: .*sweeps"),
+        ('circuit = "rotor"', 'plan = "tree"', "fit is for QuantumProjection, whose plan"),
+        ('kind = "QuantumProjection"\nargs = { circuit = "rotor" }', 'kind = "Truncation"', "fit is for"),
+    ],
+)
+def test_refusals_of_fits(config, old, new, message):
+    """What a fit decides, and what it does not know."""
+    config.write_text(config.read_text() + FITTED.replace(old, new))
+    with pytest.raises(ConfigError, match=message):
+        load_config(config)
 
 
 def test_digest_does_not_depend_on_where_the_data_lie(tmp_path, write_experiment):
