@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 
+MANY = 3
+"""Sizes of groups that a plan's repr lists; of more it gives the range."""
+
+
 class PlanError(ValueError):
     """A plan that cannot be built or contradicts itself."""
 
@@ -119,7 +123,9 @@ class Plan:
     def __repr__(self) -> str:
         text = f"{self.name}, {self.features} -> {len(self.output)}, stages={len(self.stages)}, blocks={self.blocks}"
         sizes = Counter(self.merged_features())
-        if len(sizes) > 1:
+        if len(sizes) > MANY:
+            text += f"; ragged: outputs merge {min(sizes)} to {max(sizes)} features"
+        elif len(sizes) > 1:
             (first, count), *rest = sorted(sizes.items())
             text += f"; ragged: {count} outputs merge {first} feature{'s' * (first > 1)}"
             text += "".join(f", {count} merge {size}" for size, count in rest)

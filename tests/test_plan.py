@@ -51,6 +51,9 @@ def test_repr_says_ragged():
     """Uneven sizes are said, even ones are not."""
     assert "ragged: 4 outputs merge 3 features, 2 merge 4" in repr(chain(20, 6))
     assert "ragged" not in repr(chain(18, 6))
+    # A group of 1, 2, 3 and 4 features each.
+    stages = [Stage((1, 3, 6), (0, 2, 5)), Stage((4, 7), (2, 5)), Stage((8,), (5,))]
+    assert repr(Plan(10, tuple(stages), (9, 0, 2, 5))).endswith("; ragged: outputs merge 1 to 4 features)")
 
 
 @pytest.mark.parametrize(
