@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-
 MANY = 3
 """Sizes of groups that a plan's repr lists; of more it gives the range."""
 
