@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -50,18 +51,13 @@ def measure(device: str = "cpu") -> Section:
             layers = [torchlayers.layer(name, weights) for weights in raw[:LAYER_BLOCKS]]
             _same(torchlayers.step(layers, few), expected[:LAYER_ROWS, :LAYER_BLOCKS])
             peers[f"TorchLayers on {name}"] = (lambda layers=layers: torchlayers.step(layers, few)), share, ">= 100"
-    try:
-        tq = torchquantum_blocks.load()
-        _same(torchquantum_blocks.step(tq, inputs, raw), expected)
-        peers["TorchQuantum"] = (lambda: torchquantum_blocks.step(tq, inputs, raw)), 1, ">= 20"
-    except ImportError as error:
-        section.missing["TorchQuantum"] = str(error)
-    try:
-        tc = tensorcircuit_blocks.load()
-        _same(tensorcircuit_blocks.step(tc, inputs, raw), expected)
-        peers["TensorCircuit-NG"] = (lambda: tensorcircuit_blocks.step(tc, inputs, raw)), 1, ">= 20"
-    except ImportError as error:
-        section.missing["TensorCircuit-NG"] = str(error)
+    for name, peer in (("TorchQuantum", torchquantum_blocks), ("TensorCircuit-NG", tensorcircuit_blocks)):
+        try:
+            run = partial(peer.step, peer.load(), inputs, raw)
+            _same(run(), expected)
+            peers[name] = run, 1, ">= 20"
+        except ImportError as error:
+            section.missing[name] = str(error)
     times = interleaved(
         {
             "responses": responses,

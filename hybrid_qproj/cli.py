@@ -221,7 +221,7 @@ def fit(
         from hybrid_qproj.extras import require  # noqa: PLC0415 - keeps --help fast
 
         require("sentence_transformers", "text", "encoding text")
-        from hybrid_qproj.fitting import FitSettings  # noqa: PLC0415
+        from hybrid_qproj.fitting import FitSettings  # noqa: PLC0415 - keeps --help fast
         from hybrid_qproj.fitting.commands import run_fit  # noqa: PLC0415 - imports extras
 
         settings = FitSettings(mixing, merging, pairs, depth)  # type: ignore[arg-type]  # checked there

@@ -67,9 +67,9 @@ class Projector:
         rows = [rows_of(response) for response in responses]
         small = embeddings.numel() <= TILE and self._compiled is None
         # A compiler that is tracing the caller fuses by itself; a small batch stays in cache anyway.
-        if small or torch.compiler.is_compiling():
-            if torch.is_grad_enabled() or torch.compiler.is_compiling():
-                return self.pure(embeddings, scale, *rows)
+        if torch.compiler.is_compiling() or (small and torch.is_grad_enabled()):
+            return self.pure(embeddings, scale, *rows)
+        if small:
             return self._piece(embeddings, scale, rows).angles()
         flat = embeddings.reshape(-1, embeddings.shape[-1])
         angles: Tensor = _Fused.apply(self, flat, scale, *rows)

@@ -122,7 +122,7 @@ class QuantumProjection(CircuitHead):
         weights = list(fitted.angles)
         if head.ansatz != get("rotor"):
             found, _ = fit_weights(head.ansatz, torch.cat(fitted.responses()), str(head.device))
-            weights = [*found.split([layer.blocks for layer in head.layers])]
+            weights = list(found.split([layer.blocks for layer in head.layers]))
         with torch.no_grad():
             for layer, values in zip(head.layers, weights, strict=True):
                 layer.weights.copy_(values.view_as(layer.weights))

@@ -76,17 +76,17 @@ def step(tq: Any, inputs: Tensor, raw: Tensor) -> Tensor:
     gate = tq.functional
     device = tq.QuantumDevice(n_wires=2, bsz=rows * blocks, device=inputs.device)
     angles = (2 * math.pi * (1 + torch.tanh(raw))).expand(rows, blocks, 12).reshape(-1, 12)
-    column = lambda i: angles[:, i : i + 1]  # noqa: E731 - short
+    columns = angles.split(1, dim=1)
     for wire in (0, 1):
         gate.ry(device, wires=wire, params=inputs[..., wire].reshape(-1, 1))
     for wire, first in ((0, 0), (1, 4)):
-        gate.rz(device, wires=wire, params=column(first + 3))
-        gate.ry(device, wires=wire, params=column(first + 2))
-        gate.rz(device, wires=wire, params=column(first + 1))
-    gate.crz(device, wires=[0, 1], params=column(11))
-    gate.cry(device, wires=[0, 1], params=column(10))
-    gate.crz(device, wires=[0, 1], params=column(9))
-    gate.phaseshift(device, wires=0, params=column(8))
+        gate.rz(device, wires=wire, params=columns[first + 3])
+        gate.ry(device, wires=wire, params=columns[first + 2])
+        gate.rz(device, wires=wire, params=columns[first + 1])
+    gate.crz(device, wires=[0, 1], params=columns[11])
+    gate.cry(device, wires=[0, 1], params=columns[10])
+    gate.crz(device, wires=[0, 1], params=columns[9])
+    gate.phaseshift(device, wires=0, params=columns[8])
     values = tq.measurement.expval_joint_analytical(device, "IZ").view(rows, blocks)
     values.sum().backward()
     return values.detach()

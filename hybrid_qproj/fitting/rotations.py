@@ -70,7 +70,6 @@ def schedule(features: int, rotations: list[Rotation], output: tuple[int, ...], 
         the plan and its angles.
     """
     ready = [0] * features
-    written: list[int | None] = [None] * features
     stages: list[list[tuple[int, int, float]]] = []
     for rotation in rotations:
         number = max(ready[rotation.kept], ready[rotation.other])
@@ -80,10 +79,8 @@ def schedule(features: int, rotations: list[Rotation], output: tuple[int, ...], 
         if not rotation.drop:
             turns.append((rotation.other, rotation.kept, -rotation.angle))
         for kept, control, angle in turns:
-            # The sign of x_b: see above.
-            stages[number].append((control, kept, angle if written[kept] is not None else -angle))
-        for kept, _, _ in turns:
-            written[kept] = number
+            # The sign of x_b, see above: a feature that no stage touched is an encoded qubit.
+            stages[number].append((control, kept, angle if ready[kept] else -angle))
         ready[rotation.kept] = ready[rotation.other] = number + 1
     ordered = [sorted(stage, key=lambda block: block[1]) for stage in stages]
     plan = Plan(

@@ -13,15 +13,12 @@ pytest.importorskip("ray", reason="needs the extra 'ray'")
 pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 
 import ray
-from sentence_transformers import SentenceTransformer
 
-from hybrid_qproj import QuantumProjection
 from hybrid_qproj.index import AngleStore, StoreError, exhaustive_search
 from hybrid_qproj.index.cluster import search_shards
 from hybrid_qproj.index.commands import run_encode, run_search
 from hybrid_qproj.retrieval.documents import DataError
 from hybrid_qproj.retrieval.trec import read_run
-from hybrid_qproj.sbert import with_head
 
 pytestmark = pytest.mark.slow
 WORDS = ["cat", "dog", "rain", "bank", "river", "money", "law", "sun"]
@@ -35,16 +32,6 @@ def cluster():
     yield
     ray.shutdown()
     del os.environ["RAY_USAGE_STATS_ENABLED"]
-
-
-@pytest.fixture
-def model(tiny_bert, tmp_path):
-    encoder = SentenceTransformer(str(tiny_bert), device="cpu")
-    width = encoder.get_embedding_dimension()
-    generator = torch.Generator().manual_seed(0)
-    head = QuantumProjection(width, width // 2, "rotor", init="random", scale=1.0, generator=generator)
-    with_head(encoder, head).save_pretrained(str(tmp_path / "model"))
-    return str(tmp_path / "model")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 from sentence_transformers import SentenceTransformer
 from typer.testing import CliRunner
 
-from hybrid_qproj import ClassicalProjection, QuantumProjection, load
+from hybrid_qproj import ClassicalProjection, load
 from hybrid_qproj.cli import app
 from hybrid_qproj.index import AngleStore
 from hybrid_qproj.index import commands as index_commands
@@ -21,16 +21,6 @@ from hybrid_qproj.retrieval.trec import read_run
 from hybrid_qproj.sbert import with_head
 
 WORDS = ["cat", "dog", "rain", "bank", "river", "money", "law", "sun"]
-
-
-@pytest.fixture
-def model(tiny_bert, tmp_path):
-    encoder = SentenceTransformer(str(tiny_bert), device="cpu")
-    width = encoder.get_embedding_dimension()
-    generator = torch.Generator().manual_seed(0)
-    head = QuantumProjection(width, width // 2, "rotor", init="random", scale=1.0, generator=generator)
-    with_head(encoder, head).save_pretrained(str(tmp_path / "model"))
-    return tmp_path / "model"
 
 
 @pytest.fixture
