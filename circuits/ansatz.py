@@ -38,6 +38,9 @@ class Ansatz:
         initializers: initialisers by name; each returns raw weights of shape (blocks, parameters).
         citation: where the circuit comes from.
         angles: maps raw weights to gate angles, elementwise on any shape; by default they are the same.
+        mirror: maps raw weights to those of the block that turns the other way, elementwise on any shape, where there
+            are such: the block's response with the sign of sin(b) changed. Only ansaetze that have it can have twins
+            (see `hybrid_qproj.plan.Stage`).
         kept: position in ``wires`` of the qubit whose Pauli Z is read and that goes on.
         wires: number of wires of a block; those beyond the first two start in the state 0.
 
@@ -51,6 +54,7 @@ class Ansatz:
     initializers: Mapping[str, Initializer] = field(repr=False)
     citation: str = field(repr=False)
     angles: Callable[[Any], Any] = field(default=unchanged, repr=False)
+    mirror: Callable[[Any], Any] | None = field(default=None, repr=False)
     kept: int = 1
     wires: int = 2
 

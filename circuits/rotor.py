@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ ansatz = Ansatz(
         "random": Normal(1, std=math.pi / 2),
         "identity": Normal(1, std=IDENTITY_NOISE),
     },
+    mirror=operator.neg,
     citation=(
         "hybrid-qproj; a Givens rotation read on one qubit, the step of a treelet: "
         "Lee, Nadler and Wasserman (2008), Annals of Applied Statistics 2(2), arXiv:0707.0481"

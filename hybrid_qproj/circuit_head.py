@@ -36,7 +36,8 @@ class CircuitHead(Head):
         generator: source of randomness of the initialiser; torch's global one when None.
 
     Attributes:
-        stages: one TorchLayer a stage; ``stages[i].weights`` are raw weights, (blocks, parameters).
+        stages: one TorchLayer a stage; ``stages[i].weights`` are raw weights, (blocks, parameters), or of a plan with
+            twins a row for each pair of them.
         plan: the plan.
 
     Raises:
@@ -66,7 +67,8 @@ class CircuitHead(Head):
         self.wiring = Wiring(self.plan)
         self._connect(DeviceSpec.parse(device))
         self.stages = nn.ModuleList(
-            BlockLayer(self.ansatz, len(stage), self._executor, init, generator) for stage in self.plan.stages
+            BlockLayer(self.ansatz, len(stage), self._executor, init, generator, stage.twin, mirrored)
+            for stage, mirrored in zip(self.plan.stages, self.plan.mirrored(), strict=True)
         )
 
     def _connect(self, spec: DeviceSpec) -> None:
@@ -85,7 +87,7 @@ class CircuitHead(Head):
 
     def block_weights(self) -> Tensor:
         """Raw weights of all blocks, stage by stage, (blocks, parameters), without gradient."""
-        return torch.cat([layer.weights.detach() for layer in self.layers])
+        return torch.cat([layer.block_weights().detach() for layer in self.layers])
 
     def bloch_vectors(self, embeddings: Tensor) -> list[Tensor]:
         """Where the qubits stand before the first stage and after each.

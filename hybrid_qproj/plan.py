@@ -26,13 +26,21 @@ class Stage:
     Args:
         control: index of each block's control qubit.
         kept: index of each block's kept qubit.
+        twin: for each block, the block of this stage whose weights it has: itself, or the one that reads the same two
+            qubits the other way round, so that the two are one rotation. Empty if each has its own.
     """
 
     control: tuple[int, ...]
     kept: tuple[int, ...]
+    twin: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.kept)
+
+    @property
+    def rotations(self) -> int:
+        """Number of blocks that have weights of their own."""
+        return len(set(self.twin)) if self.twin else len(self)
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,7 @@ class Plan:
             _check_unique(f"{where} writes", stage.kept)
             if any(c == b for c, b in zip(stage.control, stage.kept, strict=True)):
                 raise PlanError(f"{where} has a block whose control and kept qubit are the same")
+            _check_twins(where, stage)
         self._check_range("the plan's output", self.output)
         _check_unique("the plan's output names", self.output)
         if not self.output:
@@ -88,6 +97,30 @@ class Plan:
         """Number of blocks in all stages."""
         return sum(map(len, self.stages))
 
+    def mirrored(self) -> tuple[tuple[bool, ...], ...]:
+        """For each block of each stage, whether it turns the other way than the twin whose weights it has.
+
+        A rotation takes a kept qubit's <X> with it, which is negative for an encoded qubit and positive for one that a
+        stage wrote. Two qubits of the same kind therefore need opposite angles, two of different kinds the same one.
+        """
+        written: set[int] = set()
+        found = []
+        for stage in self.stages:
+            twins = stage.twin or tuple(range(len(stage)))
+            found.append(
+                tuple(
+                    twin != block and (control in written) == (kept in written)
+                    for block, (control, kept, twin) in enumerate(zip(stage.control, stage.kept, twins, strict=True))
+                )
+            )
+            written.update(stage.kept)
+        return tuple(found)
+
+    def untied(self) -> Plan:
+        """The same plan, where every block has weights of its own."""
+        stages = tuple(Stage(stage.control, stage.kept) for stage in self.stages)
+        return Plan(self.features, stages, self.output, self.name)
+
     def merged_features(self) -> tuple[int, ...]:
         """How many input features reach each output."""
         reach = [frozenset((qubit,)) for qubit in range(self.features)]
@@ -102,7 +135,10 @@ class Plan:
         return {
             "name": self.name,
             "features": self.features,
-            "stages": [{"control": list(s.control), "kept": list(s.kept)} for s in self.stages],
+            "stages": [
+                {"control": list(s.control), "kept": list(s.kept), **({"twin": list(s.twin)} if s.twin else {})}
+                for s in self.stages
+            ],
             "output": list(self.output),
         }
 
@@ -114,7 +150,9 @@ class Plan:
             PlanError: keys are missing or of a wrong type.
         """
         try:
-            stages = tuple(Stage(tuple(s["control"]), tuple(s["kept"])) for s in config["stages"])
+            stages = tuple(
+                Stage(tuple(s["control"]), tuple(s["kept"]), tuple(s.get("twin", ()))) for s in config["stages"]
+            )
             return cls(int(config["features"]), stages, tuple(config["output"]), str(config["name"]))
         except (KeyError, TypeError) as error:
             raise PlanError(f"not the table of a plan: {type(error).__name__}: {error}") from error
@@ -135,6 +173,20 @@ def _check_unique(what: str, indices: Sequence[int]) -> None:
     twice = [index for index, count in Counter(indices).items() if count > 1]
     if twice:
         raise PlanError(f"{what} qubit {twice[0]} more than once")
+
+
+def _check_twins(where: str, stage: Stage) -> None:
+    if not stage.twin:
+        return
+    if len(stage.twin) != len(stage) or not all(0 <= twin < len(stage) for twin in stage.twin):
+        raise PlanError(f"{where}: twin names a block of the stage for each of its {len(stage)} blocks, or is empty")
+    for block, twin in enumerate(stage.twin):
+        mine, theirs = (stage.control[block], stage.kept[block]), (stage.kept[twin], stage.control[twin])
+        if twin != block and (mine != theirs or stage.twin[twin] != twin):
+            raise PlanError(
+                f"{where}: block {block} cannot have the weights of block {twin}; twins read the same two qubits the "
+                "other way round, and one of them has weights of its own"
+            )
 
 
 def _check_sizes(features: int, outputs: int) -> None:

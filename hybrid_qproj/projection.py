@@ -108,12 +108,13 @@ class QuantumProjection(CircuitHead):
         """
         moments = embeddings if isinstance(embeddings, Moments) else moments_of(embeddings)
         fitted = fit_plan(moments.covariance, out_features, settings)
+        mirrors = get(circuit).mirror is not None
         head = cls(
             moments.width,
             out_features,
             circuit,
             device,
-            fitted.plan,
+            fitted.plan if mirrors else fitted.plan.untied(),
             normalize=moments.normalize,
             scale=scale,
             learn_scale=False,
@@ -125,7 +126,7 @@ class QuantumProjection(CircuitHead):
             weights = list(found.split([layer.blocks for layer in head.layers]))
         with torch.no_grad():
             for layer, values in zip(head.layers, weights, strict=True):
-                layer.weights.copy_(values.view_as(layer.weights))
+                layer.assign(values.view(layer.blocks, -1))
         return head.eval()
 
     @property

@@ -7,13 +7,14 @@ inputs ride together on its broadcast dimension.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import pennylane as qml
 import torch
 from torch import Tensor, nn
 
-from hybrid_qproj.circuits import Ansatz, get
+from hybrid_qproj.circuits import Ansatz, AnsatzError, get
 from hybrid_qproj.devices import DeviceSpec, DeviceUnavailableError, adapter_for, make_device
 from hybrid_qproj.devices.noise import noise_model, parse_noise
 from hybrid_qproj.unitary import is_unitary
@@ -162,9 +163,14 @@ class BlockLayer(qml.qnn.TorchLayer):
         executor: what runs the circuits.
         init: name of the ansatz's initialiser.
         generator: source of randomness of the initialiser.
+        twin: for each block, the block whose weights it has, see `hybrid_qproj.plan.Stage`; None if each has its own.
+        mirrored: for each block, whether it turns the other way than its twin.
 
     Attributes:
-        weights: raw weights, Parameter (blocks, parameters), float32.
+        weights: raw weights, Parameter (blocks with weights of their own, parameters), float32.
+
+    Raises:
+        AnsatzError: a block is to turn the other way, and the ansatz does not say how.
     """
 
     def __init__(
@@ -174,6 +180,8 @@ class BlockLayer(qml.qnn.TorchLayer):
         executor: BlockExecutor,
         init: str = "identity",
         generator: torch.Generator | None = None,
+        twin: Sequence[int] = (),
+        mirrored: Sequence[bool] = (),
     ) -> None:
         # The parent's constructor insists on a live QNode, and so on an installed device; and it keeps a
         # second reference to the weights. Only what the parent's methods need is set up here.
@@ -181,7 +189,25 @@ class BlockLayer(qml.qnn.TorchLayer):
         self.blocks = blocks
         self.ansatz = ansatz
         self.executor = executor
-        self.weights = nn.Parameter(ansatz.initialize(init, blocks, generator))
+        self._own = sorted(set(twin)) if twin else range(blocks)
+        self.weights = nn.Parameter(ansatz.initialize(init, len(self._own), generator))
+        if any(mirrored) and ansatz.mirror is None:
+            raise AnsatzError(f"ansatz {ansatz.name!r} has no mirror, so its blocks cannot share weights as twins")
+        # These must follow the layer to its torch device; they are the plan's, no state to save.
+        self.row: Tensor | None
+        self.turned: Tensor | None
+        rows = {block: row for row, block in enumerate(self._own)}
+        self.register_buffer("row", torch.tensor([rows[t] for t in twin]) if twin else None, persistent=False)
+        self.register_buffer("turned", torch.tensor(mirrored)[:, None] if any(mirrored) else None, persistent=False)
+
+    @torch.no_grad()
+    def assign(self, weights: Tensor) -> None:
+        """Take over raw weights of each block.
+
+        Args:
+            weights: (blocks, parameters), those of twins included; a twin's are its partner's and are not looked at.
+        """
+        self.weights.copy_(weights[list(self._own)])
 
     @property
     def qnode(self) -> qml.QNode:
@@ -192,6 +218,13 @@ class BlockLayer(qml.qnn.TorchLayer):
     def qnode_weights(self) -> dict[str, Tensor]:
         """The current weights, read anew each time: the parent's copy of them goes stale."""
         return {"weights": self.weights}
+
+    def block_weights(self) -> Tensor:
+        """Raw weights of each block, (blocks, parameters), those of twins included."""
+        weights = self.weights if self.row is None else self.weights[self.row]
+        if self.turned is None or self.ansatz.mirror is None:
+            return weights
+        return torch.where(self.turned, self.ansatz.mirror(weights), weights)
 
     def __getattr__(self, name: str) -> Any:
         return nn.Module.__getattr__(self, name)
@@ -219,7 +252,7 @@ class BlockLayer(qml.qnn.TorchLayer):
             )
         dtype = torch.promote_types(inputs.dtype, torch.float32)
         rows = inputs.to(dtype).reshape(-1, 2)
-        weights = self.weights.to(device=inputs.device, dtype=dtype)
+        weights = self.block_weights().to(device=inputs.device, dtype=dtype)
         repeats = inputs.numel() // (2 * self.blocks)
         values = self.executor(rows, weights.repeat(repeats, 1))
         return values.reshape(*inputs.shape[:-1], self.blocks).to(inputs.dtype)

@@ -183,7 +183,7 @@ class ResponseCache:
         Returns:
             one tensor a stage, its first axis the blocks: (blocks, 3, 3) for `exact_or_probed`.
         """
-        weights = torch.cat([stage.weights for stage in stages]).to(dtype)
+        weights = torch.cat([stage.block_weights() for stage in stages]).to(dtype)
         if training and weights.requires_grad and torch.is_grad_enabled():
             responses = self._compute(executor, weights)
         else:
@@ -229,7 +229,7 @@ class FixedResponses:
         Raises:
             ValueError: the weights are no longer those that were measured.
         """
-        weights = torch.cat([stage.weights.detach() for stage in stages])
+        weights = torch.cat([stage.block_weights().detach() for stage in stages])
         if not torch.equal(weights.double().cpu(), self._weights):
             raise ValueError(
                 "the head's weights changed since they were measured; calibrate again, or return to running circuits "

@@ -76,7 +76,7 @@ def run_draw(
 
 
 def _picture(ansatz: Ansatz, plan: Plan, head: CircuitHead | None, part: str, stage: int, output: int) -> Picture:
-    weights = None if head is None else [layer.weights.detach() for layer in head.layers]
+    weights = None if head is None else [layer.block_weights().detach() for layer in head.layers]
     if part == "stage":
         mine = None if weights is None or not 0 <= stage < len(weights) else weights[stage]
         return stage_picture(ansatz, plan, stage, mine)

@@ -12,6 +12,10 @@ from torch import Tensor
 from hybrid_qproj.fitting.rotations import FittedPlan, Rotation, principal_angle, schedule
 from hybrid_qproj.validation import check_sizes
 
+MOST = 4
+POWER = 0.5
+"""Covariances are fitted by their square root: standard deviations, not variances."""
+
 Pairs = Literal["variance", "correlation"]
 Merging = Literal["treelet", "select"]
 
@@ -22,6 +26,9 @@ class FitSettings:
 
     Attributes:
         mixing: stages in which all features meet in pairs and both stay, before any is dropped.
+        angles: in place of ``mixing``, a budget: as many of those stages as it has room for beside the merging.
+        power: exponent of the covariance that pairs and angles are chosen by, above 0. With 1 the least variance is
+            lost; below 1, directions of small variance count for more.
         merging: ``"treelet"`` rotates a pair, keeps its larger component and drops the other, until k are left;
             ``"select"`` keeps the k features of largest variance as they are.
         pairs: which pair merges next: the one that loses least ``"variance"``, or the one of largest ``"correlation"``.
@@ -35,6 +42,8 @@ class FitSettings:
     merging: Merging = "treelet"
     pairs: Pairs = "variance"
     depth: int | None = None
+    power: float = POWER
+    angles: int | None = None
 
     def __post_init__(self) -> None:
         for name, words in (("merging", get_args(Merging)), ("pairs", get_args(Pairs))):
@@ -42,6 +51,32 @@ class FitSettings:
                 raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(words)}")
         if self.mixing < 0 or (self.depth is not None and self.depth < 1):
             raise ValueError(f"mixing={self.mixing}, depth={self.depth}: expected mixing >= 0 and depth >= 1 or None")
+        if not 0 < self.power <= MOST:
+            raise ValueError(f"power={self.power}: expected above 0 and at most {MOST}")
+        if self.angles is not None and (self.mixing or self.angles < 1):
+            raise ValueError(f"angles={self.angles}, mixing={self.mixing}: expected a budget of at least 1 and no mixing")
+
+    def mixing_stages(self, features: int, outputs: int) -> int:
+        """Mixing stages for these sizes.
+
+        Args:
+            features: d.
+            outputs: k.
+
+        Returns:
+            ``mixing``, or what ``angles`` has room for: d // 2 angles a stage.
+
+        Raises:
+            ValueError: the budget is too small for the merging alone.
+        """
+        if self.angles is None:
+            return self.mixing
+        rest = self.angles - (features - outputs if self.merging == "treelet" else 0)
+        if rest < 0:
+            raise ValueError(
+                f"angles={self.angles}: a treelet of {features} -> {outputs} has {features - outputs}; raise the budget"
+            )
+        return rest // (features // 2)
 
 
 def fit_plan(covariance: Tensor, outputs: int, settings: FitSettings | None = None) -> FittedPlan:
@@ -67,8 +102,10 @@ def fit_plan(covariance: Tensor, outputs: int, settings: FitSettings | None = No
     matrix = _checked(covariance)
     features = len(matrix)
     check_sizes(features, outputs)
+    matrix = _to_power(matrix, settings.power)
     rotations: list[Rotation] = []
-    for _ in range(settings.mixing):
+    mixing = settings.mixing_stages(features, outputs)
+    for _ in range(mixing):
         rotations += _mix(matrix)
     if settings.merging == "select":
         largest = np.argsort(-matrix.diagonal(), kind="stable")[:outputs]
@@ -76,7 +113,7 @@ def fit_plan(covariance: Tensor, outputs: int, settings: FitSettings | None = No
     else:
         merged, output = _merge(matrix, outputs, settings)
         rotations += merged
-    name = f"{settings.merging} after {settings.mixing} mixing stages" if settings.mixing else settings.merging
+    name = f"{settings.merging} after {mixing} mixing stages" if mixing else settings.merging
     return schedule(features, rotations, output, name)
 
 
@@ -87,6 +124,18 @@ def _checked(covariance: Tensor) -> np.ndarray:
     if not np.allclose(matrix, matrix.T, atol=1e-9 * max(1.0, float(np.abs(matrix).max()))):
         raise ValueError("the covariance is not symmetric")
     return matrix
+
+
+def _to_power(matrix: np.ndarray, power: float) -> np.ndarray:
+    if power == 1:
+        return matrix
+    values, vectors = np.linalg.eigh(matrix)
+    # A power below 1 would raise the rounding of directions that no row shows.
+    values = np.where(values > len(values) * np.finfo(float).eps * values[-1], values, 0)
+    found = (vectors * values**power) @ vectors.T
+    # What has no variance has none in the power either.
+    found[np.diag_indices(len(found))] *= matrix.diagonal() > 0
+    return (found + found.T) / 2
 
 
 def _mix(matrix: np.ndarray) -> list[Rotation]:

@@ -39,7 +39,7 @@ class FittedPlan:
 
     Attributes:
         plan: the plan.
-        angles: rotor angles of each stage's blocks, (blocks,) each, float64, radians.
+        angles: rotor angles of each stage's blocks, (blocks,) each, float64, radians; those of twins included.
     """
 
     plan: Plan
@@ -70,23 +70,32 @@ def schedule(features: int, rotations: list[Rotation], output: tuple[int, ...], 
         the plan and its angles.
     """
     ready = [0] * features
-    stages: list[list[tuple[int, int, float]]] = []
+    stages: list[dict[int, tuple[int, float]]] = []
     for rotation in rotations:
         number = max(ready[rotation.kept], ready[rotation.other])
         if number == len(stages):
-            stages.append([])
+            stages.append({})
         turns = [(rotation.kept, rotation.other, rotation.angle)]
         if not rotation.drop:
             turns.append((rotation.other, rotation.kept, -rotation.angle))
         for kept, control, angle in turns:
             # The sign of x_b, see above: a feature that no stage touched is an encoded qubit.
-            stages[number].append((control, kept, angle if ready[kept] else -angle))
+            stages[number][kept] = (control, angle if ready[kept] else -angle)
         ready[rotation.kept] = ready[rotation.other] = number + 1
-    ordered = [sorted(stage, key=lambda block: block[1]) for stage in stages]
-    plan = Plan(
-        features, tuple(Stage(tuple(c for c, _, _ in s), tuple(b for _, b, _ in s)) for s in ordered), output, name
+    ordered = [dict(sorted(stage.items())) for stage in stages]
+    plan = Plan(features, tuple(map(_stage, ordered)), output, name)
+    return FittedPlan(
+        plan, tuple(torch.tensor([angle for _, angle in s.values()], dtype=torch.float64) for s in ordered)
     )
-    return FittedPlan(plan, tuple(torch.tensor([a for _, _, a in s], dtype=torch.float64) for s in ordered))
+
+
+def _stage(blocks: dict[int, tuple[int, float]]) -> Stage:
+    """A stage of blocks, kept qubit -> control qubit and angle; the two halves of a rotation are twins."""
+    control = tuple(c for c, _ in blocks.values())
+    place = {kept: number for number, kept in enumerate(blocks)}
+    # A control qubit that is written too is the other half's.
+    twin = tuple(min(number, place.get(c, number)) for number, c in enumerate(control))
+    return Stage(control, tuple(blocks), twin if len(set(twin)) < len(twin) else ())
 
 
 def principal_angle(a: float, b: float, c: float) -> float:
