@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -72,7 +72,13 @@ class _FixedLinear(Head):
 
 
 class PCAProjection(_FixedLinear):
-    """The k principal components of unit-norm embeddings, centred. Fitted, not trained.
+    """The k principal components of unit-norm embeddings. Fitted, not trained.
+
+    Args:
+        in_features: d.
+        out_features: k, 1 <= k < d.
+        center: whether the mean is taken off, before the fit and before use. Without, the components are those of the
+            embeddings' second moments, and cosines are not measured from the mean.
 
     Examples:
         >>> import torch
@@ -81,13 +87,18 @@ class PCAProjection(_FixedLinear):
         torch.Size([3, 2])
     """
 
-    def __init__(self, in_features: int, out_features: int) -> None:
+    def __init__(self, in_features: int, out_features: int, center: bool = True) -> None:
         super().__init__(in_features, out_features)
-        self.mean: Tensor
-        self.register_buffer("mean", torch.zeros(in_features))
+        self.center = center
+        self.mean: Tensor | None
+        self.register_buffer("mean", torch.zeros(in_features) if center else None)
 
     def _map(self, unit: Tensor) -> Tensor:
-        return super()._map(unit - self.mean.to(unit))
+        return super()._map(unit if self.mean is None else unit - self.mean.to(unit))
+
+    def config(self) -> dict[str, Any]:
+        """Constructor keywords as plain values."""
+        return {**super().config(), "center": self.center}
 
     @torch.no_grad()
     def fit(self, embeddings: Tensor) -> Self:
@@ -106,14 +117,15 @@ class PCAProjection(_FixedLinear):
         if embeddings.dim() != 2 or len(embeddings) < 2:  # noqa: PLR2004 - a matrix; a variance needs two rows
             raise ValueError(f"got shape {tuple(embeddings.shape)}; expected (n, {self.in_features}), n >= 2")
         unit = nn.functional.normalize(embeddings.double(), dim=-1)
-        mean = unit.mean(dim=0)
+        mean = unit.mean(dim=0) * self.center
         # eigh sorts ascending.
         _, vectors = torch.linalg.eigh((unit - mean).T @ (unit - mean))
         components = vectors.T.flip(0)[: self.out_features]
         # An eigenvector's sign is arbitrary; its largest entry positive makes the fit repeatable.
         largest = components.abs().argmax(dim=1, keepdim=True)
         self.components.copy_(components * components.gather(1, largest).sign())
-        self.mean.copy_(mean)
+        if self.mean is not None:
+            self.mean.copy_(mean)
         return self
 
 

@@ -97,6 +97,11 @@ class Plan:
         """Number of blocks in all stages."""
         return sum(map(len, self.stages))
 
+    @property
+    def rotations(self) -> int:
+        """Number of blocks that have weights of their own: all, or of two twins one."""
+        return sum(stage.rotations for stage in self.stages)
+
     def mirrored(self) -> tuple[tuple[bool, ...], ...]:
         """For each block of each stage, whether it turns the other way than the twin whose weights it has.
 
@@ -159,6 +164,8 @@ class Plan:
 
     def __repr__(self) -> str:
         text = f"{self.name}, {self.features} -> {len(self.output)}, stages={len(self.stages)}, blocks={self.blocks}"
+        if self.rotations < self.blocks:
+            text += f", rotations={self.rotations}"
         sizes = Counter(self.merged_features())
         if len(sizes) > MANY:
             text += f"; ragged: outputs merge {min(sizes)} to {max(sizes)} features"

@@ -85,3 +85,25 @@ def test_make_plan_errors():
         chain(4, 4)
     with pytest.raises(PlanError, match="not the table of a plan"):
         Plan.from_config({"name": "x"})
+
+
+PAIR = Stage((1, 0, 3), (0, 1, 2), (0, 0, 2))
+
+
+def test_twins():
+    """They count as one rotation, turn opposite ways where both qubits are of a kind, and survive a file."""
+    plan = Plan(4, (PAIR, Stage((2, 0), (0, 2), (0, 0)), Stage((3, 0), (0, 3), (0, 0))), (0, 1))
+    assert (plan.blocks, plan.rotations) == (7, 4)
+    # In the last stage, qubit 0 was written and qubit 3 was not.
+    assert plan.mirrored() == ((False, True, False), (False, True), (False, False))
+    assert "blocks=7, rotations=4" in repr(plan)
+    assert Plan.from_config(plan.config()) == plan
+    assert plan.untied().rotations == 7
+    assert plan.untied() != plan
+
+
+@pytest.mark.parametrize("twin", [(0, 0), (0, 0, 3), (0, 1, 1), (1, 0, 2), (2, 0, 2)])
+def test_refuses_wrong_twins(twin):
+    """Too few, out of range, of other qubits, in a circle, or a chain."""
+    with pytest.raises(PlanError, match="stage 0"):
+        Plan(4, (Stage(PAIR.control, PAIR.kept, twin),), (0, 1))

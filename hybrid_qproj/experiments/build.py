@@ -51,8 +51,7 @@ def build_head(config: ExperimentConfig, name: str, width: int, k: int, seed: in
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             head = cls(width, k, **args)
-            # What is fitted is not trained.
-            return head if chosen.fit is None else head.requires_grad_(False)
+            return head if chosen.fit is None or chosen.tune else head.requires_grad_(False)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"head {name!r} ({chosen.kind}, {width} -> {k}) cannot be built: {error}") from error
 
@@ -63,7 +62,7 @@ def is_fitted(config: ExperimentConfig, name: str) -> bool:
     return chosen.fit is not None or HEADS[chosen.kind] is PCAProjection
 
 
-def fit_head(config: ExperimentConfig, name: str, k: int, embeddings: Tensor) -> Head:
+def fit_head(config: ExperimentConfig, name: str, k: int, embeddings: Tensor, seed: int = 0) -> Head:
     """A head that is fitted to unlabelled embeddings.
 
     Args:
@@ -71,21 +70,27 @@ def fit_head(config: ExperimentConfig, name: str, k: int, embeddings: Tensor) ->
         name: which head; see `is_fitted`.
         k: size.
         embeddings: (n, d).
+        seed: of the choice of rows, where the head is fitted to some of them.
 
     Returns:
-        the head, without anything to train.
+        the head, with nothing to train unless it is to be tuned.
 
     Raises:
         ConfigError: its class does not take these arguments or sizes.
     """
     chosen = config.heads[name]
+    if chosen.sample is not None:
+        if chosen.sample > len(embeddings):
+            raise ConfigError(f"head {name!r}: sample = {chosen.sample}, but there are {len(embeddings)} texts")
+        order = torch.randperm(len(embeddings), generator=torch.Generator().manual_seed(seed))
+        embeddings = embeddings[order[: chosen.sample]]
     if chosen.fit is None:
         return PCAProjection(embeddings.shape[1], k, **chosen.args).fit(embeddings)
     try:
         head = QuantumProjection.fit(embeddings, k, settings=FitSettings(**chosen.fit), **chosen.args)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"head {name!r} cannot be fitted to {k} numbers: {error}") from error
-    return head.requires_grad_(False)
+    return head if chosen.tune else head.requires_grad_(False)
 
 
 def sizes_of(config: ExperimentConfig, name: str, width: int) -> tuple[int, ...]:
@@ -99,7 +104,9 @@ def sizes_of(config: ExperimentConfig, name: str, width: int) -> tuple[int, ...]
 def is_random(config: ExperimentConfig, name: str) -> bool:
     """Whether a head that is not trained differs from seed to seed."""
     chosen = config.heads[name]
-    return chosen.fit is None and "generator" in inspect.signature(HEADS[chosen.kind]).parameters
+    if is_fitted(config, name):
+        return chosen.sample is not None
+    return "generator" in inspect.signature(HEADS[chosen.kind]).parameters
 
 
 def build_objectives(head: HeadConfig, objective: ObjectiveConfig) -> dict[str, Objective]:

@@ -100,7 +100,7 @@ def build_model(cell: Cell, config: ExperimentConfig, data: ExperimentData) -> E
     if is_fitted(config, cell.head):
         if data.table is None or not data.texts:
             raise ConfigError(f"head {cell.head!r} is fitted to unlabelled texts, but the experiment has no [texts]")
-        head = fit_head(config, cell.head, cell.k, data.table.lookup(data.texts))
+        head = fit_head(config, cell.head, cell.k, data.table.lookup(data.texts), cell.seed)
     else:
         head = build_head(config, cell.head, data.width, cell.k, cell.seed)
     if cell.layers == 0:
@@ -155,8 +155,10 @@ def run_cell(cell: Cell, config: ExperimentConfig, data: ExperimentData, work: P
     torch.manual_seed(cell.seed)  # dropout
     model = build_model(cell, config, data)
     loss = None
-    # Cells on a table take seconds: writing checkpoints would take longer than running them again.
-    keep = cell.layers != 0 or data.dev is not None
+    # Cells on a table take seconds: writing checkpoints would take longer than running them again. But of the steps
+    # of a run, one can be chosen only if it was saved.
+    chosen = data.dev is not None or (cell.objective and config.settings(cell.head, cell.objective).held_out > 0)
+    keep = cell.layers != 0 or bool(chosen)
     folder = work / cell.name
     if cell.objective:
         loss = train_cell(model, cell, config, data, folder, keep)

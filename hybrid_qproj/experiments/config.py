@@ -62,7 +62,7 @@ class DataConfig(Strict):
     """Where a collection is read from: exactly one of ``dataset``, ``judged`` and ``documents``.
 
     Attributes:
-        dataset: id of ir_datasets, or a BEIR folder.
+        dataset: id of ir_datasets, a BEIR folder, "lee" or "lee-background".
         split: of a BEIR folder.
         judged: JSONL, a query with its judged passages a line.
         documents: TSV or JSONL; with ``queries`` and ``qrels``.
@@ -166,7 +166,9 @@ class HeadConfig(Strict):
         kind: class of the head, a key of `hybrid_qproj.heads.HEADS`.
         args: its constructor's keywords beside the sizes.
         fit: for QuantumProjection: keywords of `hybrid_qproj.fitting.FitSettings`; plan and angles then come from the
-            experiment's texts, and nothing is trained.
+            experiment's texts.
+        sample: of how many of the texts a fitted head is made, each seed drawing others; None for all of them.
+        tune: whether a fitted head is then trained, as the others are.
         parameters_of: for LowRankLinear: the head of this experiment whose number of parameters it may have.
         training: settings that differ from the experiment's.
         training_for: objective -> settings that differ for it alone.
@@ -178,6 +180,8 @@ class HeadConfig(Strict):
     kind: str
     args: dict[str, Any] = {}
     fit: dict[str, Any] | None = None
+    sample: Count | None = None
+    tune: bool = False
     parameters_of: str | None = None
     training: dict[str, Any] = {}
     training_for: dict[str, dict[str, Any]] = {}
@@ -191,6 +195,12 @@ class HeadConfig(Strict):
             raise ValueError(f"no head {self.kind!r}; expected one of {', '.join(HEADS)}")
         if (self.parameters_of is not None) != (self.kind == "LowRankLinear" and "rank" not in self.args):
             raise ValueError("LowRankLinear needs args.rank or parameters_of; other heads take no parameters_of")
+        if self.sample is not None and self.fit is None and self.kind != "PCAProjection":
+            raise ValueError(
+                "sample is for heads that are fitted to texts: PCAProjection, and QuantumProjection with fit"
+            )
+        if self.tune and self.fit is None:
+            raise ValueError("tune goes on from a fit; give fit, or leave tune out")
         if self.fit is not None:
             if self.kind != "QuantumProjection" or not self.args.keys().isdisjoint({"plan", "init", "normalize"}):
                 raise ValueError("fit is for QuantumProjection, whose plan, init and normalize it decides")

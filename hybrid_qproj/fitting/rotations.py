@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,15 +23,18 @@ class Rotation(NamedTuple):
 
     Attributes:
         kept: feature that becomes cos(angle) kept + sin(angle) other.
-        other: feature that becomes cos(angle) other - sin(angle) kept, or is dropped.
+        other: feature that becomes cos(angle) other - sin(angle) kept.
         angle: in radians.
-        drop: whether the other goes.
     """
 
     kept: int
     other: int
     angle: float
-    drop: bool
+
+    @property
+    def reversed(self) -> Rotation:
+        """The same rotation, its features named the other way round."""
+        return Rotation(self.other, self.kept, -self.angle)
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class FittedPlan:
 
 
 def schedule(features: int, rotations: list[Rotation], output: tuple[int, ...], name: str) -> FittedPlan:
-    """Put rotations into as few stages as their order allows.
+    """Put rotations into as few stages as their order allows, and leave out what no output depends on.
 
     Args:
         features: d.
@@ -71,14 +75,11 @@ def schedule(features: int, rotations: list[Rotation], output: tuple[int, ...], 
     """
     ready = [0] * features
     stages: list[dict[int, tuple[int, float]]] = []
-    for rotation in rotations:
+    for rotation, both in _needed(rotations, output):
         number = max(ready[rotation.kept], ready[rotation.other])
         if number == len(stages):
             stages.append({})
-        turns = [(rotation.kept, rotation.other, rotation.angle)]
-        if not rotation.drop:
-            turns.append((rotation.other, rotation.kept, -rotation.angle))
-        for kept, control, angle in turns:
+        for kept, control, angle in (rotation, rotation.reversed) if both else (rotation,):
             # The sign of x_b, see above: a feature that no stage touched is an encoded qubit.
             stages[number][kept] = (control, angle if ready[kept] else -angle)
         ready[rotation.kept] = ready[rotation.other] = number + 1
@@ -89,6 +90,18 @@ def schedule(features: int, rotations: list[Rotation], output: tuple[int, ...], 
     )
 
 
+def _needed(rotations: list[Rotation], output: tuple[int, ...]) -> list[tuple[Rotation, bool]]:
+    """Rotations that an output depends on, in their order, and whether both their features are needed later."""
+    needed = set(output)
+    found = []
+    for rotation in reversed(rotations):
+        kept, other = rotation.kept in needed, rotation.other in needed
+        if kept or other:
+            found.append((rotation if kept else rotation.reversed, kept and other))
+            needed.update((rotation.kept, rotation.other))
+    return found[::-1]
+
+
 def _stage(blocks: dict[int, tuple[int, float]]) -> Stage:
     """A stage of blocks, kept qubit -> control qubit and angle; the two halves of a rotation are twins."""
     control = tuple(c for c, _ in blocks.values())
@@ -96,6 +109,27 @@ def _stage(blocks: dict[int, tuple[int, float]]) -> Stage:
     # A control qubit that is written too is the other half's.
     twin = tuple(min(number, place.get(c, number)) for number, c in enumerate(control))
     return Stage(control, tuple(blocks), twin if len(set(twin)) < len(twin) else ())
+
+
+def rotate(matrix: np.ndarray, i: int, j: int, swap: bool = True) -> Rotation:
+    """Rotate two features of a covariance to their principal axes.
+
+    Args:
+        matrix: covariance, (d, d); rotated in place.
+        i: a feature.
+        j: another.
+        swap: whether the one of larger variance before becomes the larger; else it is i in any case.
+
+    Returns:
+        the rotation, whose ``kept`` is the larger.
+    """
+    kept, other = (j, i) if swap and matrix[i, i] < matrix[j, j] else (i, j)
+    angle = principal_angle(matrix[kept, kept], matrix[other, other], matrix[kept, other])
+    cos, sin = math.cos(angle), math.sin(angle)
+    for view in (matrix, matrix.T):
+        first, second = view[kept].copy(), view[other].copy()
+        view[kept], view[other] = cos * first + sin * second, cos * second - sin * first
+    return Rotation(kept, other, angle)
 
 
 def principal_angle(a: float, b: float, c: float) -> float:

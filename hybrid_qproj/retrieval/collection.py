@@ -18,6 +18,7 @@ from hybrid_qproj.retrieval.documents import (
     open_documents,
     read_records,
 )
+from hybrid_qproj.retrieval.lee import load_lee
 from hybrid_qproj.retrieval.trec import read_qrels, read_topics
 
 
@@ -44,7 +45,8 @@ def load_collection(source: str | Path, split: str = "test", grades: Mapping[int
     """Load a collection by name.
 
     Args:
-        source: a folder in BEIR's format (corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv), or an id of ir_datasets.
+        source: a folder in BEIR's format (corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv), an id of ir_datasets, or
+            ``"lee"`` (each text of the Lee corpus a query for the others) or ``"lee-background"`` (its other texts).
         split: of a BEIR folder.
         grades: replaces grades, where a collection's run backwards: ``{1: 4, 2: 3, 3: 2, 4: 1}``; others stay.
 
@@ -61,8 +63,10 @@ def load_collection(source: str | Path, split: str = "test", grades: Mapping[int
         return _checked(
             folder.name, JsonlDocuments(folder / "corpus.jsonl"), read_topics(folder / "queries.jsonl"), qrels, grades
         )
-    ir_datasets = require("ir_datasets", "eval", "loading datasets")
     name = str(source)
+    if name in ("lee", "lee-background"):
+        return _lee(name)
+    ir_datasets = require("ir_datasets", "eval", "loading datasets")
     try:
         dataset = ir_datasets.load(name)
     except KeyError:
@@ -76,6 +80,14 @@ def load_collection(source: str | Path, split: str = "test", grades: Mapping[int
     for judgement in dataset.qrels_iter() if dataset.has_qrels() else ():
         qrels.setdefault(judgement.query_id, {})[judgement.doc_id] = judgement.relevance
     return _checked(name, IrDocuments(name), queries, qrels, grades)
+
+
+def _lee(name: str) -> Collection:
+    corpus = load_lee()
+    texts = corpus.documents if name == "lee" else corpus.background
+    documents = {str(number): text for number, text in enumerate(texts)}
+    queries = documents if name == "lee" else {}
+    return Collection(name, MemoryDocuments(documents), queries, corpus.qrels() if queries else {})
 
 
 def read_collection(

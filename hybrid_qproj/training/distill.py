@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +13,14 @@ from torch import Tensor
 
 from hybrid_qproj.baselines import trainable_parameters
 from hybrid_qproj.head import Head
+from hybrid_qproj.training.anchor import Anchor
 from hybrid_qproj.training.distillation import SimilarityDistillation
 from hybrid_qproj.training.objectives import Batch
+
+CHECK = 10
+"""Steps between two looks at the texts that are held out."""
+LEAST = 3
+"""A text needs two others to prefer one."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,9 @@ class DistillationSettings:
         scale_learning_rate: of the student's temperature.
         teacher_scale: see `SimilarityDistillation`.
         student_scale: see `SimilarityDistillation`.
+        anchor: weight of the head's squared distance from its start, see `hybrid_qproj.training.anchor.Anchor`.
+        held_out: texts that are not trained on; the head keeps the weights of the step, one in ten, with the least loss
+            on them, the start being one of these. 0 keeps the last weights.
     """
 
     steps: int = 150
@@ -35,6 +45,8 @@ class DistillationSettings:
     scale_learning_rate: float = 5e-2
     teacher_scale: float = 20.0
     student_scale: float = 2.0
+    anchor: float = 0.0
+    held_out: int = 0
 
 
 class Trained(NamedTuple):
@@ -75,8 +87,10 @@ def distill(
     settings = settings or DistillationSettings()
     if not trainable_parameters(head):
         raise ValueError(f"{type(head).__name__} has no trainable parameters; use it as it is")
-    if len(embeddings) < 3:  # noqa: PLR2004 - a text needs two others to prefer one
-        raise ValueError(f"got {len(embeddings)} embeddings; distillation compares at least 3")
+    generator = torch.Generator().manual_seed(seed)
+    embeddings, held_out = _hold_out(embeddings, settings.held_out, generator)
+    anchor = Anchor(head).to(embeddings.device)
+    best, least = None, math.inf
     objective = SimilarityDistillation(settings.teacher_scale, settings.student_scale).to(embeddings.device)
     optimizer = torch.optim.Adam(
         [
@@ -85,12 +99,18 @@ def distill(
         ]
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
-    generator = torch.Generator().manual_seed(seed)
     losses = []
     head.train()
     for step in range(settings.steps):
+        if len(held_out) and step % CHECK == 0:
+            now = _loss_on(head, objective, held_out)
+            if now < least:
+                best, least = copy.deepcopy(head.state_dict()), now
         batch = torch.randperm(len(embeddings), generator=generator)[: settings.batch_size]
-        loss = objective(head, Batch.of(head, [embeddings[batch]]))
+        taken = Batch.of(head, [embeddings[batch]])
+        loss = objective(head, taken)
+        if settings.anchor:
+            loss = loss + settings.anchor * anchor(head, taken)
         if not math.isfinite(loss.item()):
             raise ValueError(
                 f"the loss became {loss.item()} in step {step} of {settings.steps}; lower the learning rate "
@@ -102,5 +122,25 @@ def distill(
         schedule.step()
         losses.append(loss.item())
         progress(step)
+    if best is not None and _loss_on(head, objective, held_out) > least:
+        head.load_state_dict(best)
     head.eval()
     return Trained(losses[0], losses[-1])
+
+
+def _hold_out(embeddings: Tensor, number: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Embeddings to train on, and those that are held out."""
+    if len(embeddings) - number < LEAST or 0 < number < LEAST:
+        raise ValueError(
+            f"got {len(embeddings)} embeddings, held_out={number}; distillation compares at least {LEAST}, and holds "
+            f"out none or at least {LEAST}"
+        )
+    if not number:
+        return embeddings, embeddings[:0]
+    order = torch.randperm(len(embeddings), generator=generator)
+    return embeddings[order[number:]], embeddings[order[:number]]
+
+
+@torch.no_grad()
+def _loss_on(head: Head, objective: SimilarityDistillation, embeddings: Tensor) -> float:
+    return objective(head, Batch.of(head, [embeddings])).item()

@@ -10,10 +10,13 @@ from transformers import PrinterCallback
 
 from hybrid_qproj.baselines import trainable_parameters
 from hybrid_qproj.sbert import Encoder
+from hybrid_qproj.training.anchor import Anchor
 from hybrid_qproj.training.checkpoints import finished_with, load_losses, load_weights, resume_point
 from hybrid_qproj.training.contrastive import Contrastive
+from hybrid_qproj.training.distillation import SimilarityDistillation
+from hybrid_qproj.training.held_out import HeldOutLoss
 from hybrid_qproj.training.loss import HeadLoss
-from hybrid_qproj.training.objectives import Objective
+from hybrid_qproj.training.objectives import Objective, WeightedSum
 from hybrid_qproj.training.settings import TrainingSettings
 from hybrid_qproj.training.trainer import CheckpointEvery, HeadTrainer, training_arguments
 
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from hybrid_qproj.training.evaluator import RetrievalEvaluator
+
+
+LEAST_TEXTS = 3
+"""A text needs two others to prefer one."""
 
 
 class Losses(NamedTuple):
@@ -42,7 +49,7 @@ def train(
     settings: TrainingSettings,
     folder: Path,
     seed: int = 0,
-    evaluator: RetrievalEvaluator | None = None,
+    evaluator: RetrievalEvaluator | HeldOutLoss | None = None,
     keep: bool = True,
 ) -> Losses:
     """Train a model, or go on with a run that was interrupted.
@@ -57,14 +64,14 @@ def train(
         folder: of checkpoints and logs; a run found there is continued, to the same weights it would have reached
             without the interruption.
         seed: of the order of the data and of dropout.
-        evaluator: run after each epoch; the best epoch's weights are kept.
+        evaluator: run after each epoch, or as often as the settings say; the best weights are kept.
         keep: whether checkpoints and logs are written.
 
     Returns:
         first and last loss.
 
     Raises:
-        ValueError: nothing to train, or no data.
+        ValueError: nothing to train, no data, or none to hold out.
         TrainingError: the loss is not finite, or a checkpoint could not be written.
         CheckpointError: the checkpoint to go on from cannot be read.
     """
@@ -75,16 +82,19 @@ def train(
     for name, dataset in data.items():
         if len(dataset) == 0:
             raise ValueError(f"the training data {name!r} is empty; check the source and what was left out of it")
-    losses = {name: HeadLoss(model, objective) for name, objective in objectives.items()}
+    rest, held_out = _hold_out(data, objectives, settings, seed)
+    losses = {name: HeadLoss(model, _anchored(objective, model, settings)) for name, objective in objectives.items()}
+    if held_out and evaluator is None:
+        # Not the anchored one: how far the head went is no measure of how good it is.
+        plain = HeadLoss(model, objectives["texts"])
+        evaluator = HeldOutLoss(held_out, plain, settings.batch_size)
     in_batch = any(isinstance(objective, Contrastive) and objective.in_batch for objective in objectives.values())
     trainer = HeadTrainer(
         model,
         losses,
         folder,
-        args=training_arguments(
-            settings, folder, seed, evaluator.primary_metric if evaluator else None, keep, in_batch
-        ),
-        train_dataset=dict(data),
+        args=training_arguments(settings, folder, seed, evaluator, keep, in_batch),
+        train_dataset=rest,
         evaluator=evaluator,
         callbacks=[CheckpointEvery(settings.checkpoint_steps)] if settings.checkpoint_steps and keep else [],
     )
@@ -99,6 +109,25 @@ def train(
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     model.eval()
     return Losses(sum(loss.first.item() for loss in losses.values()), sum(loss.last.item() for loss in losses.values()))
+
+
+def _anchored(objective: Objective, model: Encoder, settings: TrainingSettings) -> Objective:
+    return WeightedSum((1.0, objective), (settings.anchor, Anchor(model.head))) if settings.anchor else objective
+
+
+def _hold_out(
+    data: Mapping[str, Dataset], objectives: Mapping[str, Objective], settings: TrainingSettings, seed: int
+) -> tuple[dict[str, Dataset], list[str]]:
+    """Training data without the texts that are held out, and those."""
+    if not settings.held_out:
+        return dict(data), []
+    texts = data.get("texts")
+    if texts is None or not isinstance(objectives["texts"], SimilarityDistillation):
+        raise ValueError(f"held_out={settings.held_out}: only texts without labels can be held out, and there are none")
+    if len(texts) - settings.held_out < LEAST_TEXTS or settings.held_out < LEAST_TEXTS:
+        raise ValueError(f"held_out={settings.held_out} of {len(texts)} texts: expected at least 3 on either side")
+    split = texts.train_test_split(test_size=settings.held_out, seed=seed)
+    return {**data, "texts": split["train"]}, list(split["test"]["text"])
 
 
 def describe(model: Encoder) -> str:

@@ -25,6 +25,10 @@ class TrainingSettings(BaseModel):
         weight_decay: of AdamW; 0 is Adam.
         max_gradient_norm: gradients are scaled down to this norm; 0 never does.
         precision: float32, or mixed with bfloat16 or float16. Heads compute in float32 all the same.
+        anchor: weight of the head's squared distance from its start in the loss; see
+            `hybrid_qproj.training.anchor.Anchor`. 0 lets it go.
+        held_out: texts without labels that are not trained on; their loss chooses the best step. 0 keeps the last one.
+        evaluation_steps: how often the best step is looked for; at the end of each epoch when None.
         checkpoint_steps: a checkpoint every so many steps, beside the one each epoch ends with.
         keep_checkpoints: how many of the latest checkpoints stay; the best one stays too.
     """
@@ -42,6 +46,9 @@ class TrainingSettings(BaseModel):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     max_gradient_norm: Annotated[float, Field(ge=0)] = 1.0
     precision: Literal["float32", "bf16", "fp16"] = "float32"
+    anchor: Annotated[float, Field(ge=0)] = 0.0
+    held_out: Annotated[int, Field(ge=0)] = 0
+    evaluation_steps: Count | None = None
     checkpoint_steps: Count | None = None
     keep_checkpoints: Count = 2
 

@@ -25,6 +25,7 @@ from sentence_transformers import (  # noqa: E402 - after the checks above
     SentenceTransformerTrainer,
     SentenceTransformerTrainingArguments,
 )
+from sentence_transformers.base.evaluation import BaseEvaluator  # noqa: E402
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments  # noqa: E402
 
 
@@ -142,7 +143,7 @@ def training_arguments(
     settings: TrainingSettings,
     folder: Path,
     seed: int,
-    best: str | None = None,
+    best: BaseEvaluator | None = None,
     keep: bool = True,
     in_batch: bool = False,
 ) -> SentenceTransformerTrainingArguments:
@@ -152,13 +153,14 @@ def training_arguments(
         settings: how to train.
         folder: of checkpoints and logs.
         seed: of the order of the data and of dropout.
-        best: the measure whose best epoch is kept, as the evaluator calls it; None to keep the last weights.
+        best: whose primary measure chooses the step that is kept; None to keep the last weights.
         keep: whether checkpoints and TensorBoard logs are written; without, a run cannot be resumed.
         in_batch: keep duplicates out of a batch, where they would count as each other's negatives.
 
     Returns:
         the arguments.
     """
+    when = "no" if best is None else "epoch" if settings.evaluation_steps is None else "steps"
     mapping = {}
     if settings.encoder_learning_rate is not None:
         # Names as the losses have them: data, the model (perhaps wrapped), its first module.
@@ -180,12 +182,15 @@ def training_arguments(
         fp16=settings.precision == "fp16",
         batch_sampler="no_duplicates" if in_batch else "batch_sampler",
         multi_dataset_batch_sampler="round_robin",
-        eval_strategy="epoch" if best else "no",
-        save_strategy="epoch" if keep else "no",
+        eval_strategy=when,
+        eval_steps=settings.evaluation_steps,
+        # The best step must have been saved.
+        save_strategy="no" if not keep else "steps" if when == "steps" else "epoch",
+        save_steps=settings.evaluation_steps or 500,
         save_total_limit=settings.keep_checkpoints,
         load_best_model_at_end=best is not None and keep,
-        metric_for_best_model=f"eval_{best}" if best else None,
-        greater_is_better=True if best else None,
+        metric_for_best_model=f"eval_{best.primary_metric}" if best else None,
+        greater_is_better=best.greater_is_better if best else None,
         report_to=["tensorboard"] if keep else [],
         logging_strategy="steps" if keep else "no",
         logging_steps=10,

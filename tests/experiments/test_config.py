@@ -165,9 +165,32 @@ def test_fitted_quantum_heads(config):
     expected = QuantumProjection.fit(embeddings, 3, settings=FitSettings(mixing=1))
     assert torch.equal(head(embeddings), expected(embeddings).detach())
     assert trainable_parameters(head) == 0
-    assert stored_numbers(head) == head.plan.blocks + 1
+    assert stored_numbers(head) == head.plan.rotations + 1
     with pytest.raises(ConfigError, match="head 'treelet' cannot be fitted to 30 numbers"):
         fit_head(experiment, "treelet", 30, embeddings)
+
+
+def test_fits_to_samples(config):
+    """Each seed takes other texts, the same ones each time; a sample larger than the texts is refused."""
+    config.write_text(config.read_text() + FITTED + "sample = 30\n")
+    experiment = load_config(config)
+    assert [cell.seed for cell in cells(experiment, 24) if cell.head == "treelet"] == list(range(experiment.seeds))
+    embeddings = torch.randn(50, 24, generator=torch.Generator().manual_seed(0))
+    first, again, other = (fit_head(experiment, "treelet", 3, embeddings, seed) for seed in (0, 0, 1))
+    assert torch.equal(first(embeddings), again(embeddings))
+    assert not torch.equal(first(embeddings), other(embeddings))
+    with pytest.raises(ConfigError, match="sample = 30, but there are 20 texts"):
+        fit_head(experiment, "treelet", 3, embeddings[:20])
+
+
+def test_tuned_heads_train_from_the_fit(config):
+    """A cell an objective and seed, its head fitted, with its angles to train."""
+    config.write_text(config.read_text() + FITTED + "tune = true\n")
+    experiment = load_config(config)
+    found = {cell.objective for cell in cells(experiment, 24) if cell.head == "treelet"}
+    assert found == set(experiment.objectives)
+    head = fit_head(experiment, "treelet", 3, torch.randn(50, 24))
+    assert trainable_parameters(head) == head.plan.rotations
 
 
 @pytest.mark.parametrize(
@@ -175,6 +198,8 @@ def test_fitted_quantum_heads(config):
     [
         ("mixing = 1", "mixing = -1", "expected mixing >= 0"),
         ("mixing = 1", "sweeps = 1", "fit: .*sweeps"),
+        ("fit = { mixing = 1 }", "tune = true", "tune goes on from a fit"),
+        ("fit = { mixing = 1 }", "sample = 9", "sample is for heads that are fitted"),
         ('circuit = "rotor"', 'plan = "tree"', "fit is for QuantumProjection, whose plan"),
         ('kind = "QuantumProjection"\nargs = { circuit = "rotor" }', 'kind = "Truncation"', "fit is for"),
     ],

@@ -56,12 +56,14 @@ def linear_map(fitted):
     return torch.stack([values[qubit] for qubit in fitted.plan.output])
 
 
+@pytest.mark.parametrize("power", [1.0, 0.5, 0.25])
 @pytest.mark.parametrize("outputs", [1, 3, 8, 11])
-def test_is_a_treelet(outputs):
-    """The same projection as the definition, up to sign."""
+def test_is_a_treelet(outputs, power):
+    """The same projection as the definition, of the covariance's power, up to sign."""
     covariance = moments_of(data(), normalize=False).covariance
-    found = linear_map(fit_plan(covariance, outputs))
-    expected = torch.from_numpy(naive_treelet(covariance.numpy(), outputs))
+    found = linear_map(fit_plan(covariance, outputs, FitSettings(power=power)))
+    values, vectors = np.linalg.eigh(covariance.numpy())
+    expected = torch.from_numpy(naive_treelet((vectors * values**power) @ vectors.T, outputs))
     torch.testing.assert_close((found * expected).sum(dim=1).abs(), torch.ones(outputs, dtype=torch.float64))
 
 
@@ -72,13 +74,14 @@ def test_is_a_treelet(outputs):
     merging=st.sampled_from(["treelet", "select"]),
     pairs=st.sampled_from(["variance", "correlation"]),
     bounded=st.booleans(),
+    power=st.sampled_from([0.25, 0.5, 1.0]),
     seed=st.integers(0, 50),
 )
-def test_every_setting_gives_an_orthogonal_projection(width, outputs, mixing, merging, pairs, bounded, seed):
+def test_every_setting_gives_an_orthogonal_projection(width, outputs, mixing, merging, pairs, bounded, power, seed):
     """Rows of a rotation, in the depth that was asked for."""
     outputs = min(outputs, width - 1)
     depth = math.ceil(math.log2(width / outputs)) if bounded else None
-    settings = FitSettings(mixing, merging, pairs, depth)
+    settings = FitSettings(mixing, merging, pairs, depth, power)
     fitted = fit_plan(moments_of(data(50, width, seed), normalize=False).covariance, outputs, settings)
     found = linear_map(fitted)
     torch.testing.assert_close(found @ found.T, torch.eye(outputs, dtype=torch.float64), atol=1e-10, rtol=0)
@@ -88,15 +91,51 @@ def test_every_setting_gives_an_orthogonal_projection(width, outputs, mixing, me
 
 
 def test_mixing_gathers_variance():
-    """Every mixing stage leaves the k largest features with more of the variance, towards PCA's."""
+    """More mixing stages leave the k largest features with more of the variance, towards PCA's."""
     covariance = moments_of(data(), normalize=False).covariance
     kept = []
     for mixing in (0, 1, 4, 40):
-        found = linear_map(fit_plan(covariance, 3, FitSettings(mixing, "select")))
+        found = linear_map(fit_plan(covariance, 3, FitSettings(mixing, "select", power=1.0)))
         kept.append((found @ covariance @ found.T).trace().item())
     best = torch.linalg.eigvalsh(covariance)[-3:].sum().item()
     assert kept == sorted(kept)
     assert kept[-1] == pytest.approx(best, rel=1e-6)
+
+
+@pytest.mark.parametrize("merging", ["treelet", "select"])
+def test_budget(merging):
+    """Angles beyond those of the merging bring the kept features to the principal subspace."""
+    covariance = moments_of(data()).covariance
+    kept = []
+    for angles in (8, 12, 20, 40, 400):
+        fitted = fit_plan(covariance, 4, FitSettings(merging=merging, power=1.0, angles=angles))
+        assert fitted.plan.rotations <= angles
+        found = linear_map(fitted)
+        kept.append((found @ covariance @ found.T).trace().item())
+    assert kept == sorted(kept)
+    assert kept[-1] == pytest.approx(torch.linalg.eigvalsh(covariance)[-4:].sum().item(), rel=1e-6)
+    head = QuantumProjection.fit(data(), 4, settings=FitSettings(merging=merging, power=1.0, angles=20))
+    plan = fit_plan(covariance, 4, FitSettings(merging=merging, power=1.0, angles=20)).plan
+    assert sum(layer.weights.numel() for layer in head.layers) == plan.rotations
+
+
+def test_what_no_output_needs_is_left_out():
+    """Of a last stage that both mixes and is selected from, only what an output reads stays."""
+    covariance = moments_of(data()).covariance
+    plan = fit_plan(covariance, 2, FitSettings(1, "select")).plan
+    assert (len(plan.stages), plan.blocks, plan.rotations) == (1, 2, 2)
+
+
+def test_training_keeps_rotations():
+    """The two halves of a rotation share their angle, so a trained mixing stage still turns features."""
+    x = data().float()
+    head = QuantumProjection.fit(x, 11, settings=FitSettings(1, "select"), scale=1e-3, normalize_output=False)
+    with torch.no_grad():
+        for layer in head.layers:
+            layer.weights.add_(torch.randn(layer.weights.shape, generator=torch.Generator().manual_seed(1)))
+    unit = torch.eye(12)
+    rows = (head(unit).detach() - head(torch.zeros(1, 12)).detach()).double() / (math.pi / 2 * 1e-3)
+    torch.testing.assert_close(rows.T @ rows, torch.eye(11, dtype=torch.float64), atol=2e-3, rtol=0)
 
 
 def test_small_embeddings_are_projected_as_the_map_says():
@@ -129,12 +168,14 @@ def test_saved_and_loaded(tmp_path):
     torch.testing.assert_close(QuantumProjection.load(tmp_path)(x), head(x), atol=0, rtol=0)
 
 
+@pytest.mark.parametrize("mixing", [0, 1])
 @pytest.mark.parametrize("name", ["u_cu", "free_rotor", "polar"])
-def test_other_ansaetze(name):
-    """Those that can rotate do; the head is the rotor's."""
+def test_other_ansaetze(name, mixing):
+    """Those that can rotate do; the head is the rotor's. Without a mirror, both halves have weights of their own."""
     x = data(width=8).float()
-    expected = QuantumProjection.fit(x, 3)
-    head = QuantumProjection.fit(x, 3, name)
+    expected = QuantumProjection.fit(x, 3, settings=FitSettings(mixing))
+    head = QuantumProjection.fit(x, 3, name, settings=FitSettings(mixing))
+    assert head.plan == expected.plan.untied()
     torch.testing.assert_close(head(x), expected(x), atol=2e-4, rtol=0)
 
 
@@ -173,7 +214,10 @@ def test_refusals():
     ):
         with pytest.raises(ValueError, match=message):
             fit_plan(*arguments)
-    for wrong in ({"merging": "prune"}, {"pairs": "best"}, {"mixing": -1}, {"depth": 0}):
+    with pytest.raises(ValueError, match="angles=5: mixing and merging alone take 6 from 8 to 2; raise"):
+        fit_plan(covariance, 2, FitSettings(angles=5))
+    wrongs = ({"power": 0.0}, {"power": 5.0}, {"angles": 0})
+    for wrong in ({"merging": "prune"}, {"pairs": "best"}, {"mixing": -1}, {"depth": 0}, *wrongs):
         with pytest.raises(ValueError, match="expected"):
             FitSettings(**wrong)
 

@@ -131,3 +131,12 @@ def test_ir_datasets(msmarco):
     assert lines[4].startswith("Example(query='")
     assert "12 of 12 queries have fewer than 7 negatives" in lines[5]
     assert "has no docpairs; expected one such as msmarco-passage/train/triples-small" in lines[6]
+
+
+def test_lee():
+    """Fifty texts that rank each other, and the texts without judgements."""
+    pytest.importorskip("gensim", reason="needs the extra 'demo'")
+    lee, background = load_collection("lee"), load_collection("lee-background")
+    assert len(lee.queries) == len(list(lee.documents)) == 50
+    assert all(query not in judged and len(judged) == 49 for query, judged in lee.qrels.items())
+    assert (len(list(background.documents)), background.queries) == (300, {})

@@ -1,0 +1,56 @@
+"""The loss on data that is held out of the training, as an evaluator that chooses the best step of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from sentence_transformers.base.evaluation import BaseEvaluator
+from sentence_transformers.util import batch_to_device
+
+from hybrid_qproj.sbert import Encoder
+from hybrid_qproj.training.loss import HeadLoss
+
+
+class HeldOutLoss(BaseEvaluator):
+    """An objective on texts that are not trained on; lower is better.
+
+    Args:
+        texts: texts without labels.
+        loss: what is trained, with what the objective has learnt so far, such as its temperature.
+        batch_size: texts of a batch; the loss of distillation depends on it.
+    """
+
+    def __init__(self, texts: Sequence[str], loss: HeadLoss, batch_size: int) -> None:
+        super().__init__()
+        self.texts = list(texts)
+        self.loss = loss
+        self.batch_size = batch_size
+        self.greater_is_better = False
+        self.primary_metric: str = "held_out_loss"
+
+    def __call__(
+        self, model: Any, output_path: str | None = None, epoch: int = -1, steps: int = -1
+    ) -> dict[str, float]:
+        """Evaluate.
+
+        Args:
+            model: an `Encoder`.
+            output_path: ignored; the loss goes to the trainer's log.
+            epoch: ignored.
+            steps: ignored.
+
+        Returns:
+            the mean over batches.
+        """
+        assert isinstance(model, Encoder)
+        was_training = self.loss.training
+        self.loss.eval()
+        values = []
+        with torch.no_grad():
+            for start in range(0, len(self.texts), self.batch_size):
+                batch = self.texts[start : start + self.batch_size]
+                values.append(self.loss([batch_to_device(model.preprocess(batch), model.device)]).item())
+        self.loss.train(was_training)
+        return {self.primary_metric: sum(values) / len(values)}
