@@ -213,6 +213,8 @@ def fit(
     merging: Annotated[str, typer.Option(help="treelet, or select: the k of largest variance.")] = "treelet",
     pairs: Annotated[str, typer.Option(help="variance or correlation: which pair merges next.")] = "variance",
     depth: Annotated[int | None, typer.Option(min=1, help="Most stages that merge.")] = None,
+    power: Annotated[float, typer.Option(help="Exponent of the covariance; 1 loses least variance.")] = 0.5,
+    angles: Annotated[int | None, typer.Option(min=1, help="Budget; the merging alone if not given.")] = None,
     limit: Annotated[int | None, typer.Option(min=2, help="Texts that are used.")] = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Texts are cut there.")] = 256,
 ) -> None:
@@ -224,7 +226,7 @@ def fit(
         from hybrid_qproj.fitting import FitSettings  # noqa: PLC0415 - keeps --help fast
         from hybrid_qproj.fitting.commands import run_fit  # noqa: PLC0415 - imports extras
 
-        settings = FitSettings(mixing, merging, pairs, depth)  # type: ignore[arg-type]  # checked there
+        settings = FitSettings(mixing, merging, pairs, depth, power, angles)  # type: ignore[arg-type]  # checked there
         fitted = run_fit(encoder, documents, k, out, circuit, settings, limit, max_tokens=max_tokens)
         typer.echo(f"{fitted.head}: {out}")
 

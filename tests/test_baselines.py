@@ -74,6 +74,18 @@ def test_pca_matches_svd():
     assert trainable_parameters(head) == 0
 
 
+def test_pca_without_centring(tmp_path):
+    """The right singular vectors of the data as they are; saved as such."""
+    torch.manual_seed(1)
+    x = torch.randn(50, 8) + 1
+    head = PCAProjection(8, 3, center=False).fit(x)
+    u, s, _ = torch.linalg.svd(torch.nn.functional.normalize(x, dim=1), full_matrices=False)
+    torch.testing.assert_close(head(x).abs(), (u * s)[:, :3].abs(), rtol=1e-4, atol=1e-5)
+    assert stored_numbers(head) == 3 * 8
+    head.save(tmp_path)
+    assert torch.equal(PCAProjection.load(tmp_path)(x), head(x))
+
+
 def test_pca_fit_is_repeatable_and_checked():
     """The same data in another order gives the same axes; too little data is refused."""
     torch.manual_seed(2)

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from hybrid_qproj import circuits, torch_layer
-from hybrid_qproj.qnodes import BlockLayer
+from hybrid_qproj.devices import DeviceSpec
+from hybrid_qproj.qnodes import BlockExecutor, BlockLayer
 
 
 @pytest.fixture
@@ -159,3 +160,23 @@ def test_repr(layer):
     """The repr names ansatz, size and device."""
     assert isinstance(layer, BlockLayer)
     assert repr(layer) == str(layer) == "BlockLayer(u_cu, blocks=3, device='default.qubit')"
+
+
+def test_twins_share_weights():
+    """The second half of a rotation has the first one's angle, the other way round; both give it its gradient."""
+    layer = BlockLayer(circuits.get("rotor"), 3, BlockExecutor(circuits.get("rotor"), DeviceSpec("default.qubit")),
+                       "random", None, (0, 0, 2), (False, True, False))  # fmt: skip
+    assert layer.weights.shape == (2, 1)
+    a, b = layer.weights.detach()[:, 0]
+    torch.testing.assert_close(layer.block_weights().detach()[:, 0], torch.stack([a, -a, b]))
+    layer.assign(torch.tensor([[0.3], [9.0], [0.7]]))
+    torch.testing.assert_close(layer.block_weights().detach()[:, 0], torch.tensor([0.3, -0.3, 0.7]))
+    layer(torch.tensor([0.4, 1.3, 1.3, 0.4, 0.5, 0.6])).sum().backward()
+    plain = torch_layer("rotor", blocks=3)
+    with torch.no_grad():
+        plain.weights.copy_(layer.block_weights())
+    plain(torch.tensor([0.4, 1.3, 1.3, 0.4, 0.5, 0.6])).sum().backward()
+    expected = torch.stack([plain.weights.grad[0] - plain.weights.grad[1], plain.weights.grad[2]])
+    torch.testing.assert_close(layer.weights.grad, expected)
+    with pytest.raises(circuits.AnsatzError, match="'u_cu' has no mirror"):
+        BlockLayer(circuits.get("u_cu"), 2, layer.executor, twin=(0, 0), mirrored=(False, True))

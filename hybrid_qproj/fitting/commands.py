@@ -14,7 +14,6 @@ from hybrid_qproj.fitting.moments import Moments
 from hybrid_qproj.projection import QuantumProjection
 from hybrid_qproj.retrieval.documents import open_source
 from hybrid_qproj.sbert import Encoder, with_head
-from hybrid_qproj.validation import check_sizes
 
 CHUNK = 4096
 """Texts embedded at once; only their covariance is kept."""
@@ -54,7 +53,7 @@ def run_fit(
     model = load_encoder(encoder, max_tokens=max_tokens)
     moments = Moments(int(model.get_embedding_dimension() or 0))
     # Not after hours of encoding.
-    check_sizes(moments.width, out_features)
+    (settings or FitSettings()).check(moments.width, out_features)
     texts = (document.text for document in islice(open_source(documents), limit))
     columns = (TextColumn("{task.description} {task.completed:,}"), TimeElapsedColumn())
     with Progress(*columns, console=make_console()) as progress:

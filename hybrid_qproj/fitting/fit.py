@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -58,6 +59,28 @@ class FitSettings:
         if self.angles is not None and self.angles < 1:
             raise ValueError(f"angles={self.angles}: expected a budget of at least 1, or None")
 
+    def check(self, features: int, outputs: int) -> None:
+        """See whether a plan of these sizes is possible.
+
+        Args:
+            features: d.
+            outputs: k.
+
+        Raises:
+            ValueError: the sizes are no compression, or depth or budget are too small for them.
+        """
+        check_sizes(features, outputs)
+        merging = features - outputs if self.merging == "treelet" else 0
+        if self.depth is not None and merging and features > outputs * 2**self.depth:
+            least = math.ceil(math.log2(features / outputs))
+            raise ValueError(f"depth={self.depth}: {features} features merge to {outputs} in {least} stages at least")
+        least = self.mixing * (features // 2) + merging
+        if self.angles is not None and self.angles < least:
+            raise ValueError(
+                f"angles={self.angles}: mixing and merging alone take {least} from {features} to {outputs}; raise the "
+                "budget"
+            )
+
 
 def fit_plan(covariance: Tensor, outputs: int, settings: FitSettings | None = None) -> FittedPlan:
     """Plan and angles from the covariance of embeddings.
@@ -81,7 +104,7 @@ def fit_plan(covariance: Tensor, outputs: int, settings: FitSettings | None = No
     settings = settings or FitSettings()
     matrix = _checked(covariance)
     features = len(matrix)
-    check_sizes(features, outputs)
+    settings.check(features, outputs)
     matrix = _to_power(matrix, settings.power)
     rotations: list[Rotation] = []
     for _ in range(settings.mixing):
@@ -92,13 +115,7 @@ def fit_plan(covariance: Tensor, outputs: int, settings: FitSettings | None = No
         merged, output = merge(matrix, outputs, settings.pairs, settings.depth)
         rotations += merged
     if settings.angles is not None:
-        rest = settings.angles - len(rotations)
-        if rest < 0:
-            raise ValueError(
-                f"angles={settings.angles}: mixing and merging alone take {len(rotations)} from {features} to "
-                f"{outputs}; raise the budget"
-            )
-        rotations += exchange(matrix, output, rest)
+        rotations += exchange(matrix, output, settings.angles - len(rotations))
     name = settings.merging + (f" after {settings.mixing} mixing stages" if settings.mixing else "")
     name += f" within {settings.angles:,} angles" if settings.angles is not None else ""
     return schedule(features, rotations, tuple(map(int, output)), name)

@@ -19,20 +19,15 @@ def merge(matrix: np.ndarray, outputs: int, pairs: Pairs, depth: int | None) -> 
         matrix: covariance, (d, d); rotated in place.
         outputs: k.
         pairs: which pair is next: the one that loses least ``"variance"``, or the one of largest ``"correlation"``.
-        depth: most rotations one after another that a feature may go through; None for any number.
+        depth: most rotations one after another that a feature may go through, at least log2(d / k); None for any
+            number.
 
     Returns:
         d - k rotations, and the features that are left, (k,).
-
-    Raises:
-        ValueError: the depth is too small for k.
     """
     features = len(matrix)
     levels = np.zeros(features, dtype=np.int64)
     room = math.inf if depth is None else float(outputs * 2**depth)
-    if features > room:
-        least = math.ceil(math.log2(features / outputs))
-        raise ValueError(f"depth={depth}: {features} features merge to {outputs} in {least} stages at least")
     active = np.ones(features, dtype=bool)
     cost = _costs(matrix, slice(None), pairs)
     cost[np.tril_indices(features)] = np.inf

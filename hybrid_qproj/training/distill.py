@@ -14,7 +14,7 @@ from torch import Tensor
 from hybrid_qproj.baselines import trainable_parameters
 from hybrid_qproj.head import Head
 from hybrid_qproj.training.anchor import Anchor
-from hybrid_qproj.training.distillation import SimilarityDistillation
+from hybrid_qproj.training.distillation import BestDistillation, SimilarityDistillation
 from hybrid_qproj.training.objectives import Batch
 
 CHECK = 10
@@ -90,6 +90,8 @@ def distill(
     generator = torch.Generator().manual_seed(seed)
     embeddings, held_out = _hold_out(embeddings, settings.held_out, generator)
     anchor = Anchor(head).to(embeddings.device)
+    # At the best temperature: else the start, whose temperature is not trained yet, would always lose.
+    judge = BestDistillation(settings.teacher_scale)
     best, least = None, math.inf
     objective = SimilarityDistillation(settings.teacher_scale, settings.student_scale).to(embeddings.device)
     optimizer = torch.optim.Adam(
@@ -103,7 +105,7 @@ def distill(
     head.train()
     for step in range(settings.steps):
         if len(held_out) and step % CHECK == 0:
-            now = _loss_on(head, objective, held_out)
+            now = judge(head, Batch.of(head, [held_out])).item()
             if now < least:
                 best, least = copy.deepcopy(head.state_dict()), now
         batch = torch.randperm(len(embeddings), generator=generator)[: settings.batch_size]
@@ -122,7 +124,7 @@ def distill(
         schedule.step()
         losses.append(loss.item())
         progress(step)
-    if best is not None and _loss_on(head, objective, held_out) > least:
+    if best is not None and judge(head, Batch.of(head, [held_out])).item() > least:
         head.load_state_dict(best)
     head.eval()
     return Trained(losses[0], losses[-1])
@@ -139,8 +141,3 @@ def _hold_out(embeddings: Tensor, number: int, generator: torch.Generator) -> tu
         return embeddings, embeddings[:0]
     order = torch.randperm(len(embeddings), generator=generator)
     return embeddings[order[number:]], embeddings[order[:number]]
-
-
-@torch.no_grad()
-def _loss_on(head: Head, objective: SimilarityDistillation, embeddings: Tensor) -> float:
-    return objective(head, Batch.of(head, [embeddings])).item()

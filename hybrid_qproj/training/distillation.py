@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 
 import torch
+from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 
 from hybrid_qproj.head import Head
 from hybrid_qproj.similarity import pairwise_cosine
 from hybrid_qproj.training.objectives import Batch, Objective
+
+LOG_SCALES = (-5.0, 10.0)
+"""Logarithms of the temperatures among which the best is sought."""
 
 
 class SimilarityDistillation(Objective):
@@ -43,15 +47,51 @@ class SimilarityDistillation(Objective):
         Raises:
             ValueError: fewer than three texts.
         """
-        outputs, embeddings = torch.cat(batch.outputs), torch.cat(batch.embeddings)
-        if len(outputs) < 3:  # noqa: PLR2004 - a text needs two others to prefer one
-            raise ValueError(f"a batch of {len(outputs)} texts; distillation compares at least 3: raise batch_size")
-        student = self.log_student_scale.exp() * head.pairwise_similarity(outputs, outputs)
-        with torch.no_grad():
-            teacher = self.teacher_scale * pairwise_cosine(embeddings, embeddings)
-        # A text says nothing about itself.
-        itself = torch.eye(len(outputs), dtype=torch.bool, device=outputs.device)
-        log_student = student.masked_fill(itself, -math.inf).log_softmax(dim=1)
-        log_teacher = teacher.masked_fill(itself, -math.inf).log_softmax(dim=1)
-        divergence = log_teacher.exp() * (log_teacher - log_student)
-        return divergence.masked_fill(itself, 0).sum(dim=1).mean()
+        scores, log_teacher = _compared(head, batch, self.teacher_scale)
+        return _divergence(self.log_student_scale.exp() * scores, log_teacher)
+
+
+class BestDistillation(Objective):
+    """The loss of `SimilarityDistillation` at the student's best temperature: for judging a head, not for training it.
+
+    Args:
+        teacher_scale: see `SimilarityDistillation`.
+    """
+
+    def __init__(self, teacher_scale: float = 20.0) -> None:
+        super().__init__()
+        self.teacher_scale = teacher_scale
+
+    @torch.no_grad()
+    def forward(self, head: Head, batch: Batch) -> Tensor:
+        """The least loss over all temperatures, to three digits; see `SimilarityDistillation.forward`."""
+        scores, log_teacher = _compared(head, batch, self.teacher_scale)
+
+        def loss(log_scale: float) -> float:
+            return _divergence(math.exp(log_scale) * scores, log_teacher).item()
+
+        # The loss is convex in the scale.
+        found = minimize_scalar(loss, bounds=LOG_SCALES, method="bounded", options={"xatol": 1e-2})
+        return scores.new_tensor(float(found.fun))
+
+
+def _compared(head: Head, batch: Batch, teacher_scale: float) -> tuple[Tensor, Tensor]:
+    """The student's scores of all pairs of texts, and the teacher's log-probabilities, (n, n) each."""
+    outputs, embeddings = torch.cat(batch.outputs), torch.cat(batch.embeddings)
+    if len(outputs) < 3:  # noqa: PLR2004 - a text needs two others to prefer one
+        raise ValueError(f"a batch of {len(outputs)} texts; distillation compares at least 3: raise batch_size")
+    with torch.no_grad():
+        teacher = teacher_scale * pairwise_cosine(embeddings, embeddings)
+    # A text says nothing about itself.
+    log_teacher = teacher.masked_fill(_itself(teacher), -math.inf).log_softmax(dim=1)
+    return head.pairwise_similarity(outputs, outputs), log_teacher
+
+
+def _divergence(student: Tensor, log_teacher: Tensor) -> Tensor:
+    log_student = student.masked_fill(_itself(student), -math.inf).log_softmax(dim=1)
+    divergence = log_teacher.exp() * (log_teacher - log_student)
+    return divergence.masked_fill(_itself(student), 0).sum(dim=1).mean()
+
+
+def _itself(pairs: Tensor) -> Tensor:
+    return torch.eye(len(pairs), dtype=torch.bool, device=pairs.device)

@@ -18,7 +18,7 @@ class HeldOutLoss(BaseEvaluator):
 
     Args:
         texts: texts without labels.
-        loss: what is trained, with what the objective has learnt so far, such as its temperature.
+        loss: of the model that is trained.
         batch_size: texts of a batch; the loss of distillation depends on it.
     """
 

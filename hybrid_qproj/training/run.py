@@ -13,7 +13,7 @@ from hybrid_qproj.sbert import Encoder
 from hybrid_qproj.training.anchor import Anchor
 from hybrid_qproj.training.checkpoints import finished_with, load_losses, load_weights, resume_point
 from hybrid_qproj.training.contrastive import Contrastive
-from hybrid_qproj.training.distillation import SimilarityDistillation
+from hybrid_qproj.training.distillation import BestDistillation, SimilarityDistillation
 from hybrid_qproj.training.held_out import HeldOutLoss
 from hybrid_qproj.training.loss import HeadLoss
 from hybrid_qproj.training.objectives import Objective, WeightedSum
@@ -85,9 +85,10 @@ def train(
     rest, held_out = _hold_out(data, objectives, settings, seed)
     losses = {name: HeadLoss(model, _anchored(objective, model, settings)) for name, objective in objectives.items()}
     if held_out and evaluator is None:
-        # Not the anchored one: how far the head went is no measure of how good it is.
-        plain = HeadLoss(model, objectives["texts"])
-        evaluator = HeldOutLoss(held_out, plain, settings.batch_size)
+        objective = objectives["texts"]
+        assert isinstance(objective, SimilarityDistillation)
+        judge = HeadLoss(model, BestDistillation(objective.teacher_scale))
+        evaluator = HeldOutLoss(held_out, judge, settings.batch_size)
     in_batch = any(isinstance(objective, Contrastive) and objective.in_batch for objective in objectives.values())
     trainer = HeadTrainer(
         model,

@@ -28,13 +28,25 @@ def corpus(tmp_path):
 def test_fit(tiny_bert, corpus, tmp_path, monkeypatch):
     """The saved head is the one that QuantumProjection.fit gives for all embeddings at once."""
     monkeypatch.setattr(commands, "CHUNK", 17)
-    arguments = ["fit", str(tiny_bert), str(corpus), "--k", "3", "--out", str(tmp_path / "m"), "--mixing", "1"]
-    result = CliRunner().invoke(app, [*arguments, "--limit", "50", "--max-tokens", "32"])
+    arguments = [
+        "fit",
+        str(tiny_bert),
+        str(corpus),
+        "--k",
+        "3",
+        "--out",
+        str(tmp_path / "m"),
+        "--mixing",
+        "1",
+        "--angles",
+        "99",
+    ]
+    result = CliRunner().invoke(app, [*arguments, "--limit", "50", "--max-tokens", "32", "--angles", "99"])
     assert result.exit_code == 0, result.output
     found = hybrid_qproj.load(tmp_path / "m")
     encoder = SentenceTransformer(str(tiny_bert), device="cpu")
     embeddings = encoder.encode(TEXTS[:50], convert_to_tensor=True).clone()
-    expected = QuantumProjection.fit(embeddings, 3, settings=FitSettings(mixing=1))
+    expected = QuantumProjection.fit(embeddings, 3, settings=FitSettings(mixing=1, angles=99))
     assert found.head.plan == expected.plan
     torch.testing.assert_close(found.head(embeddings), expected(embeddings), atol=1e-5, rtol=0)
 
@@ -45,6 +57,8 @@ def test_refusals(tiny_bert, corpus, tmp_path):
     for rest, message in (
         (["3", "--merging", "prune"], "expected one of treelet, select"),
         (["999", "--max-tokens", "32"], "compresses"),
+        (["3", "--max-tokens", "32", "--angles", "4"], "raise the budget"),
+        (["3", "--max-tokens", "32", "--depth", "1"], "stages at least"),
     ):
         result = CliRunner().invoke(app, [*arguments, *rest])
         assert result.exit_code == 1

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from hybrid_qproj import ClassicalProjection, QuantumProjection
 from hybrid_qproj.baselines import Truncation
 from hybrid_qproj.training.distill import DistillationSettings, distill
+from hybrid_qproj.training.distillation import BestDistillation
+from hybrid_qproj.training.objectives import Batch
 
 SHORT = DistillationSettings(steps=12, batch_size=16)
 
@@ -45,12 +49,44 @@ def test_progress(embeddings):
     assert steps == list(range(12))
 
 
+def test_anchor(embeddings):
+    """The heavier the anchor, the nearer the head stays to its start."""
+    distances = []
+    for weight in (0.0, 1.0, 100.0):
+        head = QuantumProjection(8, 3, "rotor", scale=1.0, generator=torch.Generator().manual_seed(0))
+        start = head.block_weights()
+        distill(head, embeddings, replace(SHORT, anchor=weight, steps=60))
+        distances.append((head.block_weights() - start).norm().item())
+    assert distances[0] > 2 * distances[1] > 4 * distances[2]
+
+
+@pytest.mark.parametrize("rate", [1e-3, 1.0])
+def test_held_out_texts_choose_the_step(embeddings, rate):
+    """The head keeps the weights of the start, of a tenth step or of the end: those best on texts held out."""
+    head = QuantumProjection(8, 3, scale=1.0, learn_scale=False, generator=torch.Generator().manual_seed(0))
+    held_out = embeddings[torch.randperm(40, generator=torch.Generator().manual_seed(5))[:10]]
+    judge = BestDistillation()
+    seen = [head.block_weights()]
+    losses = [judge(head, Batch.of(head, [held_out])).item()]
+
+    def look(step):
+        if step + 1 in (10, 20, 25):
+            seen.append(head.block_weights())
+            losses.append(judge(head, Batch.of(head, [held_out])).item())
+
+    distill(head, embeddings, replace(SHORT, learning_rate=rate, held_out=10, steps=25), seed=5, progress=look)
+    assert torch.equal(head.block_weights(), seen[min(range(4), key=losses.__getitem__)])
+
+
 def test_refusals(embeddings):
     """Nothing to train, too little to compare, a loss that exploded."""
     with pytest.raises(ValueError, match="no trainable parameters"):
         distill(Truncation(8, 3), embeddings)
     with pytest.raises(ValueError, match="compares at least 3"):
         distill(ClassicalProjection(8, 3), embeddings[:2])
+    for held_out in (38, 2):
+        with pytest.raises(ValueError, match=f"held_out={held_out}; distillation compares at least 3"):
+            distill(ClassicalProjection(8, 3), embeddings, replace(SHORT, held_out=held_out))
     head = ClassicalProjection(8, 3)
     torch.nn.init.constant_(head.linear.weight, float("inf"))
     with pytest.raises(ValueError, match="the loss became nan in step 0 of 12; lower the learning rate"):

@@ -7,7 +7,7 @@ import torch
 
 from hybrid_qproj import ClassicalProjection, QuantumProjection
 from hybrid_qproj.head import Head
-from hybrid_qproj.training.distillation import SimilarityDistillation
+from hybrid_qproj.training.distillation import BestDistillation, SimilarityDistillation
 from hybrid_qproj.training.objectives import Batch
 
 
@@ -50,3 +50,14 @@ def test_gradients_reach_head_and_temperature(embeddings):
     objective(head, Batch.of(head, [embeddings, embeddings[:1]])).backward()
     gradients = [p.grad for p in (*head.parameters(), *objective.parameters())]
     assert all(g is not None and g.isfinite().all() and g.abs().sum() > 0 for g in gradients)
+
+
+def test_best_temperature(embeddings):
+    """No temperature on a fine grid does better, and its own is what a head is judged by."""
+    torch.manual_seed(1)
+    head = ClassicalProjection(6, 2)
+    batch = Batch.of(head, [embeddings])
+    grid = [SimilarityDistillation(5, scale)(head, batch).item() for scale in torch.logspace(-2, 3, 200).tolist()]
+    best = BestDistillation(5)(head, batch).item()
+    assert best <= min(grid) + 1e-5
+    assert best == pytest.approx(min(grid), rel=1e-3)

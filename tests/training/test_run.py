@@ -162,6 +162,41 @@ def test_best_epoch_is_kept(tmp_path):
     assert torch.equal(weights(model), seen[1])
 
 
+def test_anchor(tmp_path):
+    """A head that is held to its start stays near it, and a killed run still knows the start."""
+    settings = SETTINGS.model_copy(update={"anchor": 100.0})
+    free, held, begun = on_table(), on_table(), on_table()
+    train(free, *both(), SETTINGS, tmp_path / "free")
+    train(held, *both(), settings, tmp_path / "held")
+    assert (weights(free) - weights(begun)).norm() > 5 * (weights(held) - weights(begun)).norm() > 0
+
+
+def test_held_out_texts_choose_the_step(tmp_path):
+    """The weights that stay are those of a step that was looked at, the best one by the loss on texts held out."""
+    settings = SETTINGS.model_copy(
+        update={"held_out": 8, "evaluation_steps": 2, "steps": 10, "learning_rate": 1.0, "keep_checkpoints": 9}
+    )
+    model = on_table()
+    train(model, {"texts": PLAIN}, {"texts": SimilarityDistillation(20, 2)}, settings, tmp_path)
+    state = json.loads((tmp_path / "checkpoint-10" / "trainer_state.json").read_text())
+    losses = {entry["step"]: entry["eval_held_out_loss"] for entry in state["log_history"] if "eval_runtime" in entry}
+    assert sorted(losses) == [2, 4, 6, 8, 10]
+    best = tmp_path / f"checkpoint-{min(losses, key=losses.get)}"
+    expected = on_table()
+    checkpoints.load_weights(expected, best)
+    assert torch.equal(weights(model), weights(expected))
+
+
+@pytest.mark.parametrize(("held_out", "message"), [(38, "at least 3 on either side"), (2, "at least 3")])
+def test_refuses_to_hold_out_too_much_or_too_little(tmp_path, held_out, message):
+    """Both sides must have texts to compare; labels alone have none to hold out."""
+    settings = SETTINGS.model_copy(update={"held_out": held_out})
+    with pytest.raises(ValueError, match=message):
+        train(on_table(), {"texts": PLAIN}, {"texts": SimilarityDistillation(20, 2)}, settings, tmp_path)
+    with pytest.raises(ValueError, match="only texts without labels can be held out"):
+        train(on_table(), {"labels": PAIRS}, {"labels": Contrastive()}, settings, tmp_path)
+
+
 def test_nan_stops_and_leaves_a_loadable_checkpoint(tmp_path):
     """An embedding that is not finite: the error says in which step, and the checkpoint before can be read."""
     rows = ROWS.copy()
