@@ -1,7 +1,8 @@
-"""NDCG@10 of one trained head on many devices: the table of docs/devices.md.
+"""NDCG@10 of one head on many devices: the tables of docs/devices.md and docs/results.md.
 
-Run ``make demo`` first, then ``python benchmarks/lee_devices.py demo-report/model``. Every device's responses are
-measured once and kept in ``--out``; an interrupted run goes on where it was.
+Run ``make demo`` first, then ``python benchmarks/lee_devices.py demo-report/model`` for a trained head, or
+``python benchmarks/lee_devices.py --fit 32`` for one that is fitted to the corpus' other texts. A device's responses
+are measured once and kept in ``--out``; an interrupted run goes on where it was.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ import re
 from pathlib import Path
 
 import torch
+from sentence_transformers import SentenceTransformer
 
 import hybrid_qproj
+from hybrid_qproj import QuantumProjection
 from hybrid_qproj.calibration import calibrate
 from hybrid_qproj.demo.experiment import Texts, score
+from hybrid_qproj.encoders import load_encoder
 from hybrid_qproj.estimate import estimate
+from hybrid_qproj.head import Head
 from hybrid_qproj.retrieval.lee import load_lee
 
 DEVICES = (
@@ -32,17 +37,24 @@ DEVICES = (
 def main() -> None:
     """Measure, score, print Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", help="folder of a saved encoder with a quantum head")
+    parser.add_argument("model", nargs="?", help="folder of a saved encoder with a quantum head")
+    parser.add_argument("--fit", type=int, metavar="K", help="fit a head of K angles instead")
     parser.add_argument("--out", type=Path, default=Path("device-report"), help="where responses are kept")
     parser.add_argument("--devices", nargs="+", default=DEVICES)
     arguments = parser.parse_args()
-    encoder = hybrid_qproj.load(arguments.model, device="cpu")
+    if (arguments.model is None) == (arguments.fit is None):
+        parser.error("give either a model or --fit")
     corpus = load_lee()
-    head = encoder.head
-    plain = torch.nn.Sequential(*list(encoder)[:-1])
-    features = encoder.preprocess(corpus.documents)
-    with torch.no_grad():
-        embeddings = plain(features)["sentence_embedding"].float()
+    if arguments.fit is not None:
+        plain = load_encoder("minilm", device="cpu")
+        head: Head = QuantumProjection.fit(plain.encode(corpus.background, convert_to_tensor=True), arguments.fit)
+    else:
+        encoder = hybrid_qproj.load(arguments.model, device="cpu")
+        plain, head = SentenceTransformer(modules=list(encoder)[:-1], device="cpu"), encoder.head
+    assert isinstance(head, QuantumProjection)
+    embeddings = plain.encode(corpus.documents, convert_to_tensor=True).clone()
+    blocks, stages = head.plan.blocks, len(head.plan.stages)
+    print(f"{head.circuit}, {head.plan.name}, k = {head.out_features}: {blocks} blocks in {stages} stages\n")
     print("| device | NDCG@10 | circuits | wires | depth | two-qubit gates | largest standard error of R |")
     print("|---|--:|--:|--:|--:|--:|--:|")
     for device in arguments.devices:

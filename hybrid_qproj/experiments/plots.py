@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hybrid_qproj.experiments.records import Histogram, Record
-from hybrid_qproj.experiments.summary import Key, Row
+from hybrid_qproj.experiments.summary import Key, Row, pareto_front
 from hybrid_qproj.extras import require
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def quality_against_parameters(rows: Sequence[Row], test: str, measure: str) -> 
         measure: the measure.
 
     Returns:
-        the figure. Bars are standard deviations over seeds; filled markers are quantum heads.
+        the figure. Bars are standard deviations over seeds; a line is the Pareto front of all heads.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -53,6 +53,16 @@ def quality_against_parameters(rows: Sequence[Row], test: str, measure: str) -> 
                 capsize=2,
                 label=" ".join(filter(None, names[number])),
             )
+        front = pareto_front([row for row in rows if row.key.k == k and row not in full], test, measure)
+        axes.step(
+            [row.stored for row in front],
+            [row.scores[test][measure].mean for row in front],
+            where="post",
+            color="0.7",
+            linewidth=1,
+            zorder=0,
+            label="Pareto front",
+        )
         # Truncation stores nothing, which a logarithm cannot show.
         axes.set_xscale("symlog", linthresh=100)
         axes.set_xlim(left=-20)

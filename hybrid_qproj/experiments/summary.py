@@ -92,7 +92,27 @@ def _row(key: Key, group: Sequence[Record], pools: Mapping[str, Sequence[str]]) 
             over_seeds = matrix.mean(axis=0).tolist()
             per_query.setdefault(test, {})[measure] = dict(zip(queries, over_seeds, strict=True))
     first = group[0]
-    return Row(key, len(group), first.parameters, first.stored, first.bytes_per_document, scores, per_query)
+    # Fits to different samples may need slightly different numbers of angles.
+    stored = max(record.stored for record in group)
+    return Row(key, len(group), first.parameters, stored, first.bytes_per_document, scores, per_query)
+
+
+def pareto_front(rows: Sequence[Row], test: str, measure: str) -> list[Row]:
+    """Rows that no other row of their size beats with as few numbers or fewer.
+
+    Args:
+        rows: the rows, of one k.
+        test: test or pool.
+        measure: the measure, higher is better.
+
+    Returns:
+        the front, from the fewest stored numbers to the most; of equal rows the first.
+    """
+    front: list[Row] = []
+    for row in sorted(rows, key=lambda row: (row.stored, -row.scores[test][measure].mean)):
+        if not front or row.scores[test][measure].mean > front[-1].scores[test][measure].mean:
+            front.append(row)
+    return front
 
 
 def with_pools(record: Record, pools: Mapping[str, Sequence[str]]) -> dict[str, dict[str, dict[str, float]]]:

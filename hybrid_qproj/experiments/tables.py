@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from hybrid_qproj.experiments.comparisons import Comparison
 from hybrid_qproj.experiments.summary import Key, Row, Score
@@ -41,7 +41,13 @@ def rows_to_markdown(rows: Sequence[Row], measure: str) -> str:
     return markdown(header, lines)
 
 
-def sizes_to_markdown(rows: Sequence[Row], comparisons: Sequence[Comparison], test: str, measure: str) -> str:
+def sizes_to_markdown(
+    rows: Sequence[Row],
+    comparisons: Sequence[Comparison],
+    test: str,
+    measure: str,
+    numbers: Literal["parameters", "stored"] = "parameters",
+) -> str:
     """A table with a line a head and objective, and a column a size.
 
     Args:
@@ -49,6 +55,7 @@ def sizes_to_markdown(rows: Sequence[Row], comparisons: Sequence[Comparison], te
         comparisons: with any baselines; of those, the ones on this test are marked.
         test: test or pool.
         measure: the measure.
+        numbers: which count of the head's numbers is shown: trained ones, or all that it stores.
 
     Returns:
         Markdown. A letter after a value says from which baseline it differs significantly, after Holm's correction:
@@ -62,7 +69,7 @@ def sizes_to_markdown(rows: Sequence[Row], comparisons: Sequence[Comparison], te
         if c.test == test and c.measure == measure and c.corrected < ALPHA:
             marks[c.head] = f"{marks.get(c.head, '')} {letters[c.baseline.head]}{'+' if c.difference > 0 else '-'}"
     table = {(row.key.head, row.key.objective, row.key.queries, row.key.k): row for row in rows if row not in full}
-    header = ["head", "objective", "queries", "parameters", *(f"k = {k}" for k in sizes)]
+    header = ["head", "objective", "queries", numbers, *(f"k = {k}" for k in sizes)]
     lines = [
         [r.key.head, r.key.objective or "-", "-", "0", f"{_score(r.scores[test][measure])} (k = {r.key.k})"]
         + [""] * (len(sizes) - 1)
@@ -70,7 +77,7 @@ def sizes_to_markdown(rows: Sequence[Row], comparisons: Sequence[Comparison], te
     ]
     for head, objective, queries in dict.fromkeys(key[:3] for key in table):
         found = [table.get((head, objective, queries, k)) for k in sizes]
-        counts = [f"{row.parameters:,}" for row in found if row is not None]
+        counts = [f"{getattr(row, numbers):,}" for row in found if row is not None]
         values = ["" if row is None else _score(row.scores[test][measure]) + marks.get(row.key, "") for row in found]
         span = counts[0] if len(set(counts)) == 1 else f"{counts[0]} to {counts[-1]}"
         lines.append([head, objective or "-", "-" if queries is None else str(queries), span, *values])

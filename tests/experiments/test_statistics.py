@@ -30,7 +30,7 @@ from hybrid_qproj.experiments.records import (  # noqa: E402
     read_records,
     write_record,
 )
-from hybrid_qproj.experiments.summary import summarise  # noqa: E402
+from hybrid_qproj.experiments.summary import pareto_front, summarise  # noqa: E402
 from hybrid_qproj.experiments.tables import (  # noqa: E402
     comparisons_to_csv,
     comparisons_to_markdown,
@@ -103,6 +103,13 @@ def test_rows_by_hand():
     assert len(rows[1].per_query["both"]["NDCG@10"]) == 80
     expected = np.mean([rows[1].scores[test]["NDCG@10"].mean for test in ("A", "B")])
     assert rows[1].scores["both"]["NDCG@10"].mean == pytest.approx(expected)
+
+
+def test_pareto_front():
+    """What is beaten with as few numbers is not on it, nor what only ties with more."""
+    sizes = {"none": (0, 0.0), "good": (10, 0.2), "worse": (10, 0.1), "dear": (50, 0.2), "best": (90, 0.3)}
+    rows = summarise([record(head, shift=shift, stored=stored) for head, (stored, shift) in sizes.items()])
+    assert [row.key.head for row in pareto_front(rows, "A", "NDCG@10")] == ["none", "good", "best"]
 
 
 def test_comparisons_find_their_counterparts():

@@ -1,0 +1,172 @@
+"""Fitted heads beside all others, on four collections: tables, figures and the stated goals of docs/results.md.
+
+Runs examples/lee.toml everywhere, examples/cranfield.toml where ir_datasets finds Cranfield, and of examples/trec-dl
+fitted.toml and fitted-ablation.toml where ../shared/data lies beside the checkout. Interrupted runs go on; names choose
+some of them: python benchmarks/fitted.py lee cranfield
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hybrid_qproj.checkpoint import write_atomically
+from hybrid_qproj.experiments.commands import run_compare
+from hybrid_qproj.experiments.comparisons import Comparison, compare
+from hybrid_qproj.experiments.config import load_config
+from hybrid_qproj.experiments.summary import Row, pareto_front
+from hybrid_qproj.experiments.tables import ALPHA, markdown, sizes_to_markdown
+
+ROOT = Path(__file__).resolve().parents[1]
+TABLES = ROOT / "docs" / "results"
+IMAGES = ROOT / "docs" / "images"
+SHARED = ROOT.parent / "shared" / "data"
+MEASURE = "NDCG@10"
+CONFIGS = {
+    "lee": "lee.toml",
+    "cranfield": "cranfield.toml",
+    "fitted": "trec-dl/fitted.toml",
+    "fitted-ablation": "trec-dl/fitted-ablation.toml",
+}
+BUDGET = "3,072 angles"
+FITTED = "treelet"
+TUNED = "treelet, tuned"
+FEWEST, MOST = 256, 6000
+"""Numbers of a head between which it shall be on the Pareto front."""
+NEAR = 0.01
+SMALL = 64
+
+
+class Collection(NamedTuple):
+    """One collection's results.
+
+    Attributes:
+        name: test or pool.
+        rows: of all heads.
+        comparisons: with all baselines.
+    """
+
+    name: str
+    rows: list[Row]
+    comparisons: list[Comparison]
+
+
+def main() -> None:
+    """Run what is asked for and can be run."""
+    names = sys.argv[1:] or list(CONFIGS)
+    if SHARED.is_dir():
+        _lend_datasets()
+    elif wrong := {"fitted", "fitted-ablation"}.intersection(names):
+        names = [name for name in names if name not in wrong]
+        print(f"left out: {', '.join(sorted(wrong))}; ../shared/data is not beside this checkout", file=sys.stderr)
+    collections = []
+    for name in names:
+        found = run(name)
+        if name != "fitted-ablation":
+            collections += found
+    if set(CONFIGS) - {"fitted-ablation"} <= set(names):
+        write_atomically(TABLES / "goals.md", goals(collections).encode())
+
+
+def run(name: str) -> list[Collection]:
+    """Run an experiment; write a table and a figure for each of its pools or tests."""
+    path, out = ROOT / "examples" / CONFIGS[name], ROOT / "results" / name
+    config = load_config(path)
+    rows = run_compare(path, out)
+    found = []
+    for number, pool in enumerate(config.pools or [test.name for test in config.test], start=1):
+        comparisons = [c for baseline in config.baselines for c in compare(rows, baseline, pool, MEASURE)]
+        table = sizes_to_markdown(rows, comparisons, pool, MEASURE, "stored")
+        suffix = f"-{number}" if config.pools else ""
+        write_atomically(TABLES / f"{name}{suffix}.md", table.encode())
+        if name != "fitted-ablation":
+            shutil.copy(out / f"quality{suffix}.svg", IMAGES / f"{name}-quality{suffix}.svg")
+        found.append(Collection(pool, rows, comparisons))
+    return found
+
+
+def goals(collections: Sequence[Collection]) -> str:
+    """What was wanted of fitted heads, what they do, and whether that is enough."""
+    lines = [[f"front from {FEWEST} to {MOST:,} numbers", c.name, *_front(c)] for c in collections]
+    for collection in collections:
+        differences = {c.head.k: c.difference for c in _against(collection, "PCA", BUDGET)}
+        text = ", ".join(f"k = {k}: {d:+.4f}" for k, d in differences.items())
+        met = min(differences.values()) >= -NEAR
+        lines.append([f"{BUDGET} within {NEAR} of PCA", collection.name, text, _yes(met)])
+    trec = next(c for c in collections if "re-ranked" in c.name)
+    small = [c for c in _against(trec, "PCA", FITTED) if c.head.k <= SMALL]
+    lines.append(
+        [f"{FITTED} significantly above PCA, k <= {SMALL}", trec.name, _tested(small), _yes(all(map(_above, small)))]
+    )
+    for collection in collections:
+        labelled = [c for c in _against(collection, "linear", TUNED) if c.head.objective == "labels"]
+        if labelled:
+            met = all(c.difference > 0 for c in labelled)
+            lines.append([f"{TUNED} with labels above linear", collection.name, _tested(labelled), _yes(met)])
+    for collection in (c for c in collections if c.name.startswith("both years")):
+        largest = max(row.key.k for row in collection.rows if row.key.head == FITTED)
+        whole = [
+            c for head in (FITTED, BUDGET, TUNED) for c in _against(collection, "full", head) if c.head.k == largest
+        ]
+        text = "; ".join(f"{c.head.head} {c.head.objective}: {_tested([c])}".replace(" :", ":") for c in whole)
+        met = any(c.difference >= 0 for c in whole)
+        lines.append([f"k = {largest} not below the full embedding", collection.name, text, _yes(met)])
+    return markdown(["goal", "collection", f"{MEASURE} difference, p after Holm", "met"], lines)
+
+
+def _front(collection: Collection) -> list[str]:
+    """Of each size, the heads on the Pareto front of all heads in the range; whether all of them are fitted."""
+    texts, met = [], True
+    for k in sorted({row.key.k for row in collection.rows if row.key.head == FITTED}, reverse=True):
+        rows = [row for row in collection.rows if row.key.k == k and row.stored <= MOST]
+        front = [row for row in pareto_front(rows, collection.name, MEASURE) if row.stored >= FEWEST]
+        texts.append(f"k = {k}: {'; '.join(_title(row) for row in front) or 'none: truncation is better'}")
+        met &= bool(front) and all(_is_fitted(row) for row in front)
+    return ["<br>".join(texts), _yes(met)]
+
+
+def _title(row: Row) -> str:
+    return f"{row.key.head} {row.key.objective}".strip() + f" ({row.stored:,})"
+
+
+def _is_fitted(row: Row) -> bool:
+    return any(word in row.key.head for word in ("treelet", "mixing", "angles"))
+
+
+def _against(collection: Collection, baseline: str, head: str) -> list[Comparison]:
+    return [c for c in collection.comparisons if c.baseline.head == baseline and c.head.head == head]
+
+
+def _tested(comparisons: Sequence[Comparison]) -> str:
+    return ", ".join(f"k = {c.head.k}: {c.difference:+.4f} (p = {c.corrected:.3f})" for c in comparisons)
+
+
+def _above(comparison: Comparison) -> bool:
+    return comparison.difference > 0 and comparison.corrected < ALPHA
+
+
+def _yes(met: bool) -> str:
+    return "yes" if met else "no"
+
+
+def _lend_datasets() -> None:
+    """Let ir_datasets find Cranfield beside the checkout, in a copy that it may write to."""
+    if "IR_DATASETS_HOME" not in os.environ:
+        home = ROOT / ".cache" / "ir_datasets"
+        if not home.is_dir():
+            partial = home.with_name(home.name + ".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.copytree(SHARED / "ir_datasets_home" / "cranfield", partial / "cranfield", copy_function=shutil.copy)
+            for path in (partial, *partial.rglob("*")):
+                path.chmod(path.stat().st_mode | stat.S_IWUSR)
+            partial.rename(home)
+        os.environ["IR_DATASETS_HOME"] = str(home)
+
+
+if __name__ == "__main__":
+    main()
