@@ -11,8 +11,8 @@ from hybrid_qproj.similarity import (
     log_fidelity,
     pairwise_fidelity,
     pairwise_log_fidelity,
-    top_k_fidelity,
 )
+from hybrid_qproj.top_k import top_k_fidelity
 
 __all__ = [
     "ClassicalProjection",

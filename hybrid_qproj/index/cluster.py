@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.extras import require
-from hybrid_qproj.index.exhaustive import Hits, best_of_shard, merge
+from hybrid_qproj.index.exhaustive import Hits, best_of_shard, check_queries, exhaustive_search, merge
 from hybrid_qproj.index.store import AngleStore
 from hybrid_qproj.loading import load
 from hybrid_qproj.retrieval.documents import Documents
@@ -60,8 +60,13 @@ def search_shards(folder: Path, queries: Tensor, k: int, workers: int | None = N
     Raises:
         MissingExtraError: ray is not installed.
         StoreError: there is no store, or it is damaged.
+        ValueError: k is not positive, or the width differs.
     """
-    count = len(AngleStore(folder).shards)
+    store = AngleStore(folder)
+    check_queries(store, queries, k)
+    if not store.shards:
+        return exhaustive_search(store, queries, k)
+    count = len(store.shards)
     rows = _map(_SearchShard, (str(folder), queries.detach().float().cpu().numpy(), k), count, workers)
     return merge(
         [Hits(torch.from_numpy(np.array(row["scores"])), torch.from_numpy(np.array(row["places"]))) for row in rows], k

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.index.store import AngleStore
-from hybrid_qproj.similarity import BestScores, pairwise_log_fidelity
+from hybrid_qproj.similarity import pairwise_log_fidelity
+from hybrid_qproj.top_k import BestScores
 
 
 class Hits(NamedTuple):
@@ -41,7 +42,9 @@ def exhaustive_search(store: AngleStore, queries: Tensor, k: int = 10) -> Hits:
     """
     check_queries(store, queries, k)
     angles = queries.detach().float().cpu()
-    return merge([best_of_shard(store, number, angles, k) for number in range(len(store.shards))], k)
+    nothing = BestScores(len(queries), k)
+    parts = [best_of_shard(store, number, angles, k) for number in range(len(store.shards))]
+    return merge([Hits(nothing.scores, nothing.positions), *parts], k)
 
 
 def check_queries(store: AngleStore, queries: Tensor, k: int) -> None:

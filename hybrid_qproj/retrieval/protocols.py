@@ -13,7 +13,7 @@ from torch import Tensor
 from hybrid_qproj.retrieval.collection import Collection
 from hybrid_qproj.retrieval.documents import DataError, Documents
 from hybrid_qproj.retrieval.measures import Run
-from hybrid_qproj.similarity import BestScores
+from hybrid_qproj.top_k import BestScores
 
 if TYPE_CHECKING:
     from hybrid_qproj.sbert import Encoder

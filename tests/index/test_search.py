@@ -10,7 +10,8 @@ import torch
 pytest.importorskip("faiss", reason="needs the extra 'index'")
 
 from hybrid_qproj.index import AngleIndex, AngleStore, StoreError, exhaustive_search
-from hybrid_qproj.similarity import pairwise_log_fidelity, top_k_fidelity
+from hybrid_qproj.similarity import pairwise_log_fidelity
+from hybrid_qproj.top_k import top_k_fidelity
 
 WIDTH = 16
 
@@ -42,6 +43,12 @@ def test_exhaustive(store):
     expected_scores, expected = top_k_fidelity(QUERIES, clustered(3000), 10)
     torch.testing.assert_close(scores, expected_scores)
     assert torch.equal(positions, expected)
+
+
+def test_exhaustive_search_of_nothing(tmp_path):
+    """Finds nothing."""
+    scores, positions = exhaustive_search(AngleStore.create(tmp_path, WIDTH), QUERIES, 10)
+    assert scores.shape == positions.shape == (20, 0)
 
 
 @pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
