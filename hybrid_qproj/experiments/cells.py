@@ -70,6 +70,8 @@ def cells(config: ExperimentConfig, width: int) -> list[Cell]:
                     found += [Cell(name, k, "", None, layers, seed) for seed in range(seeds)]
                     continue
                 for objective, table in config.objectives.items():
+                    if objective not in (config.heads[name].objectives or config.objectives):
+                        continue
                     fractions = config.fractions if table.labels is not None else (None,)
                     found += [
                         Cell(name, k, objective, fraction, layers, seed)
@@ -87,7 +89,7 @@ def digest(cell: Cell, config: ExperimentConfig) -> str:
     for key in ("layers", "batch_size"):
         del parts["encoder"][key]
     head = config.heads[cell.head]
-    parts["head"] = head.model_dump(mode="json", exclude={"sizes"})
+    parts["head"] = head.model_dump(mode="json", exclude={"sizes", "objectives"})
     if head.parameters_of:
         parts["like"] = config.heads[head.parameters_of].model_dump(mode="json", include={"kind", "args"})
     if cell.objective:

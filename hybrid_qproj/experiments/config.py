@@ -175,6 +175,7 @@ class HeadConfig(Strict):
         labels: keywords of the objective on labels that differ.
         texts: keywords of the objective on texts that differ.
         sizes: when it is compared at some of the experiment's sizes only.
+        objectives: when it is trained for some of the experiment's objectives only.
     """
 
     kind: str
@@ -188,6 +189,7 @@ class HeadConfig(Strict):
     labels: dict[str, Any] = {}
     texts: dict[str, Any] = {}
     sizes: tuple[Count, ...] | None = None
+    objectives: tuple[str, ...] | None = None
 
     @model_validator(mode="after")
     def _known(self) -> HeadConfig:
@@ -281,8 +283,9 @@ class ExperimentConfig(Strict):
         for name, head in self.heads.items():
             if head.parameters_of is not None and head.parameters_of not in self.heads:
                 raise ValueError(f"head {name!r}: parameters_of names {head.parameters_of!r}, which is no head")
-            if wrong := set(head.training_for) - set(self.objectives):
-                raise ValueError(f"head {name!r}: training_for names {sorted(wrong)}, which are no objectives")
+            for key, named in (("training_for", head.training_for), ("objectives", head.objectives or ())):
+                if wrong := set(named) - set(self.objectives):
+                    raise ValueError(f"head {name!r}: {key} names {sorted(wrong)}, which are no objectives")
             for objective in self.objectives:
                 self.settings(name, objective)
         if wrong := set(self.baselines) - set(self.heads):

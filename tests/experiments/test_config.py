@@ -183,6 +183,17 @@ def test_fits_to_samples(config):
         fit_head(experiment, "treelet", 3, embeddings[:20])
 
 
+def test_heads_that_train_for_some_objectives(config):
+    """They have cells for those alone; an unknown one is an error."""
+    whole = load_config(config)
+    first = next(iter(whole.objectives))
+    config.write_text(config.read_text() + FITTED + f"tune = true\nobjectives = [{first!r}]\n")
+    assert {cell.objective for cell in cells(load_config(config), 24) if cell.head == "treelet"} == {first}
+    config.write_text(config.read_text().replace(f"objectives = [{first!r}]", "objectives = ['fame']"))
+    with pytest.raises(ConfigError, match=r"objectives names \['fame'\], which are no objectives"):
+        load_config(config)
+
+
 def test_tuned_heads_train_from_the_fit(config):
     """A cell an objective and seed, its head fitted, with its angles to train."""
     config.write_text(config.read_text() + FITTED + "tune = true\n")
