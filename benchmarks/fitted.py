@@ -2,7 +2,7 @@
 
 Runs examples/lee.toml everywhere, examples/cranfield.toml where ir_datasets finds Cranfield, and of examples/trec-dl
 fitted.toml and fitted-ablation.toml where ../shared/data lies beside the checkout. Interrupted runs go on; names choose
-some of them: python benchmarks/fitted.py lee cranfield
+some of them: python -m benchmarks.fitted lee cranfield
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main() -> None:
     """Run what is asked for and can be run."""
     names = sys.argv[1:] or list(CONFIGS)
     if SHARED.is_dir():
-        _lend_datasets()
+        lend_datasets()
     elif wrong := {"fitted", "fitted-ablation"}.intersection(names):
         names = [name for name in names if name not in wrong]
         print(f"left out: {', '.join(sorted(wrong))}; ../shared/data is not beside this checkout", file=sys.stderr)
@@ -121,14 +121,15 @@ def goals(collections: Sequence[Collection]) -> str:
 
 
 def _front(collection: Collection) -> list[str]:
-    """Of each size, the heads on the Pareto front of all heads in the range; whether all of them are fitted."""
-    texts, met = [], True
+    """Of each size, the heads on the Pareto front of all heads in the range; whether all or some of them are fitted."""
+    texts, owned, there = [], True, True
     for k in sorted({row.key.k for row in collection.rows if row.key.head == FITTED}, reverse=True):
         rows = [row for row in collection.rows if row.key.k == k and row.stored <= MOST]
         front = [row for row in pareto_front(rows, collection.name, MEASURE) if row.stored >= FEWEST]
         texts.append(f"k = {k}: {'; '.join(_title(row) for row in front) or 'none: truncation is better'}")
-        met &= bool(front) and all(_is_fitted(row) for row in front)
-    return ["<br>".join(texts), _yes(met)]
+        owned &= bool(front) and all(map(_is_fitted, front))
+        there &= any(map(_is_fitted, front))
+    return ["<br>".join(texts), "yes" if owned else "on it beside others" if there else "no"]
 
 
 def _title(row: Row) -> str:
@@ -159,7 +160,7 @@ def _yes(met: bool) -> str:
     return "yes" if met else "no"
 
 
-def _lend_datasets() -> None:
+def lend_datasets() -> None:
     """Let ir_datasets find Cranfield beside the checkout, in a copy that it may write to."""
     if "IR_DATASETS_HOME" not in os.environ:
         home = ROOT / ".cache" / "ir_datasets"

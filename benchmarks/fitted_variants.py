@@ -1,7 +1,7 @@
 """What a fitted head loses to bits, shots, noise, and a readout without measurement in between: docs/results.md.
 
 Fits the treelet of an experiment as the experiment does, ten samples of its texts, and changes how it is stored or run:
-python benchmarks/fitted_variants.py lee cranfield fitted
+python -m benchmarks.fitted_variants lee cranfield fitted
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
-from benchmarks.fitted import CONFIGS, FITTED, MEASURE, ROOT, TABLES
+from benchmarks.fitted import CONFIGS, FITTED, MEASURE, ROOT, SHARED, TABLES, lend_datasets
 from hybrid_qproj import QuantumProjection
 from hybrid_qproj.checkpoint import write_atomically
 from hybrid_qproj.coherent import CoherentProjection
@@ -119,6 +119,8 @@ VARIANTS = (
 
 def main() -> None:
     """A table an experiment."""
+    if SHARED.is_dir():
+        lend_datasets()
     for name in sys.argv[1:] or ("lee",):
         config = load_config(ROOT / "examples" / CONFIGS[name])
         data = read_data(config)

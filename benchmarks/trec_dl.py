@@ -27,8 +27,8 @@ CONFIGS = ROOT / "examples" / "trec-dl"
 TABLES = ROOT / "docs" / "results"
 IMAGES = ROOT / "docs" / "images"
 MEASURE = "NDCG@10"
-EXPERIMENTS = ("main", "fitted", "few-shot", "ablation", "fine-tune")
-FIGURES = {"main": "quality-1.svg", "fitted": "quality-1.svg", "few-shot": "curves-2.svg"}
+EXPERIMENTS = ("main", "few-shot", "ablation", "fine-tune")
+FIGURES = {"main": "quality-1.svg", "few-shot": "curves-2.svg"}
 
 
 def main() -> None:
