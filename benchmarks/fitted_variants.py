@@ -6,6 +6,7 @@ python -m benchmarks.fitted_variants lee cranfield fitted
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -39,7 +40,11 @@ DEVICES = (
     "default.mixed?noise=depolarizing:0.001,readout:0.005",
     "default.mixed?noise=depolarizing:0.01,readout:0.02",
     "default.mixed?noise=amplitude_damping:0.05",
+    "default.mixed?noise=phase_damping:0.1",
 )
+FROM_ZERO = (DEVICES[0], DEVICES[1], DEVICES[5])
+"""Devices that shift readouts: what measuring from the embedding of zeros is worth."""
+ROUNDS = 2
 
 
 class Variant(NamedTuple):
@@ -77,6 +82,25 @@ class RoundedOutputs(Head):
         return least + ((angles - least) / step).round() * step
 
 
+class FromEquator(Head):
+    """A head whose output is normalised as it is, not measured from that of an embedding of zeros.
+
+    Args:
+        head: the head.
+    """
+
+    similarity = QuantumProjection.similarity
+
+    def __init__(self, head: QuantumProjection) -> None:
+        super().__init__(head.in_features, head.out_features)
+        self.head = head
+        self.head.normalize_output = False
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Project and normalise."""
+        return math.pi / 2 - torch.nn.functional.normalize(math.pi / 2 - self.head(embeddings), dim=-1)
+
+
 def rounded_weights(bits: int) -> Callable[[QuantumProjection, int], Head]:
     """Round a head's own angles to 2^bits steps of a full turn."""
     step = 2 * np.pi / 2**bits
@@ -90,13 +114,23 @@ def rounded_weights(bits: int) -> Callable[[QuantumProjection, int], Head]:
     return change
 
 
-def on_device(device: str) -> Callable[[QuantumProjection, int], Head]:
+def on_device(device: str) -> Callable[[QuantumProjection, int], QuantumProjection]:
     """Measure a head's responses on a device, with another seed for each fit where it samples."""
 
-    def change(head: QuantumProjection, seed: int) -> Head:
+    def change(head: QuantumProjection, seed: int) -> QuantumProjection:
         return head.to_device(f"{device}&seed={seed}" if "shots" in device else device)
 
     return change
+
+
+def corrected(device: str) -> Callable[[QuantumProjection, int], Head]:
+    """The same with weights that are corrected there first."""
+    return lambda head, seed: on_device(device)(head, seed).correct(ROUNDS)
+
+
+def from_equator(device: str) -> Callable[[QuantumProjection, int], Head]:
+    """The same, not measured from the output for an embedding of zeros."""
+    return lambda head, seed: FromEquator(on_device(device)(head, seed))
 
 
 def coherent(head: QuantumProjection, seed: int) -> Head:
@@ -113,6 +147,8 @@ VARIANTS = (
     *(Variant(f"head's angles in {bits} bits", rounded_weights(bits)) for bits in BITS),
     *(Variant(f"outputs in {bits} bits", lambda head, seed, bits=bits: RoundedOutputs(head, bits)) for bits in BITS),
     *(Variant(device, on_device(device)) for device in DEVICES),
+    *(Variant(f"{device}, not from zero", from_equator(device)) for device in FROM_ZERO),
+    Variant(f"{DEVICES[6]}, corrected", corrected(DEVICES[6])),
     Variant("coherent readout", coherent),
 )
 

@@ -31,8 +31,9 @@ class CircuitHead(Head):
         normalize: whether embeddings are divided by their norm first.
         scale: factor in front of the embedding, see `AngleEncoding`; None for none.
         learn_scale: whether the scale is trained.
-        normalize_output: whether the output's deviations from pi/2 are scaled to Euclidean norm 1, which makes the
-            ranking by fidelity that by cosine where they are small.
+        normalize_output: whether the output's deviations from that of an embedding of zeros are scaled to Euclidean
+            norm 1, around pi/2. The ranking by fidelity is then that by cosine where they are small, and what a device
+            adds to every readout alike, by damping, a lopsided readout or few shots, drops out.
         generator: source of randomness of the initialiser; torch's global one when None.
 
     Attributes:

@@ -209,6 +209,8 @@ def fit(
     k: Annotated[int, typer.Option(min=1, help="Angles a text.")],
     out: Annotated[Path, typer.Option(help="Folder of the encoder with its head.")],
     circuit: Annotated[str, typer.Option(help="Ansatz of the blocks.")] = "rotor",
+    device: Annotated[str, typer.Option(help="Device string of the head.")] = "default.qubit",
+    corrections: Annotated[int, typer.Option(min=0, help="Rounds in which the device corrects weights.")] = 0,
     mixing: Annotated[int, typer.Option(min=0, help="Stages that mix before any merges.")] = 0,
     merging: Annotated[str, typer.Option(help="treelet, or select: the k of largest variance.")] = "treelet",
     pairs: Annotated[str, typer.Option(help="variance or correlation: which pair merges next.")] = "variance",
@@ -227,7 +229,9 @@ def fit(
         from hybrid_qproj.fitting.commands import run_fit  # noqa: PLC0415 - imports extras
 
         settings = FitSettings(mixing, merging, pairs, depth, power, angles)  # type: ignore[arg-type]  # checked there
-        fitted = run_fit(encoder, documents, k, out, circuit, settings, limit, max_tokens=max_tokens)
+        fitted = run_fit(
+            encoder, documents, k, out, circuit, device, settings, corrections, limit, max_tokens=max_tokens
+        )
         typer.echo(f"{fitted.head}: {out}")
 
 

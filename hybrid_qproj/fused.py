@@ -65,7 +65,9 @@ class Projector:
             angles, (..., k), in [0, pi].
         """
         rows = [rows_of(response) for response in responses]
-        small = embeddings.numel() <= TILE and self._compiled is None
+        # A kernel that is compiled for many rows would be compiled again for a single one.
+        alone = embeddings.numel() == embeddings.shape[-1]
+        small = embeddings.numel() <= TILE and (alone or self._compiled is None)
         # A compiler that is tracing the caller fuses by itself; a small batch stays in cache anyway.
         if torch.compiler.is_compiling() or (small and torch.is_grad_enabled()):
             return self.pure(embeddings, scale, *rows)

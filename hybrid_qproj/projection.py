@@ -13,9 +13,10 @@ from hybrid_qproj.circuits import Ansatz, get
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.encoding import reprepare
 from hybrid_qproj.fitting import FitSettings, Moments, fit_plan, moments_of
-from hybrid_qproj.fitting.weights import fit_weights
+from hybrid_qproj.fitting.weights import correct_weights, fit_weights
 from hybrid_qproj.fused import Projector
-from hybrid_qproj.response import FixedResponses, ResponseCache, rows_of
+from hybrid_qproj.qnodes import BlockExecutor
+from hybrid_qproj.response import FixedResponses, ResponseCache, exact_or_probed, rows_of
 from hybrid_qproj.validation import check_embeddings
 
 FLOOR = 1e-5
@@ -81,6 +82,7 @@ class QuantumProjection(CircuitHead):
         settings: FitSettings | None = None,
         scale: float = 1.0,
         normalize_output: bool = True,
+        corrections: int = 0,
     ) -> QuantumProjection:
         """A head whose plan and angles come from unlabelled embeddings, without training.
 
@@ -89,11 +91,12 @@ class QuantumProjection(CircuitHead):
                 Each row is divided by its norm, here and in the head.
             out_features: k, 1 <= k < d.
             circuit: ansatz of the blocks. A rotor does the fitted rotations as they are; another's weights come as
-                close to them as they can, on ``device``.
-            device: device string.
+                close to them as they can.
+            device: device string. No circuit runs there while fitting, unless corrections are asked for.
             settings: how pairs are chosen; see `FitSettings`.
             scale: of the encoding, not trained. Small angles are what the fit assumes.
             normalize_output: see `CircuitHead`.
+            corrections: rounds of `correct` on ``device``.
 
         Returns:
             the head, in eval mode; the same for the same embeddings.
@@ -120,14 +123,11 @@ class QuantumProjection(CircuitHead):
             learn_scale=False,
             normalize_output=normalize_output,
         )
-        weights = list(fitted.angles)
+        weights, targets = torch.cat(fitted.angles)[:, None], torch.cat(fitted.responses())
         if head.ansatz != get("rotor"):
-            found, _ = fit_weights(head.ansatz, torch.cat(fitted.responses()), str(head.device))
-            weights = list(found.split([layer.blocks for layer in head.layers]))
-        with torch.no_grad():
-            for layer, values in zip(head.layers, weights, strict=True):
-                layer.assign(values.view(layer.blocks, -1))
-        return head.eval()
+            weights, _ = fit_weights(head.ansatz, targets)
+        head._assign(weights)
+        return (head.correct(corrections) if corrections else head).eval()
 
     @property
     def mode(self) -> str:
@@ -143,6 +143,32 @@ class QuantumProjection(CircuitHead):
         """
         with torch.no_grad():
             return self._responses(self._executor, self.layers, torch.float32, training=False)
+
+    def correct(self, rounds: int = 2) -> QuantumProjection:
+        """Correct the weights for the errors of the head's device.
+
+        Blocks are measured there and brought closer to what an exact simulation says that they do now.
+
+        Args:
+            rounds: each runs nine circuits a block, and so does one more at the start; see
+                `hybrid_qproj.fitting.weights.correct_weights`.
+
+        Returns:
+            the head itself.
+
+        Raises:
+            ValueError: ``rounds`` is below 1.
+        """
+        weights = self.block_weights().double().cpu()
+        targets = exact_or_probed(BlockExecutor(self.ansatz, DeviceSpec("default.qubit")), weights)
+        self._assign(correct_weights(self.ansatz, weights, targets, self.device, rounds)[0])
+        return self
+
+    @torch.no_grad()
+    def _assign(self, weights: Tensor) -> None:
+        """Take over raw weights of all blocks, (blocks, parameters)."""
+        for layer, values in zip(self.layers, weights.split([layer.blocks for layer in self.layers]), strict=True):
+            layer.assign(values)
 
     def use_responses(self, weights: Tensor, responses: Tensor) -> QuantumProjection:
         """Serve from response tensors that were measured before; see `hybrid_qproj.calibration`.
@@ -188,15 +214,13 @@ class QuantumProjection(CircuitHead):
         dtype = torch.promote_types(embeddings.dtype, torch.float32)
         with torch.autocast(embeddings.device.type, enabled=False):
             computed = embeddings.to(dtype)
-            if self.mode == "direct":
-                cosines, sines = self._run_circuits(computed)
-                angles = self._projector.output(cosines, sines)
-            else:
-                responses = self._responses(self._executor, self.layers, dtype, self.training)
-                angles = self._projector(computed, self.encoding.scale, responses)
+            direct = self.mode == "direct"
+            responses = None if direct else self._responses(self._executor, self.layers, dtype, self.training)
+            angles = self._project(computed, responses)
             if self.normalize_output:
+                zero = self._project(computed.new_zeros(1, self.in_features), responses)
                 # Without a floor, the rounding of an embedding of zeros would become a direction.
-                angles = math.pi / 2 - nn.functional.normalize(math.pi / 2 - angles, dim=-1, eps=FLOOR)
+                angles = math.pi / 2 - nn.functional.normalize(zero - angles, dim=-1, eps=FLOOR)
             return angles.to(embeddings.dtype)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
@@ -214,6 +238,12 @@ class QuantumProjection(CircuitHead):
         if args or kwargs:
             raise TypeError("a head chooses torch.compile's options itself; call compile() without arguments")
         self._projector.compile()
+
+    def _project(self, embeddings: Tensor, responses: list[Tensor] | None) -> Tensor:
+        """Angles, (..., k), by the blocks' responses; in direct mode, without them, by circuits."""
+        if responses is None:
+            return self._projector.output(*self._run_circuits(embeddings))
+        return self._projector(embeddings, self.encoding.scale, responses)
 
     def _run_circuits(self, embeddings: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Direct mode: cosines and sines of the qubits' angles, of the encoding first, then those a stage writes."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,9 +13,13 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.checkpoint import CheckpointError, save_module
+from hybrid_qproj.circuits import Ansatz
+from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.extras import require
+from hybrid_qproj.fitting import FitSettings, Moments
 from hybrid_qproj.head import Head
 from hybrid_qproj.heads import load_head
+from hybrid_qproj.projection import QuantumProjection
 from hybrid_qproj.similarity import PAIRED
 
 # Before the imports below, so that a missing package is reported with its pip command.
@@ -24,6 +30,8 @@ from sentence_transformers.base.modules.module import Module  # noqa: E402
 
 UNCOMPRESSED = "uncompressed_embedding"
 """Feature under which a model with a head passes on the embedding before the head, (batch, d)."""
+CHUNK = 4096
+"""Texts embedded at once for a fit; only their moments are kept."""
 
 
 class ProjectionHead(Module):
@@ -162,6 +170,51 @@ def with_head(encoder: str | Path | SentenceTransformer, head: Head, **kwargs: A
         prompts=encoder.prompts,
         default_prompt_name=encoder.default_prompt_name,
     )
+
+
+def with_fitted_head(
+    encoder: str | Path | SentenceTransformer,
+    texts: Iterable[str],
+    out_features: int,
+    circuit: str | Ansatz = "rotor",
+    device: str | DeviceSpec = "default.qubit",
+    settings: FitSettings | None = None,
+    corrections: int = 0,
+    batch_size: int = 64,
+    progress: Callable[[int], None] = lambda texts: None,
+) -> Encoder:
+    """Put a head on an encoder that is fitted to its embeddings of texts: `QuantumProjection.fit` on a stream.
+
+    Args:
+        encoder: a sentence-transformers model, or the name or folder of one.
+        texts: any number of them, without labels; read once, and only the moments of their embeddings are kept.
+        out_features: k.
+        circuit: ansatz of the blocks.
+        device: device string.
+        settings: how pairs are chosen; see `FitSettings`.
+        corrections: rounds in which the device corrects the weights; see `QuantumProjection.fit`.
+        batch_size: texts the encoder takes at once.
+        progress: called with the number of texts so far.
+
+    Returns:
+        the encoder with the head as last module; modules are shared with the given encoder, not copied.
+
+    Raises:
+        ValueError: sizes or settings that are not sound, which is seen before the first text is read, or fewer than
+            two texts.
+    """
+    if not isinstance(encoder, SentenceTransformer):
+        encoder = SentenceTransformer(os.fspath(encoder))
+    moments = Moments(int(encoder.get_embedding_dimension() or 0))
+    # Not after hours of encoding.
+    (settings or FitSettings()).check(moments.width, out_features)
+    stream = iter(texts)
+    while part := list(islice(stream, CHUNK)):
+        embeddings = encoder.encode(part, batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False)
+        moments.add(embeddings.float())
+        progress(moments.rows)
+    head = QuantumProjection.fit(moments, out_features, circuit, device, settings, corrections=corrections)
+    return with_head(encoder, head)
 
 
 def _matrix(embeddings: Any) -> Tensor:

@@ -10,13 +10,8 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from hybrid_qproj.console import make_console
 from hybrid_qproj.encoders import MAX_TOKENS, load_encoder
 from hybrid_qproj.fitting.fit import FitSettings
-from hybrid_qproj.fitting.moments import Moments
-from hybrid_qproj.projection import QuantumProjection
 from hybrid_qproj.retrieval.documents import open_source
-from hybrid_qproj.sbert import Encoder, with_head
-
-CHUNK = 4096
-"""Texts embedded at once; only their covariance is kept."""
+from hybrid_qproj.sbert import Encoder, with_fitted_head
 
 
 def run_fit(
@@ -25,7 +20,9 @@ def run_fit(
     out_features: int,
     out: Path,
     circuit: str = "rotor",
+    device: str = "default.qubit",
     settings: FitSettings | None = None,
+    corrections: int = 0,
     limit: int | None = None,
     batch_size: int = 64,
     max_tokens: int = MAX_TOKENS,
@@ -38,7 +35,9 @@ def run_fit(
         out_features: k.
         out: folder of the model.
         circuit: ansatz of the blocks.
+        device: device string of the head.
         settings: how pairs are chosen.
+        corrections: rounds in which the device corrects the head's weights.
         limit: texts that are used; None for all.
         batch_size: texts the encoder takes at once.
         max_tokens: texts are cut there.
@@ -51,18 +50,20 @@ def run_fit(
         ValueError: the encoder is not found, or sizes or settings are not sound.
     """
     model = load_encoder(encoder, max_tokens=max_tokens)
-    moments = Moments(int(model.get_embedding_dimension() or 0))
-    # Not after hours of encoding.
-    (settings or FitSettings()).check(moments.width, out_features)
     texts = (document.text for document in islice(open_source(documents), limit))
     columns = (TextColumn("{task.description} {task.completed:,}"), TimeElapsedColumn())
     with Progress(*columns, console=make_console()) as progress:
         task = progress.add_task("texts", total=None)
-        while part := list(islice(texts, CHUNK)):
-            moments.add(
-                model.encode(part, batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False).float()
-            )
-            progress.update(task, completed=moments.rows)
-    fitted = with_head(model, QuantumProjection.fit(moments, out_features, circuit, settings=settings))
+        fitted = with_fitted_head(
+            model,
+            texts,
+            out_features,
+            circuit,
+            device,
+            settings,
+            corrections,
+            batch_size,
+            lambda done: progress.update(task, completed=done),
+        )
     fitted.save_pretrained(str(out))
     return fitted

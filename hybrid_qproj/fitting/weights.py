@@ -15,23 +15,24 @@ STARTS = 4
 STEPS = 40
 SOLVED = 1e-10
 """Sum of squares of a block below which it is done."""
+RANK = 1e-2
+"""Singular values of the derivatives, in relation to the largest, below which a direction counts as unseen."""
 
 
-def fit_weights(ansatz: Ansatz, targets: Tensor, device: str = "default.qubit", seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Fit blocks to response tensors by Levenberg-Marquardt steps, all blocks at once.
+def fit_weights(ansatz: Ansatz, targets: Tensor, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Fit blocks to response tensors by Levenberg-Marquardt steps, all blocks at once, by exact simulation.
 
     Args:
         ansatz: the blocks' ansatz.
         targets: response tensors, (blocks, 3, 3).
-        device: on which the responses are meant; a noisy one gets weights that allow for its noise as far as they can.
         seed: of the random starts.
 
     Returns:
         raw weights, (blocks, parameters), and each block's root mean square deviation from its target, (blocks,),
         float64.
     """
-    executor = BlockExecutor(ansatz, DeviceSpec.parse(device))
     wanted = targets.detach().double().flatten(1)
+    executor = BlockExecutor(ansatz, DeviceSpec("default.qubit"))
     generator = torch.Generator().manual_seed(seed)
     name = "random" if "random" in ansatz.initializers else next(iter(ansatz.initializers))
     best = torch.empty(len(wanted), ansatz.parameters, dtype=torch.float64)
@@ -43,7 +44,58 @@ def fit_weights(ansatz: Ansatz, targets: Tensor, device: str = "default.qubit", 
         best[better], least[better] = found[better], loss[better]
         if bool((least < SOLVED).all()):
             break
-    return best, (least / wanted.shape[1]).sqrt()
+    return best, _deviation(least, wanted)
+
+
+def correct_weights(
+    ansatz: Ansatz, weights: Tensor, targets: Tensor, device: str | DeviceSpec, rounds: int
+) -> tuple[Tensor, Tensor]:
+    """Bring blocks closer to response tensors on a device as it is, with its noise and its errors.
+
+    Each round measures the blocks, nine circuits each, and takes the Gauss-Newton step from the measured deviation
+    by the derivatives of an exact simulation; a block keeps the better of its two weights. The device computes no
+    gradient, so a sampling or a real one serves as well.
+
+    Args:
+        ansatz: the blocks' ansatz.
+        weights: raw weights to begin with, (blocks, parameters).
+        targets: response tensors, (blocks, 3, 3).
+        device: device string.
+        rounds: at least 1; the blocks are measured once more than that.
+
+    Returns:
+        as `fit_weights`, the deviation as measured.
+
+    Raises:
+        ValueError: ``rounds`` is below 1.
+    """
+    if rounds < 1:
+        raise ValueError(f"rounds={rounds}: expected 1 or more; without corrections, run the head as it is")
+    wanted = targets.detach().double().flatten(1)
+    device_executor = BlockExecutor(ansatz, DeviceSpec.parse(device))
+    exact = BlockExecutor(ansatz, DeviceSpec("default.qubit"))
+    best = weights.detach().double()
+    residual = _measured(device_executor, best) - wanted
+    for _ in range(rounds):
+        _, jacobian = _linearised(exact, best, wanted)
+        # Directions that no response sees are left as they are.
+        step = torch.linalg.lstsq(jacobian, residual[..., None], rcond=RANK, driver="gelsd").solution[..., 0]
+        tried = best - step
+        found = _measured(device_executor, tried) - wanted
+        better = found.square().sum(dim=1) < residual.square().sum(dim=1)
+        best = torch.where(better[:, None], tried, best)
+        residual = torch.where(better[:, None], found, residual)
+    return best, _deviation(residual.square().sum(dim=1), wanted)
+
+
+def _measured(executor: BlockExecutor, weights: Tensor) -> Tensor:
+    with torch.no_grad():
+        return exact_or_probed(executor, weights).flatten(1)
+
+
+def _deviation(loss: Tensor, wanted: Tensor) -> Tensor:
+    """Root mean square from the sum of squares."""
+    return (loss / wanted.shape[1]).sqrt()
 
 
 def _descend(executor: BlockExecutor, weights: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:

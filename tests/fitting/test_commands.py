@@ -11,9 +11,9 @@ from sentence_transformers import SentenceTransformer
 from typer.testing import CliRunner
 
 import hybrid_qproj
-from hybrid_qproj import QuantumProjection
+from hybrid_qproj import QuantumProjection, sbert
 from hybrid_qproj.cli import app
-from hybrid_qproj.fitting import FitSettings, commands
+from hybrid_qproj.fitting import FitSettings
 
 WORDS = ["cat", "dog", "rain", "bank", "river", "money", "law", "sun"]
 TEXTS = [f"{WORDS[i % 8]} {WORDS[(i // 8) % 8]} {WORDS[(i * 3) % 8]}" for i in range(60)]
@@ -27,7 +27,7 @@ def corpus(tmp_path):
 
 def test_fit(tiny_bert, corpus, tmp_path, monkeypatch):
     """The saved head is the one that QuantumProjection.fit gives for all embeddings at once."""
-    monkeypatch.setattr(commands, "CHUNK", 17)
+    monkeypatch.setattr(sbert, "CHUNK", 17)
     arguments = [
         "fit",
         str(tiny_bert),
@@ -41,14 +41,37 @@ def test_fit(tiny_bert, corpus, tmp_path, monkeypatch):
         "--angles",
         "99",
     ]
-    result = CliRunner().invoke(app, [*arguments, "--limit", "50", "--max-tokens", "32", "--angles", "99"])
+    device = "default.mixed?noise=phase_damping:0.1"
+    arguments += ["--device", device, "--corrections", "1", "--limit", "50", "--max-tokens", "32"]
+    result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     found = hybrid_qproj.load(tmp_path / "m")
     encoder = SentenceTransformer(str(tiny_bert), device="cpu")
     embeddings = encoder.encode(TEXTS[:50], convert_to_tensor=True).clone()
-    expected = QuantumProjection.fit(embeddings, 3, settings=FitSettings(mixing=1, angles=99))
+    expected = QuantumProjection.fit(
+        embeddings, 3, device=device, settings=FitSettings(mixing=1, angles=99), corrections=1
+    )
+    assert str(found.head.device) == device
     assert found.head.plan == expected.plan
     torch.testing.assert_close(found.head(embeddings), expected(embeddings), atol=1e-5, rtol=0)
+
+
+def test_from_an_iterator(tiny_bert, monkeypatch):
+    """The encoder's own way takes texts one by one, says how many, and looks at the sizes before it reads any."""
+    monkeypatch.setattr(sbert, "CHUNK", 17)
+    seen = []
+    found = sbert.with_fitted_head(str(tiny_bert), iter(TEXTS), 3, "u_cu", progress=seen.append)
+    assert seen == [17, 34, 51, 60]
+    embeddings = SentenceTransformer(str(tiny_bert), device="cpu").encode(TEXTS, convert_to_tensor=True).clone()
+    expected = QuantumProjection.fit(embeddings, 3, "u_cu")
+    torch.testing.assert_close(found.encode(TEXTS, convert_to_tensor=True), expected(embeddings), atol=1e-4, rtol=0)
+
+    def texts():
+        raise AssertionError("read before the sizes were checked")
+        yield
+
+    with pytest.raises(ValueError, match="compresses"):
+        sbert.with_fitted_head(str(tiny_bert), texts(), 999)
 
 
 def test_refusals(tiny_bert, corpus, tmp_path):

@@ -12,10 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybrid_qproj import QuantumProjection, circuits
+from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.fitting import FitSettings, fit_plan, moments_of
 from hybrid_qproj.fitting.rotations import principal_angle
-from hybrid_qproj.fitting.weights import fit_weights
+from hybrid_qproj.fitting.weights import correct_weights, fit_weights
 from hybrid_qproj.plan import Plan
+from hybrid_qproj.qnodes import BlockExecutor
+from hybrid_qproj.response import block_responses
 
 
 def data(rows=300, width=12, seed=0):
@@ -160,6 +163,27 @@ def test_normalized_output():
     torch.testing.assert_close(head(torch.zeros(1, 12)).detach(), torch.full((1, 4), math.pi / 2), atol=0.02, rtol=0)
 
 
+@pytest.mark.parametrize("device", ["default.mixed?noise=amplitude_damping:0.05", "default.qubit?shots=200&seed=3"])
+def test_what_a_device_adds_to_every_readout_drops_out(device):
+    """Damping and few shots shift all readouts of a block alike: measured from the zero embedding, that is gone."""
+    x = data(width=64).float()
+    exact = QuantumProjection.fit(x, 4)
+    noisy = QuantumProjection.fit(x, 4).to_device(device)
+    unit = torch.nn.functional.normalize
+    plain = QuantumProjection.fit(x, 4, normalize_output=False).to_device(device)
+    wrong = math.pi / 2 - unit(math.pi / 2 - plain(x), dim=1)
+    assert (noisy(x) - exact(x)).norm() < (wrong - exact(x)).norm() / 2
+
+
+def test_direct_mode_measures_from_the_same_zero():
+    """Circuits for every embedding give what the responses give, the noise's shift taken off in both."""
+    x = data(4, 6).float()
+    device = "default.mixed?noise=amplitude_damping:0.05"
+    head = QuantumProjection.fit(data(width=6).float(), 3, device=device)
+    expected = head(x)
+    torch.testing.assert_close(head.to_device(f"{device}&mode=direct")(x), expected, atol=1e-5, rtol=0)
+
+
 def test_saved_and_loaded(tmp_path):
     """Plan, angles and normalisation come back."""
     x = data().float()
@@ -188,6 +212,32 @@ def test_weights_say_how_close_they_come():
     assert weights.shape == (2, 1)
     assert deviation[0] < 1e-5
     assert deviation[1] > 0.1
+
+
+@pytest.mark.parametrize("name", ["rotor", "u_cu"])
+def test_corrected_on_a_device(name):
+    """Dephasing takes from one part of a response more than from the other; corrected weights allow for it."""
+    device = "default.mixed?noise=phase_damping:0.1"
+    ansatz, target = circuits.get(name), torch.cat(fit_plan(moments_of(data()).covariance, 4).responses())
+    weights, _ = fit_weights(ansatz, target)
+    before = (block_responses(BlockExecutor(ansatz, DeviceSpec.parse(device)), weights) - target).square()
+    corrected, deviation = correct_weights(ansatz, weights, target, device, 2)
+    after = (block_responses(BlockExecutor(ansatz, DeviceSpec.parse(device)), corrected) - target).square()
+    torch.testing.assert_close(after.mean(dim=(1, 2)).sqrt(), deviation)
+    assert (after.sum(dim=(1, 2)) <= before.sum(dim=(1, 2)) + 1e-12).all()
+    assert after.mean().sqrt() < 0.95 * before.mean().sqrt()
+    head = QuantumProjection.fit(data(), 4, name, device, corrections=2)
+    with pytest.raises(ValueError, match="expected 1 or more"):
+        head.correct(0)
+    torch.testing.assert_close(head.block_weights().double(), corrected, atol=1e-5, rtol=0)
+
+
+def test_corrections_of_a_device_without_errors_change_nothing():
+    """What is right stays, where blocks share weights too."""
+    x, settings = data(), FitSettings(1)
+    plain = QuantumProjection.fit(x, 4, settings=settings)
+    head = QuantumProjection.fit(x, 4, device="lightning.qubit", settings=settings, corrections=1)
+    torch.testing.assert_close(head.block_weights(), plain.block_weights(), atol=1e-6, rtol=0)
 
 
 def test_degenerate_columns():
