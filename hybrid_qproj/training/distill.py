@@ -92,6 +92,11 @@ def distill(
     anchor = Anchor(head).to(embeddings.device)
     # At the best temperature: else the start, whose temperature is not trained yet, would always lose.
     judge = BestDistillation(settings.teacher_scale)
+
+    @torch.no_grad()
+    def judged() -> float:
+        return judge(head, Batch.of(head, [held_out])).item()
+
     best, least = None, math.inf
     objective = SimilarityDistillation(settings.teacher_scale, settings.student_scale).to(embeddings.device)
     optimizer = torch.optim.Adam(
@@ -105,7 +110,7 @@ def distill(
     head.train()
     for step in range(settings.steps):
         if len(held_out) and step % CHECK == 0:
-            now = judge(head, Batch.of(head, [held_out])).item()
+            now = judged()
             if now < least:
                 best, least = copy.deepcopy(head.state_dict()), now
         batch = torch.randperm(len(embeddings), generator=generator)[: settings.batch_size]
@@ -124,7 +129,7 @@ def distill(
         schedule.step()
         losses.append(loss.item())
         progress(step)
-    if best is not None and judge(head, Batch.of(head, [held_out])).item() > least:
+    if best is not None and judged() > least:
         head.load_state_dict(best)
     head.eval()
     return Trained(losses[0], losses[-1])
