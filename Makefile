@@ -96,6 +96,7 @@ bench: $(VENV)/.bench ## time everything side by side with other ways to do it; 
 results: $(VENV)/.dev ## the tables of docs/results.md; hours on two cores, and data beside the checkout
 	$(OFFLINE) $(BIN)/python benchmarks/trec_dl.py
 	$(OFFLINE) $(BIN)/python -m benchmarks.fitted
+	$(OFFLINE) $(BIN)/python -m benchmarks.fitted_budget
 	$(OFFLINE) $(BIN)/python -m benchmarks.fitted_variants lee cranfield fitted
 
 clean: ## remove environments, caches and everything built
