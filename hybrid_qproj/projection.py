@@ -218,7 +218,7 @@ class QuantumProjection(CircuitHead):
             responses = None if direct else self._responses(self._executor, self.layers, dtype, self.training)
             angles = self._project(computed, responses)
             if self.normalize_output:
-                zero = self._project(computed.new_zeros(1, self.in_features), responses)
+                zero = self._project(computed.new_zeros(self.in_features), responses)
                 # Without a floor, the rounding of an embedding of zeros would become a direction.
                 angles = math.pi / 2 - nn.functional.normalize(zero - angles, dim=-1, eps=FLOOR)
             return angles.to(embeddings.dtype)

@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.checkpoint import CheckpointError, save_module
-from hybrid_qproj.circuits import Ansatz
+from hybrid_qproj.circuits import Ansatz, get
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.extras import require
 from hybrid_qproj.fitting import FitSettings, Moments
 from hybrid_qproj.head import Head
 from hybrid_qproj.heads import load_head
 from hybrid_qproj.projection import QuantumProjection
+from hybrid_qproj.qnodes import BlockExecutor
 from hybrid_qproj.similarity import PAIRED
 
 # Before the imports below, so that a missing package is reported with its pip command.
@@ -202,12 +203,15 @@ def with_fitted_head(
     Raises:
         ValueError: sizes or settings that are not sound, which is seen before the first text is read, or fewer than
             two texts.
+        DeviceUnavailableError: there are to be corrections, and the device cannot be built; seen as early.
     """
     if not isinstance(encoder, SentenceTransformer):
         encoder = SentenceTransformer(os.fspath(encoder))
     moments = Moments(int(encoder.get_embedding_dimension() or 0))
     # Not after hours of encoding.
     (settings or FitSettings()).check(moments.width, out_features)
+    if corrections:
+        BlockExecutor(get(circuit), DeviceSpec.parse(device)).device  # noqa: B018 - built to see that it can be
     stream = iter(texts)
     while part := list(islice(stream, CHUNK)):
         embeddings = encoder.encode(part, batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False)

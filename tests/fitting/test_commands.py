@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import hybrid_qproj
 from hybrid_qproj import QuantumProjection, sbert
 from hybrid_qproj.cli import app
+from hybrid_qproj.devices import DeviceUnavailableError
 from hybrid_qproj.fitting import FitSettings
 
 WORDS = ["cat", "dog", "rain", "bank", "river", "money", "law", "sun"]
@@ -72,6 +73,8 @@ def test_from_an_iterator(tiny_bert, monkeypatch):
 
     with pytest.raises(ValueError, match="compresses"):
         sbert.with_fitted_head(str(tiny_bert), texts(), 999)
+    with pytest.raises(DeviceUnavailableError):
+        sbert.with_fitted_head(str(tiny_bert), texts(), 3, device="no.such", corrections=1)
 
 
 def test_refusals(tiny_bert, corpus, tmp_path):
@@ -82,6 +85,8 @@ def test_refusals(tiny_bert, corpus, tmp_path):
         (["999", "--max-tokens", "32"], "compresses"),
         (["3", "--max-tokens", "32", "--angles", "4"], "raise the budget"),
         (["3", "--max-tokens", "32", "--depth", "1"], "stages at least"),
+        (["3", "--device", "braket.aws.qubit?shots=10", "--corrections", "1"], "can cost money"),
+        (["3", "--max-tokens", "32", "--device", "no.such", "--corrections", "1"], "no.such"),
     ):
         result = CliRunner().invoke(app, [*arguments, *rest])
         assert result.exit_code == 1

@@ -160,6 +160,8 @@ def test_normalized_output():
     found = head(x.float())
     unit = torch.nn.functional.normalize(math.pi / 2 - plain, dim=1)
     torch.testing.assert_close(found, math.pi / 2 - unit)
+    torch.testing.assert_close(head(x[0].float()), found[0])
+    torch.testing.assert_close(head(x[:6].float().view(2, 3, 12)), found[:6].view(2, 3, 4))
     torch.testing.assert_close(head(torch.zeros(1, 12)).detach(), torch.full((1, 4), math.pi / 2), atol=0.02, rtol=0)
 
 
