@@ -23,8 +23,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 def one_line_errors() -> Iterator[None]:
     """Turn errors that a command's input or surroundings explain into one red line and exit code 1."""
     from hybrid_qproj.devices import DeviceRunError, DeviceUnavailableError  # noqa: PLC0415 - keeps --help fast
-    from hybrid_qproj.errors import ExpectedError  # noqa: PLC0415
-    from hybrid_qproj.extras import MissingExtraError  # noqa: PLC0415
+    from hybrid_qproj.errors import ExpectedError  # noqa: PLC0415 - keeps --help fast
+    from hybrid_qproj.extras import MissingExtraError  # noqa: PLC0415 - keeps --help fast
 
     try:
         yield
@@ -49,7 +49,7 @@ def _root() -> None:
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("demo-report"),
-    sizes: Annotated[list[int], typer.Option(help="Numbers a document is compressed to; repeatable.")] = [  # noqa: B006
+    sizes: Annotated[list[int], typer.Option(help="Numbers a document is compressed to; repeatable.")] = [  # noqa: B006 - only read
         128,
         64,
         32,
@@ -68,7 +68,7 @@ def demo(
 def devices(json: Json = False) -> None:
     """List known devices: installed, usable now, exact or sampled, seeds, how to install. Runs nothing."""
     from hybrid_qproj import console  # noqa: PLC0415 - keeps --help fast
-    from hybrid_qproj.devices.listing import list_devices, other_devices  # noqa: PLC0415
+    from hybrid_qproj.devices.listing import list_devices, other_devices  # noqa: PLC0415 - keeps --help fast
 
     with one_line_errors():
         rows = list_devices()
@@ -95,8 +95,8 @@ def estimate(
 ) -> None:
     """Count circuits, shots, gates, memory and price of a head on a device. Sends nothing."""
     from hybrid_qproj import console  # noqa: PLC0415 - keeps --help fast
-    from hybrid_qproj.estimate import estimate as count  # noqa: PLC0415
-    from hybrid_qproj.loading import load_quantum_head  # noqa: PLC0415
+    from hybrid_qproj.estimate import estimate as count  # noqa: PLC0415 - keeps --help fast
+    from hybrid_qproj.loading import load_quantum_head  # noqa: PLC0415 - keeps --help fast
 
     with one_line_errors():
         result = count(load_quantum_head(model), device, documents, price_per_shot, price_per_task)
@@ -118,9 +118,9 @@ def calibrate(
 ) -> None:
     """Measure a head's blocks on a device, once. Run again after an interruption, it goes on where it was."""
     from hybrid_qproj import calibration, console  # noqa: PLC0415 - keeps --help fast
-    from hybrid_qproj.devices import DeviceSpec, can_cost  # noqa: PLC0415
-    from hybrid_qproj.estimate import estimate as count  # noqa: PLC0415
-    from hybrid_qproj.loading import load_quantum_head  # noqa: PLC0415
+    from hybrid_qproj.devices import DeviceSpec, can_cost  # noqa: PLC0415 - keeps --help fast
+    from hybrid_qproj.estimate import estimate as count  # noqa: PLC0415 - keeps --help fast
+    from hybrid_qproj.loading import load_quantum_head  # noqa: PLC0415 - keeps --help fast
 
     with one_line_errors():
         head = load_quantum_head(model)

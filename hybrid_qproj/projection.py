@@ -147,7 +147,8 @@ class QuantumProjection(CircuitHead):
     def correct(self, rounds: int = 2) -> QuantumProjection:
         """Correct the weights for the errors of the head's device.
 
-        Blocks are measured there and brought closer to what an exact simulation says that they do now.
+        Blocks are measured there and brought closer to what an exact simulation says that they do now. Ask for all
+        rounds in one call: a second one would take the corrected weights for what is wanted.
 
         Args:
             rounds: each runs nine circuits a block, and so does one more at the start; see

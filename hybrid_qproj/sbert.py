@@ -14,13 +14,12 @@ from torch import Tensor
 
 from hybrid_qproj.checkpoint import CheckpointError, save_module
 from hybrid_qproj.circuits import Ansatz, get
-from hybrid_qproj.devices import DeviceSpec
+from hybrid_qproj.devices import DeviceSpec, make_device
 from hybrid_qproj.extras import require
 from hybrid_qproj.fitting import FitSettings, Moments
 from hybrid_qproj.head import Head
 from hybrid_qproj.heads import load_head
 from hybrid_qproj.projection import QuantumProjection
-from hybrid_qproj.qnodes import BlockExecutor
 from hybrid_qproj.similarity import PAIRED
 
 # Before the imports below, so that a missing package is reported with its pip command.
@@ -211,7 +210,7 @@ def with_fitted_head(
     # Not after hours of encoding.
     (settings or FitSettings()).check(moments.width, out_features)
     if corrections:
-        BlockExecutor(get(circuit), DeviceSpec.parse(device)).device  # noqa: B018 - built to see that it can be
+        make_device(DeviceSpec.parse(device), get(circuit).wires)
     stream = iter(texts)
     while part := list(islice(stream, CHUNK)):
         embeddings = encoder.encode(part, batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False)
