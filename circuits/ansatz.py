@@ -9,11 +9,13 @@ from typing import Any
 import pennylane as qml
 import torch
 
+from hybrid_qproj.errors import HybridQprojError
+
 Initializer = Callable[[int, torch.Generator | None], torch.Tensor]
 """(number of blocks, generator) -> raw weights of shape (blocks, parameters), float32."""
 
 
-class AnsatzError(ValueError):
+class AnsatzError(HybridQprojError, ValueError):
     """A declared ansatz contradicts itself: its circuit, its parameter names or its initialisers."""
 
 

@@ -12,11 +12,13 @@ import safetensors
 import safetensors.torch
 from torch import nn
 
+from hybrid_qproj.errors import HybridQprojError
+
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 
 
-class CheckpointError(ValueError):
+class CheckpointError(HybridQprojError, ValueError):
     """A folder that holds no saved model, or a damaged one."""
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
+from hybrid_qproj.errors import HybridQprojError
 
-class MissingExtraError(ImportError):
+
+class MissingExtraError(HybridQprojError, ImportError):
     """A feature needs packages that the core install leaves out."""
 
 

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hybrid_qproj.errors import HybridQprojError
+
 MANY = 3
 """Sizes of groups that a plan's repr lists; of more it gives the range."""
 
 
-class PlanError(ValueError):
+class PlanError(HybridQprojError, ValueError):
     """A plan that cannot be built or contradicts itself."""
 
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hybrid_qproj.devices.adapters import adapter_for
+from hybrid_qproj.errors import HybridQprojError
 
 MODES = ("interpolated", "direct")
 COMMON_KEYS = ("shots", "seed", "mode", "pack", "noise", "wires", "diff_method")
 _SECRET = re.compile(r"token|secret|passw|api_?key|credential|access_?key", re.IGNORECASE)
 
 
-class DeviceSpecError(ValueError):
+class DeviceSpecError(HybridQprojError, ValueError):
     """A device string, table or key that cannot be understood or must not be written down."""
 
 

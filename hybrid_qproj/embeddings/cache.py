@@ -17,6 +17,7 @@ import safetensors.numpy
 from hybrid_qproj.checkpoint import write_atomically
 from hybrid_qproj.embeddings.fingerprint import encoder_fingerprint, text_digests
 from hybrid_qproj.embeddings.table import EmbeddingTable
+from hybrid_qproj.errors import HybridQprojError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -25,7 +26,7 @@ SHARD = 8192
 """Texts of a file: what an interruption loses at most."""
 
 
-class CacheError(ValueError):
+class CacheError(HybridQprojError, ValueError):
     """A cache that is damaged or cannot be written."""
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
 from hybrid_qproj.encoders import MAX_TOKENS, Pooling
+from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.fitting import FitSettings
 from hybrid_qproj.heads import HEADS
 from hybrid_qproj.retrieval.measures import MEASURES
@@ -16,7 +17,7 @@ from hybrid_qproj.retrieval.protocols import DEPTH, Protocol
 from hybrid_qproj.training.settings import Count, TrainingSettings
 
 
-class ConfigError(ValueError):
+class ConfigError(HybridQprojError, ValueError):
     """A configuration file that cannot be read or contradicts itself."""
 
 

@@ -10,11 +10,12 @@ from typing import Any, Literal, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from hybrid_qproj.checkpoint import write_atomically
+from hybrid_qproj.errors import HybridQprojError
 
 CELLS = "cells"
 
 
-class RecordError(ValueError):
+class RecordError(HybridQprojError, ValueError):
     """A record that cannot be read."""
 
 

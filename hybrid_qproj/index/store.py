@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.checkpoint import write_atomically
+from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.index.precision import PRECISIONS, Precision, pack, stored_width, unpack
 
 FORMAT = "hybrid-qproj angles 1"
@@ -24,7 +25,7 @@ MANIFEST = "manifest.json"
 KEY = "angles"
 
 
-class StoreError(ValueError):
+class StoreError(HybridQprojError, ValueError):
     """A folder of angles that is missing, damaged, or does not take what it is given."""
 
 

@@ -10,10 +10,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.extras import require
 
 
-class DataError(ValueError):
+class DataError(HybridQprojError, ValueError):
     """Data that cannot be read, or from which nothing is left."""
 
 

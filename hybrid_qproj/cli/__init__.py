@@ -1,0 +1,52 @@
+"""The command ``hybrid-qproj``: one module a command, each thin; an expected error is one line and exit code 1."""
+
+from __future__ import annotations
+
+import typer
+
+from hybrid_qproj.cli.calibrate import calibrate
+from hybrid_qproj.cli.compare import compare
+from hybrid_qproj.cli.demo import demo
+from hybrid_qproj.cli.devices import devices
+from hybrid_qproj.cli.draw import draw
+from hybrid_qproj.cli.encode import encode
+from hybrid_qproj.cli.estimate import estimate
+from hybrid_qproj.cli.evaluate import evaluate
+from hybrid_qproj.cli.fit import fit
+from hybrid_qproj.cli.gallery import gallery
+from hybrid_qproj.cli.index import index
+from hybrid_qproj.cli.search import search
+from hybrid_qproj.cli.train import train
+
+app = typer.Typer(
+    help="Quantum projection heads for text embeddings.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+
+for command in (
+    demo,
+    devices,
+    estimate,
+    calibrate,
+    train,
+    evaluate,
+    compare,
+    encode,
+    fit,
+    index,
+    search,
+    draw,
+    gallery,
+):
+    app.command()(command)
+
+
+@app.callback()
+def _root() -> None:
+    """Quantum projection heads for text embeddings."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

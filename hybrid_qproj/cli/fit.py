@@ -1,0 +1,49 @@
+"""The command fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hybrid_qproj.cli.errors import one_line_errors
+
+
+def fit(
+    encoder: Annotated[str, typer.Argument(help="Preset, hub name or folder of an encoder.")],
+    documents: Annotated[str, typer.Argument(help=".tsv or .jsonl, perhaps .gz, or an id of ir_datasets.")],
+    k: Annotated[int, typer.Option(min=1, help="Angles a text.")],
+    out: Annotated[Path, typer.Option(help="Folder of the encoder with its head.")],
+    circuit: Annotated[str, typer.Option(help="Ansatz of the blocks.")] = "rotor",
+    device: Annotated[str, typer.Option(help="Device string of the head.")] = "default.qubit",
+    corrections: Annotated[int, typer.Option(min=0, help="Rounds in which the device corrects weights.")] = 0,
+    mixing: Annotated[int, typer.Option(min=0, help="Stages that mix before any merges.")] = 0,
+    merging: Annotated[str, typer.Option(help="treelet, or select: the k of largest variance.")] = "treelet",
+    pairs: Annotated[str, typer.Option(help="variance or correlation: which pair merges next.")] = "variance",
+    depth: Annotated[int | None, typer.Option(min=1, help="Most stages that merge.")] = None,
+    power: Annotated[float, typer.Option(help="Exponent of the covariance; 1 loses least variance.")] = 0.5,
+    angles: Annotated[int | None, typer.Option(min=1, help="Budget; the merging alone if not given.")] = None,
+    limit: Annotated[int | None, typer.Option(min=2, help="Texts that are used.")] = None,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Texts are cut there.")] = 256,
+    yes: Annotated[bool, typer.Option("--yes", help="Correct on a device that can cost money.")] = False,
+) -> None:
+    """Fit a head to unlabelled texts: no training, seconds beside the encoder."""
+    with one_line_errors():
+        from hybrid_qproj.extras import require  # noqa: PLC0415 - keeps --help fast
+
+        require("sentence_transformers", "text", "encoding text")
+        from hybrid_qproj.devices import DeviceSpec, can_cost  # noqa: PLC0415 - keeps --help fast
+        from hybrid_qproj.fitting import FitSettings  # noqa: PLC0415 - keeps --help fast
+        from hybrid_qproj.fitting.commands import run_fit  # noqa: PLC0415 - imports extras
+
+        if corrections and can_cost(DeviceSpec.parse(device)) and not yes:
+            raise ValueError(
+                f"corrections run nine circuits a block, {corrections + 1} times, on {device!r}, which can cost money: "
+                "nothing was sent. Add --yes to run them"
+            )
+        settings = FitSettings(mixing, merging, pairs, depth, power, angles)  # type: ignore[arg-type]  # checked there
+        fitted = run_fit(
+            encoder, documents, k, out, circuit, device, settings, corrections, limit, max_tokens=max_tokens
+        )
+        typer.echo(f"{fitted.head}: {out}")

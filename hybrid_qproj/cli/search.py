@@ -1,0 +1,33 @@
+"""The command search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hybrid_qproj.cli.errors import one_line_errors
+
+
+def search(
+    model: Annotated[str, typer.Argument(help="Folder or hub id of the encoder with its head.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of angles and their index.")],
+    queries: Annotated[str, typer.Argument(help="File of queries (.tsv, .jsonl, TREC topics), or one query's text.")],
+    k: Annotated[int, typer.Option(min=1, help="Documents for each query.")] = 10,
+    out: Annotated[Path | None, typer.Option(help="TREC run to write; JSON lines are printed without it.")] = None,
+    engine: Annotated[str, typer.Option(help="index; exhaustive: all documents; ray: all, on a cluster.")] = "index",
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes of the cluster; one a core.")] = None,
+    effort: Annotated[int | None, typer.Option(min=1, help="Cells that ivf visits, or hnsw's list.")] = None,
+) -> None:
+    """Search encoded documents: candidates by L2 over angles, ordered by exact fidelity."""
+    with one_line_errors():
+        from hybrid_qproj.extras import require  # noqa: PLC0415 - keeps --help fast
+
+        if engine == "index":
+            require("faiss", "index", "an index")
+        require("sentence_transformers", "text", "encoding text")
+        from hybrid_qproj.index.commands import run_search  # noqa: PLC0415 - imports extras
+
+        lines = run_search(model, folder, queries, k, out, engine, workers, effort)
+        typer.echo(f"run: {out}" if out else "\n".join(lines))
