@@ -17,7 +17,7 @@ import torch
 
 from benchmarks import blocks, encoder, head, index, pairs, scale
 from benchmarks.measure import Section
-from hybrid_qproj.checkpoint import write_atomically
+from hybrid_qproj._util.files import write_atomically
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
 SECTIONS: dict[str, Callable[[], Section]] = {

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hybrid_qproj.checkpoint import write_atomically
+from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.experiments.commands import run_compare
 from hybrid_qproj.experiments.comparisons import Comparison, compare
 from hybrid_qproj.experiments.config import load_config

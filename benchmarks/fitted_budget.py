@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from benchmarks.fitted import MEASURE, ROOT, SHARED, TABLES, lend_datasets
-from hybrid_qproj.checkpoint import write_atomically
+from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.experiments.commands import run_compare
 from hybrid_qproj.experiments.comparisons import compare
 from hybrid_qproj.experiments.config import load_config

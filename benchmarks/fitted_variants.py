@@ -18,7 +18,7 @@ from torch import Tensor
 
 from benchmarks.fitted import CONFIGS, FITTED, MEASURE, ROOT, SHARED, TABLES, lend_datasets
 from hybrid_qproj import QuantumProjection
-from hybrid_qproj.checkpoint import write_atomically
+from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.coherent import CoherentProjection
 from hybrid_qproj.experiments.build import fit_head
 from hybrid_qproj.experiments.cells import LOOKUP_BATCH

@@ -20,7 +20,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from hybrid_qproj.checkpoint import CheckpointError, write_atomically
+from hybrid_qproj._util.files import write_atomically
+from hybrid_qproj.checkpoint import CheckpointError
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.devices.backends import backend_properties
 from hybrid_qproj.devices.seeding import circuit_seed

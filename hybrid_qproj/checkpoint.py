@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
@@ -12,6 +10,7 @@ import safetensors
 import safetensors.torch
 from torch import nn
 
+from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.errors import HybridQprojError
 
 CONFIG = "config.json"
@@ -34,27 +33,6 @@ class Configurable(Protocol):
 
 
 M = TypeVar("M", bound=Configurable)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name beside it, then rename it.
-
-    Args:
-        path: the file.
-        content: its bytes.
-    """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files that only their owner can read.
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def save_module(module: Configurable, folder: str | Path) -> None:

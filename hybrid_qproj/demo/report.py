@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hybrid_qproj.checkpoint import write_atomically
+from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.demo.heads import QUANTUM
 from hybrid_qproj.demo.plot import plot_rows
 from hybrid_qproj.demo.table import Row, verdicts

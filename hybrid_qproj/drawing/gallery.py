@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Sequence
 from pathlib import Path
 
-from hybrid_qproj.checkpoint import write_atomically
+from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.circuits import Ansatz
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.devices.compilation import compile_for

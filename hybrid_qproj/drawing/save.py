@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hybrid_qproj.checkpoint import write_atomically
+from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.drawing.figure import PAPER, to_figure
 from hybrid_qproj.drawing.qasm import to_qasm
 from hybrid_qproj.drawing.quantikz import to_quantikz

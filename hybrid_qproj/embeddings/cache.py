@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import safetensors.numpy
 
-from hybrid_qproj.checkpoint import write_atomically
+from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.embeddings.fingerprint import encoder_fingerprint, text_digests
 from hybrid_qproj.embeddings.table import EmbeddingTable
 from hybrid_qproj.errors import HybridQprojError

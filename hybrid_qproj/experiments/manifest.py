@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from hybrid_qproj.checkpoint import write_atomically
+from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.experiments.config import ExperimentConfig
 
 PACKAGES = (

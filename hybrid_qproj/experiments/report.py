@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hybrid_qproj.checkpoint import write_atomically
+from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.experiments.comparisons import Comparison, compare
 from hybrid_qproj.experiments.config import ExperimentConfig
 from hybrid_qproj.experiments.plots import (

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from hybrid_qproj.checkpoint import write_atomically
+from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.extras import require
 from hybrid_qproj.index.exhaustive import Hits, check_queries, exhaustive_search
 from hybrid_qproj.index.store import AngleStore, StoreError

@@ -16,7 +16,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from hybrid_qproj.checkpoint import write_atomically
+from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.index.precision import PRECISIONS, Precision, pack, stored_width, unpack
 

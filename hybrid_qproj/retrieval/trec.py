@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from hybrid_qproj.checkpoint import write_atomically
+from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.retrieval.documents import DataError, read_lines, read_records, shorten
 from hybrid_qproj.retrieval.measures import Run
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import safetensors
 import safetensors.torch
 
-from hybrid_qproj.checkpoint import CheckpointError, load_state, write_atomically
+from hybrid_qproj._util.files import write_atomically
+from hybrid_qproj.checkpoint import CheckpointError, load_state
 from hybrid_qproj.embeddings.table import EmbeddingTable
 from hybrid_qproj.loading import load
 from hybrid_qproj.sbert import Encoder

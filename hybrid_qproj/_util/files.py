@@ -1,0 +1,240 @@
+"""Files that appear whole or not at all, and files of strangers that are read with care.
+
+A file is written under a temporary name beside its own, synced, then renamed. Its writer holds a lock on the temporary
+file until then, and the system lets go of a dead process's locks: so the next writer can tell what a killed run left
+over, and removes it.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from hybrid_qproj._util.locks import lock_descriptor
+from hybrid_qproj.errors import HybridQprojError
+
+SUFFIX = ".tmp"
+"""Ends the name of a file, or folder, that is not whole yet; a dot begins it."""
+SMALL = 64 << 20
+"""Bytes of a JSON or TOML file at most, unless its reader says otherwise."""
+
+
+class OutputError(HybridQprojError, OSError):
+    """A result that could not be written; what was there before is still there."""
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name beside it, then rename it.
+
+    Args:
+        path: the file.
+        content: its bytes.
+
+    Raises:
+        OutputError: it could not be written (no such folder, full disk, no permission); an older file is unchanged.
+    """
+    with replace_file(path) as temporary, temporary.open("wb") as file:
+        file.write(content)
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[Path]:
+    """A temporary file to be written by any library, which takes the place of `path` when the block ends without error.
+
+    Args:
+        path: the file that is wanted.
+
+    Yields:
+        an empty file beside it, of the same suffix.
+
+    Raises:
+        OutputError: it could not be written; an older file is unchanged.
+    """
+    with writing(path):
+        remove_leftovers(path)
+        with _temporary(path) as (temporary, file):
+            yield temporary
+            _sync(temporary)
+            # The library may have put another file in the place of ours.
+            temporary.chmod(0o644)
+            temporary.replace(path)
+            sync_folder(path.parent)
+            del file
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Tell errors of the system while `path` is written by its name, not by that of a temporary file.
+
+    Raises:
+        OutputError: in place of any other OSError.
+    """
+    try:
+        yield
+    except HybridQprojError:
+        raise
+    except OSError as error:
+        number = error.errno or errno.EIO
+        advice = {
+            errno.ENOSPC: "; make room and run again",
+            errno.EDQUOT: "; make room and run again",
+            errno.ENOENT: f"; is there a folder {str(path.parent)!r}?",
+        }.get(number, "")
+        raise OutputError(
+            f"{path} could not be written: {os.strerror(number)}; what was there before is unchanged{advice}"
+        ) from error
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """A new file beside `path`, locked, and gone at the end unless it was renamed."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=f"{SUFFIX}{path.suffix}")
+        temporary, file = Path(name), os.fdopen(handle, "r+b")
+        lock_descriptor(file.fileno(), wait=True)
+        # Somebody may have taken it for a left-over before it was locked.
+        if temporary.exists():
+            break
+        file.close()
+    try:
+        yield temporary, file
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+        file.close()
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove temporary files of `path` whose writers are gone.
+
+    Args:
+        path: the file that they were to become.
+    """
+    for leftover in path.parent.glob(f".{_escaped(path.name)}.*{SUFFIX}*"):
+        with suppress(OSError), leftover.open("r+b") as file:
+            if lock_descriptor(file.fileno(), wait=False):
+                leftover.unlink()
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder last through a loss of power, where the system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def read_bounded(path: Path, limit: int = SMALL) -> bytes:
+    """Read a file that somebody else may have written.
+
+    Args:
+        path: the file.
+        limit: bytes at most.
+
+    Returns:
+        its bytes.
+
+    Raises:
+        ValueError: it is no regular file, or larger.
+        OSError: it cannot be read.
+    """
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is no regular file")
+    with path.open("rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ValueError(f"{path} is larger than {limit:,} bytes; expected a small file")
+    return content
+
+
+def read_json(path: Path, limit: int = SMALL) -> Any:
+    """Read a JSON file that somebody else may have written.
+
+    Args:
+        path: UTF-8.
+        limit: bytes at most.
+
+    Returns:
+        the value; see `parse_json`.
+
+    Raises:
+        ValueError: no JSON, or one that could be read in two ways; the message names the file.
+        OSError: it cannot be read.
+    """
+    try:
+        return parse_json(read_bounded(path, limit).decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 ({error.reason} at byte {error.start})") from error
+    except ValueError as error:
+        message = str(error)
+        raise ValueError(message if message.startswith(str(path)) else f"{path} is no JSON: {message}") from error
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON as its standard has it: no NaN or infinity, no key twice, no number beyond a double, no deep nesting.
+
+    Args:
+        text: the JSON.
+
+    Returns:
+        the value.
+
+    Raises:
+        ValueError: it is not such a text.
+
+    Examples:
+        >>> parse_json('{"a": 1, "a": 2}')
+        Traceback (most recent call last):
+        ...
+        ValueError: key 'a' stands there twice
+    """
+    try:
+        value = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]  # adds
+        raise ValueError(f"key {twice!r} stands there twice")
+    return table
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"the number {text[:20]} is out of range")
+    return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > 20:  # noqa: PLR2004 - digits of a 64-bit number with its sign
+        raise ValueError(f"the number {text[:20]}... is out of range")
+    return int(text)
