@@ -18,7 +18,7 @@ TEST_ENV := $(OFFLINE) OMP_NUM_THREADS=1 OMP_PROC_BIND=false
 PYTEST := -m pytest -q -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow test-min lint format docs figures bench results clean
+.PHONY: help venv demo test test-slow test-min lint format docs figures bench results pages clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -98,6 +98,9 @@ results: $(VENV)/.dev ## the tables of docs/results.md; hours on two cores, and 
 	$(OFFLINE) $(BIN)/python -m benchmarks.fitted
 	$(OFFLINE) $(BIN)/python -m benchmarks.fitted_budget
 	$(OFFLINE) $(BIN)/python -m benchmarks.fitted_variants lee cranfield fitted
+
+pages: demo ## the tables of README, from docs/results and from a demo that is made anew
+	$(OFFLINE) $(BIN)/python -m benchmarks.pages demo-report
 
 clean: ## remove environments, caches and everything built
 	rm -rf $(VENV) $(VENV_MIN) build dist *.egg-info docs/_build demo-report \

@@ -1,8 +1,9 @@
 """NDCG@10 of one head on many devices: the tables of docs/devices.md and docs/results.md.
 
-Run ``make demo`` first, then ``python benchmarks/lee_devices.py demo-report/model`` for a trained head, or
-``python benchmarks/lee_devices.py --fit 32`` for one that is fitted to the corpus' other texts. A device's responses
-are measured once and kept in ``--out``; an interrupted run goes on where it was.
+Run ``make demo`` first, then ``python benchmarks/lee_devices.py demo-report/model --write docs/results/devices.md`` for
+a trained head, or ``python benchmarks/lee_devices.py --fit 32 --write docs/results/fitted-devices.md`` for one that is
+fitted to the corpus' other texts. A device's responses are measured once and kept in ``--out``; an interrupted run goes
+on where it was.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sentence_transformers import SentenceTransformer
 
 import hybrid_qproj
 from hybrid_qproj import QuantumProjection
+from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.calibration import calibrate
 from hybrid_qproj.demo.experiment import Texts, score
 from hybrid_qproj.encoders import load_encoder
@@ -41,6 +43,7 @@ def main() -> None:
     parser.add_argument("--fit", type=int, metavar="K", help="fit a head of K angles instead")
     parser.add_argument("--out", type=Path, default=Path("device-report"), help="where responses are kept")
     parser.add_argument("--devices", nargs="+", default=DEVICES)
+    parser.add_argument("--write", type=Path, help="file that gets the table")
     arguments = parser.parse_args()
     if (arguments.model is None) == (arguments.fit is None):
         parser.error("give either a model or --fit")
@@ -55,8 +58,10 @@ def main() -> None:
     embeddings = plain.encode(corpus.documents, convert_to_tensor=True).clone()
     blocks, stages = head.plan.blocks, len(head.plan.stages)
     print(f"{head.circuit}, {head.plan.name}, k = {head.out_features}: {blocks} blocks in {stages} stages\n")
-    print("| device | NDCG@10 | circuits | wires | depth | two-qubit gates | largest standard error of R |")
-    print("|---|--:|--:|--:|--:|--:|--:|")
+    lines = [
+        "| device | NDCG@10 | circuits | wires | depth | two-qubit gates | largest standard error of R |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
     for device in arguments.devices:
         path = arguments.out / (re.sub(r"\W+", "_", device) + ".safetensors")
         measured = calibrate(head, device, path)
@@ -65,11 +70,13 @@ def main() -> None:
             angles = head(embeddings)
             values = score(Texts(angles, angles, corpus.qrels()), head.pairwise_similarity(angles, angles))
         run = next(r for r in reversed(estimate(head, device).runs) if r.mode == "interpolated")
-        print(
+        lines.append(
             f"| `{device}` | {sum(values.values()) / len(values):.4f} | {run.circuits:,} | {run.wires} | {run.depth} | "
-            f"{run.two_qubit_gates} | {measured.errors.max():.3f} |",
-            flush=True,
+            f"{run.two_qubit_gates} | {measured.errors.max():.3f} |"
         )
+        print(lines[-1], flush=True)
+    if arguments.write is not None:
+        write_atomically(arguments.write, ("\n".join(lines) + "\n").encode())
 
 
 if __name__ == "__main__":

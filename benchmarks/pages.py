@@ -1,0 +1,195 @@
+"""The tables that README shows, from the results that are kept in docs/results: no figure there is typed by hand.
+
+Run ``python -m benchmarks.pages`` after ``make results``; ``python -m benchmarks.pages demo-report`` keeps the figures
+of that demo first (``make pages`` makes one). A test compares the pages with the results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hybrid_qproj import QuantumProjection
+from hybrid_qproj._util.files import write_atomically
+from hybrid_qproj.baselines import ClassicalProjection, PCAProjection, Truncation, stored_numbers
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "docs" / "results"
+PAGE = ROOT / "README.md"
+SIZES = (256, 128, 64, 32)
+"""Columns of the table of TREC."""
+WIDTH, COUNTED = 384, 128
+"""Numbers of an embedding, and of the output of the heads whose numbers are counted."""
+TREC = (
+    ("full embedding, 384 numbers", "main-1", "full", "-", None),
+    ("truncation", "main-1", "truncation", "-", Truncation(WIDTH, COUNTED)),
+    ("PCA", "main-1", "PCA", "-", PCAProjection(WIDTH, COUNTED)),
+    ("linear + tanh", "main-1", "linear", "distillation", ClassicalProjection(WIDTH, COUNTED)),
+    (
+        "quantum u_cu chain (published)",
+        "main-1",
+        "u_cu chain (published)",
+        "distillation",
+        QuantumProjection.paper(WIDTH, COUNTED),
+    ),
+    (
+        "quantum u_cu tree",
+        "main-1",
+        "u_cu tree",
+        "distillation",
+        QuantumProjection(WIDTH, COUNTED, plan="tree", scale=2.0),
+    ),
+    (
+        "quantum rotor tree",
+        "main-1",
+        "rotor tree",
+        "distillation",
+        QuantumProjection(WIDTH, COUNTED, "rotor", plan="tree", scale=2.0),
+    ),
+    (
+        "quantum rotor treelet, fitted, not trained",
+        "fitted-1",
+        "treelet",
+        "-",
+        QuantumProjection(WIDTH, COUNTED, "rotor", plan="tree", scale=2.0),
+    ),
+)
+"""Name in README; table, head and objective in docs/results; a head of as many numbers."""
+
+
+class Cell(NamedTuple):
+    """A cell of a table of results.
+
+    Attributes:
+        value: NDCG@10, a mean.
+        marks: baselines from which it differs significantly, with the sign of the difference, such as ``"a-"``.
+    """
+
+    value: float
+    marks: tuple[str, ...]
+
+
+def read_table(name: str) -> list[dict[str, str]]:
+    """Rows of the first table of a file in docs/results.
+
+    Args:
+        name: of the file, without its suffix.
+
+    Returns:
+        column -> text, a row each.
+    """
+    lines = [line for line in (RESULTS / f"{name}.md").read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def read_cell(text: str) -> Cell | None:
+    """A mean and its marks, of ``0.6101 ± 0.0084 a-``; None for an empty cell."""
+    if not text:
+        return None
+    return Cell(float(text.split(maxsplit=1)[0]), tuple(re.findall(r"\b[a-z][+-]", text)))
+
+
+def row_of(table: str, head: str, objective: str = "-") -> dict[str, str]:
+    """The row of a head that was trained for an objective."""
+    (row,) = (row for row in read_table(table) if (row["head"], row.get("objective", "-")) == (head, objective))
+    return row
+
+
+def demo() -> dict[str, Any]:
+    """What the demo wrote: rows, sentences, versions."""
+    return json.loads((RESULTS / "demo.json").read_text(encoding="utf-8"))
+
+
+def trec_table() -> str:
+    """NDCG@10 on both years of TREC Deep Learning, re-ranking."""
+    lines = [
+        f"| head | numbers stored at k = {COUNTED} | {' | '.join(f'k = {k}' for k in SIZES)} |",
+        f"|---|--:|{'--:|' * len(SIZES)}",
+    ]
+    for name, table, head, objective, counted in TREC:
+        row = row_of(table, head, objective)
+        cells = [read_cell(row.get(f"k = {k}", "")) for k in SIZES]
+        if head == "full":
+            # One value, under the first size, where the table of results has it.
+            cells = [next(cell for cell in cells if cell)] * len(SIZES)
+        stored = "" if counted is None else f"{stored_numbers(counted):,}"
+        values = " | ".join("" if cell is None else f"{cell.value:.3f}" for cell in cells)
+        lines.append(f"| {name} | {stored} | {values} |")
+    return "\n".join(lines)
+
+
+def lee_table() -> str:
+    """NDCG@10 on Lee, as the demo has it."""
+    rows = demo()["rows"]
+    full, sizes = rows[0], list(dict.fromkeys(row["k"] for row in rows[1:]))
+    lines = [
+        f"| head | numbers stored | {' | '.join(f'k = {k}' for k in sizes)} |",
+        f"|---|--:|{'--:|' * len(sizes)}",
+        f"| {full['head']}, {full['k']} numbers | | {' | '.join([_three(full)] * len(sizes))} |",
+    ]
+    for head in dict.fromkeys(row["head"] for row in rows[1:]):
+        mine = {row["k"]: row for row in rows[1:] if row["head"] == head}
+        stored = " / ".join(f"{mine[k]['stored']:,}" for k in sizes)
+        lines.append(f"| {head} | {stored} | {' | '.join(_three(mine[k]) for k in sizes)} |")
+    return "\n".join(lines)
+
+
+def _three(row: Mapping[str, Any]) -> str:
+    return f"{row['ndcg']:.3f}"
+
+
+def lee_sentences() -> str:
+    """Where the demo's quantum head wins and loses, as its tests say."""
+    shown = [
+        re.sub(r";? does not differ significantly from .*", "; no other difference is significant.", said)
+        for said in demo()["verdicts"]
+    ]
+    return "\n".join(f"- {sentence}" for sentence in shown)
+
+
+BLOCKS: Mapping[str, Callable[[], str]] = {"trec": trec_table, "lee": lee_table, "lee-tests": lee_sentences}
+
+
+def render(page: str) -> str:
+    """A page with its blocks as the results have them.
+
+    Args:
+        page: Markdown; a block stands between ``<!-- results: NAME -->`` and ``<!-- end -->``.
+
+    Returns:
+        the page.
+    """
+    return re.sub(
+        r"(<!-- results: ([\w-]+) -->\n).*?(\n<!-- end -->)",
+        lambda match: f"{match[1]}\n{BLOCKS[match[2]]()}\n{match[3]}",
+        page,
+        flags=re.DOTALL,
+    )
+
+
+def keep_demo(report: Path) -> None:
+    """Take a demo's figures into docs/results, and its plot into docs/images."""
+    found = json.loads((report / "report.json").read_text(encoding="utf-8"))
+    found["rows"] = [{key: value for key, value in row.items() if key != "per_query"} for row in found["rows"]]
+    write_atomically(RESULTS / "demo.json", (json.dumps(found, indent=1) + "\n").encode())
+    shutil.copy(report / "plot.svg", ROOT / "docs" / "images" / "demo.svg")
+
+
+def main() -> None:
+    """Keep a demo's figures if one is given, then write the pages."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("demo", nargs="?", type=Path, help="folder of a demo's report")
+    report = parser.parse_args().demo
+    if report is not None:
+        keep_demo(report)
+    write_atomically(PAGE, render(PAGE.read_text(encoding="utf-8")).encode())
+
+
+if __name__ == "__main__":
+    main()

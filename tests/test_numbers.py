@@ -1,0 +1,177 @@
+"""Every figure in README and the documentation is one that a command wrote to docs/results, or follows from those."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks import pages
+from benchmarks.pages import demo, read_cell, read_table, row_of
+from hybrid_qproj import ClassicalProjection, QuantumProjection
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [page for page in PAGES if not {"_build", "results"}.intersection(page.relative_to(ROOT).parts)]
+# Figures that are no results: names of papers and licences, versions, sizes of what others made, levels of confidence.
+NO_RESULTS = re.compile(
+    r"arXiv:\d+\.\d+|Apache-2\.0|Python (?:other than )?3\.\d+|8\.8 million|95 %|1 to 100 %|0\.5 \(default\)"
+)
+
+
+def value(table: str, head: str, k: int, objective: str = "-") -> float:
+    return read_cell(row_of(table, head, objective)[f"k = {k}"]).value
+
+
+def full(table: str) -> float:
+    row = row_of(table, "full")
+    return next(cell.value for cell in map(read_cell, list(row.values())[3:]) if cell)
+
+
+def parameters(head) -> int:
+    return sum(p.numel() for p in head.parameters())
+
+
+VARIANTS = ("lee-variants", "cranfield-variants", "fitted-variants")
+
+
+def cost(variant: str, tables: tuple[str, ...] = VARIANTS) -> float:
+    """What a variant of the fitted treelet loses at most, over collections and sizes."""
+    losses = []
+    for table in tables:
+        rows = {row.pop("treelet"): row for row in read_table(table)}
+        for column, exact in rows["as fitted"].items():
+            if variant in rows and column:
+                losses.append(read_cell(exact).value - read_cell(rows[variant][column]).value)
+    return max(losses)
+
+
+def smallest_significant() -> float:
+    """Of the differences from the full embedding in README's table of TREC."""
+    found = []
+    for _, table, head, objective, _ in pages.TREC[1:]:
+        mark = "a-" if table == "main-1" else "b-"
+        for k in pages.SIZES:
+            cell = read_cell(row_of(table, head, objective).get(f"k = {k}", ""))
+            if cell and mark in cell.marks:
+                found.append(full(table) - cell.value)
+    return min(found)
+
+
+def budget(way: str) -> list[list[float]]:
+    (row,) = (row for row in read_table("budget") if next(iter(row.values())) == way)
+    return [[float(x) for x in cell.split()] for cell in list(row.values())[1:-2]]
+
+
+def goal(name: str, collection: str) -> dict[str, float]:
+    """Differences of a goal: label -> difference."""
+    (row,) = (r for r in read_table("goals") if r["goal"] == name and r["collection"] == collection)
+    text = row["NDCG@10 difference, p after Holm"]
+    return {label: float(number) for label, number in re.findall(r"([^;,]+?): ([+-]\d\.\d+)", text)}
+
+
+def claims() -> list[tuple[str, str]]:
+    """Page and sentence: the figures in it are computed here from the results."""
+    linear = parameters(ClassicalProjection(384, 128))
+    rotor = parameters(QuantumProjection(384, 128, "rotor", plan="tree", scale=2.0))
+    tree = parameters(QuantumProjection(384, 128, "u_cu", plan="tree", scale=2.0))
+    stored = {(row["head"], row["k"]): row["stored"] for row in demo()["rows"]}
+    lee = [value("lee", "PCA", k) - value("lee", "treelet", k) for k in (128, 64, 32)]
+    above = "treelet significantly above PCA, k <= 64", "treelet, tuned distillation significantly above PCA, k <= 64"
+    at_64 = [goal(name, "both years, re-ranked")["k = 64"] for name in above]
+    below = [
+        -difference
+        for collection in ("both years, re-ranked", "both years, judged")
+        for difference in goal("k = 128 not below the full embedding", collection).values()
+    ]
+    unmixed, mixed = budget("treelet, then exchange"), budget("16 mixing stages, largest")
+    few = ("lee-variants", "cranfield-variants")
+    rows = read_table("devices")
+    qubits = next(row for row in rows if "sherbrooke" in row["device"])
+    return [
+        ("README.md", f"needs {parameters(QuantumProjection.paper(768, 256)):,} parameters to take BERT's 768 numbers"),
+        ("README.md", f"a linear layer needs {parameters(ClassicalProjection(768, 256)):,}."),
+        ("README.md", f"such a head loses at most {cost('default.qubit?shots=100'):.3f} NDCG@10"),
+        ("README.md", f"with {linear / tree:.0f} and {linear / rotor:.0f} times fewer parameters than the linear head"),
+        ("README.md", f"significant in this table is {smallest_significant():.3f}."),
+        ("README.md", f"where the full one has {full('fitted-1'):.3f};"),
+        (
+            "README.md",
+            f"the rotor head stores {stored['quantum rotor tree', 32]:,} numbers at k = 32, PCA {stored['PCA', 32]:,}.",
+        ),
+        (
+            "docs/limits.md",
+            (
+                f"PCA, with up to {stored['PCA', 128] // stored['quantum rotor tree', 128]} times the numbers, is "
+                f"{min(lee):.2f} to {max(lee):.2f} better than it"
+            ),
+        ),
+        ("docs/limits.md", f"{rotor} to {tree:,} parameters keep the quality of all 384 numbers"),
+        ("docs/results.md", f"has {full('fitted-1'):.4f} instead of {full('main-1'):.4f}."),
+        ("docs/results.md", f"which trains {rotor} parameters at 128 (a linear head: {linear:,})"),
+        ("docs/results.md", f"`u_cu tree` ({tree:,} parameters, {linear / tree:.0f} times fewer than linear)"),
+        (
+            "docs/results.md",
+            (
+                f"(Cranfield's own at 32: {value('cranfield', 'treelet', 32):.4f} to "
+                f"{value('cranfield', 'treelet, tuned', 32, 'distillation'):.4f}; re-ranking at 16: "
+                f"{value('fitted-1', 'treelet', 16):.4f} to "
+                f"{value('fitted-1', 'treelet, tuned', 16, 'distillation'):.4f},"
+            ),
+        ),
+        ("docs/results.md", f"At 64 the means are {at_64[0]:.3f} and {at_64[1]:.3f} higher"),
+        ("docs/results.md", f"Missed by {min(below):.3f} to {max(below):.3f}, none of it significant"),
+        ("docs/results.md", f"loses up to {-min(map(min, unmixed)):.3f} when it is moved to another collection"),
+        ("docs/results.md", f"with mixing alone up to {-min(mixed[0]):.3f} on Lee"),
+        ("docs/results.md", f"cost up to {cost('outputs in 4 bits'):.3f}."),
+        (
+            "docs/results.md",
+            (
+                f"**A hundred shots a probe cost up to {cost('default.qubit?shots=100'):.3f}**, "
+                "on Lee and Cranfield up to "
+                f"{cost('default.qubit?shots=100', few):.3f}; a thousand up to {cost('default.qubit?shots=1000'):.3f}. "
+                f"Amplitude damping of 5 % costs up to {cost('default.mixed?noise=amplitude_damping:0.05'):.3f}."
+            ),
+        ),
+        (
+            "docs/results.md",
+            (
+                f"a hundred shots cost up to {cost('default.qubit?shots=100, not from zero'):.3f}, damping up to "
+                f"{cost('default.mixed?noise=amplitude_damping:0.05, not from zero'):.3f}."
+            ),
+        ),
+        ("docs/results.md", "Depolarising noise of 1 % and dephasing of 10 % cost nothing that shows"),
+        ("docs/search.md", f"| 2 | {torch.finfo(torch.float16).eps:.3f} |"),  # half a unit of numbers from 2 to 4
+        ("docs/search.md", f"half of 1/255 of the document's range, {math.pi / 255 / 2:.4f} at most"),
+        ("docs/devices.md", f"(42 instead of {qubits['depth']} for `u_cu` on `fake_sherbrooke`,"),
+    ]
+
+
+@pytest.mark.parametrize(("page", "sentence"), claims(), ids=lambda text: text[:40])
+def test_each_sentence_has_the_figures_of_the_results(page, sentence):
+    text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    assert sentence in text
+
+
+def test_readme_shows_the_tables_of_the_results():
+    """`python -m benchmarks.pages` would change nothing."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert pages.render(text) == text
+    assert re.findall("<!-- results: (.*) -->", text) == list(pages.BLOCKS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_figure_is_typed_by_hand(page):
+    """Outside code, tables that are included and the sentences above, no decimal stands in a page."""
+    text = page.read_text(encoding="utf-8")
+    text = re.sub(r"```.*?```|<!-- results: .*?<!-- end -->|\$\$.*?\$\$", "", text, flags=re.DOTALL)
+    text = re.sub(r"`[^`]*`|\$[^$\n]*\$|\]\([^)]*\)", lambda code: code[0] if code[0] == "`u_cu tree`" else "", text)
+    text = " ".join(text.split())
+    for name, sentence in claims():
+        if page == ROOT / name:
+            text = text.replace(re.sub(r"`(?!u_cu tree)[^`]*`", "", sentence), "")
+    text = NO_RESULTS.sub("", text)
+    assert re.findall(r".{0,40}(?<![\w.])\d*\.\d+(?![\w.]).{0,20}|.{0,40}\d ?%", text) == []
