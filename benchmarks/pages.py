@@ -1,4 +1,4 @@
-"""The tables that README shows, from the results that are kept in docs/results: no figure there is typed by hand.
+"""README's table and the demo's, from the results that are kept in docs/results: no figure there is typed by hand.
 
 Run ``python -m benchmarks.pages`` after ``make results``; ``python -m benchmarks.pages demo-report`` keeps the figures
 of that demo first (``make pages`` makes one). A test compares the pages with the results.
@@ -153,7 +153,7 @@ def lee_sentences() -> str:
     return "\n".join(f"- {sentence}" for sentence in shown)
 
 
-BLOCKS: Mapping[str, Callable[[], str]] = {"trec": trec_table, "lee": lee_table, "lee-tests": lee_sentences}
+BLOCKS: Mapping[str, Callable[[], str]] = {"trec": trec_table}
 
 
 def render(page: str) -> str:
@@ -181,6 +181,12 @@ def keep_demo(report: Path) -> None:
     shutil.copy(report / "plot.svg", ROOT / "docs" / "images" / "demo.svg")
 
 
+def demo_page() -> str:
+    """The demo's table and what its tests say, as docs/results/demo.md."""
+    versions = ", ".join(f"{name} {number}" for name, number in demo()["versions"].items())
+    return f"{lee_table()}\n\n{lee_sentences()}\n\nVersions: {versions}.\n"
+
+
 def main() -> None:
     """Keep a demo's figures if one is given, then write the pages."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -188,6 +194,7 @@ def main() -> None:
     report = parser.parse_args().demo
     if report is not None:
         keep_demo(report)
+    write_atomically(RESULTS / "demo.md", demo_page().encode())
     write_atomically(PAGE, render(PAGE.read_text(encoding="utf-8")).encode())
 
 
