@@ -34,7 +34,7 @@ def head_fingerprint(head: Head, device: bool = True) -> str:
         32 hexadecimal digits; the same after saving, loading, copying and moving to another torch device.
     """
     settings: dict[str, Any]
-    tensors = dict(head.state_dict())
+    tensors = {name: tensor for name, tensor in head.state_dict().items() if name not in head.IMPLIED}
     if isinstance(head, CircuitHead):
         settings = {
             "features": [head.in_features, head.out_features],
