@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from collections.abc import Iterable
 
 from hybrid_qproj.circuits import free_rotor, polar, rotor, strongly_entangling, u_cu
 from hybrid_qproj.circuits.ansatz import Ansatz, AnsatzError
@@ -71,6 +72,47 @@ def get(circuit: str | Ansatz) -> Ansatz:
     raise AnsatzError(
         f"no ansatz {circuit!r}: {hint}There are {', '.join(names())}; your own is found as 'package.module:name'"
     )
+
+
+def find(name: str, allowed: Iterable[str | Ansatz] = ()) -> Ansatz:
+    """Find an ansatz that a file names: a registered one, or one that the caller allows. The name imports nothing.
+
+    Args:
+        name: what stands in the file.
+        allowed: ansaetze that the caller trusts beside the registered ones: objects, or ``"package.module:name"``,
+            which is imported. The file may name them by that or by their own name.
+
+    Returns:
+        the ansatz, checked.
+
+    Raises:
+        AnsatzError: it is neither registered nor allowed, or an allowed one has the name of another.
+    """
+    known = dict(_ANSAETZE)
+    for entry in allowed:
+        ansatz = get(entry)
+        if known.setdefault(ansatz.name, ansatz) != ansatz:
+            raise AnsatzError(
+                f"the allowed ansatz {entry if isinstance(entry, str) else ansatz.name!r} has the name of another, "
+                f"{ansatz.name!r}; rename one of them"
+            )
+        if isinstance(entry, str):
+            known[entry] = ansatz
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        example = name if ":" in name else "my_package.my_module:name"
+        raise AnsatzError(
+            f"ansatz {shortened(name)!r} is not registered: {hint}There are {', '.join(names())}. What a saved file "
+            f"names is not imported; if you trust it, allow it: load(..., ansaetze=({shortened(example)!r},)), or "
+            f"--ansatz {shortened(example)} on the command line, or call hybrid_qproj.circuits.register before"
+        )
+    return known[name]
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """A text of a file as an error shows it."""
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def _import(reference: str) -> Ansatz:

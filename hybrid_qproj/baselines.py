@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from hybrid_qproj.head import Head
+from hybrid_qproj.head_config import ClassicalConfig, HeadConfig, PCAConfig
 from hybrid_qproj.plan import Plan, chain
 from hybrid_qproj.validation import check_embeddings
 
@@ -30,6 +31,8 @@ class ClassicalProjection(Head):
         196864
     """
 
+    SCHEMA: ClassVar[type[ClassicalConfig]] = ClassicalConfig
+
     def __init__(self, in_features: int, out_features: int, init: str = "random") -> None:
         super().__init__(in_features, out_features)
         if init not in ("random", "truncation"):
@@ -47,6 +50,8 @@ class ClassicalProjection(Head):
 
 class Truncation(Head):
     """The first k numbers of the embedding. No parameters."""
+
+    SCHEMA: ClassVar[type[HeadConfig]] = HeadConfig
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """Truncate (..., d) to (..., k)."""
@@ -86,6 +91,8 @@ class PCAProjection(_FixedLinear):
         >>> head(torch.randn(3, 8)).shape
         torch.Size([3, 2])
     """
+
+    SCHEMA: ClassVar[type[PCAConfig]] = PCAConfig
 
     def __init__(self, in_features: int, out_features: int, center: bool = True) -> None:
         super().__init__(in_features, out_features)
@@ -138,6 +145,8 @@ class RandomProjection(_FixedLinear):
         generator: source of randomness; torch's global one when None.
     """
 
+    SCHEMA: ClassVar[type[HeadConfig]] = HeadConfig
+
     def __init__(self, in_features: int, out_features: int, generator: torch.Generator | None = None) -> None:
         super().__init__(in_features, out_features)
         noise = torch.randn(out_features, in_features, generator=generator)
@@ -156,6 +165,7 @@ class GroupedLinear(Head):
         generator: source of randomness of the start: truncation with a little noise, as the quantum head's.
     """
 
+    SCHEMA: ClassVar[type[HeadConfig]] = HeadConfig
     NOISE = 0.02
 
     def __init__(self, in_features: int, out_features: int, generator: torch.Generator | None = None) -> None:
@@ -195,9 +205,9 @@ def stored_numbers(head: Head) -> int:
         head: any head.
 
     Returns:
-        the number of elements of its state dict.
+        the number of elements of its state dict, but for those that follow from its config.
     """
-    return sum(tensor.numel() for tensor in head.state_dict().values())
+    return sum(tensor.numel() for name, tensor in head.state_dict().items() if name not in head.IMPLIED)
 
 
 BASELINES: dict[str, type[Head]] = {

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
-from hybrid_qproj.circuits import Ansatz, AnsatzError, get
+from hybrid_qproj._util.tensors import FLOATING, Form
+from hybrid_qproj.circuits import Ansatz, AnsatzError, find, get
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.encoding import AngleEncoding
 from hybrid_qproj.head import Head
+from hybrid_qproj.head_config import CircuitConfig
 from hybrid_qproj.plan import Plan, make_plan
 from hybrid_qproj.qnodes import BlockExecutor, BlockLayer
 from hybrid_qproj.validation import check_embeddings
+from hybrid_qproj.wired_as import BYTES, WiringError, describe, identity, same
 from hybrid_qproj.wiring import Wiring
 
 
@@ -45,6 +50,9 @@ class CircuitHead(Head):
         ValueError: sizes, circuit, plan, initialiser, scale or device string are not sound.
     """
 
+    SCHEMA: ClassVar[type[CircuitConfig]] = CircuitConfig
+    IMPLIED: ClassVar[frozenset[str]] = frozenset({"wired_as"})
+
     def __init__(
         self,
         in_features: int,
@@ -62,6 +70,7 @@ class CircuitHead(Head):
         super().__init__(in_features, out_features)
         self.ansatz = get(circuit)
         self.circuit = circuit if isinstance(circuit, str) else circuit.name
+        self._named_by_file = False
         self.plan = make_plan(plan, in_features, out_features)
         self.encoding = AngleEncoding(normalize, scale, learn_scale)
         self.normalize_output = normalize_output
@@ -71,6 +80,25 @@ class CircuitHead(Head):
             BlockLayer(self.ansatz, len(stage), self._executor, init, generator, stage.twin, mirrored)
             for stage, mirrored in zip(self.plan.stages, self.plan.mirrored(), strict=True)
         )
+        # Weights mean nothing under another plan, so a state dict says which one it is of.
+        self.wired_as: Tensor
+        self.register_buffer("wired_as", identity(self.ansatz, self.plan, normalize, normalize_output))
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
+        key = f"{prefix}wired_as"
+        own = identity(self.ansatz, self.plan, self.encoding.normalize, self.normalize_output)
+        if key in state_dict and not same(state_dict[key], own):
+            raise WiringError(
+                f"the state dict is of another head: {describe(state_dict[key])}; this one is {describe(own)}. Its "
+                "weights mean nothing here; build the head with the plan, circuit and options that they were made for"
+            )
+        if key not in state_dict:
+            warnings.warn(
+                f"the state dict does not say how its head is wired; it is taken to be of {describe(own)}. Save it "
+                "again, or use head.save and load_head",
+                stacklevel=2,
+            )
+        super()._load_from_state_dict({**state_dict, key: own}, prefix, *args)  # type: ignore[no-untyped-call]  # torch's
 
     def _connect(self, spec: DeviceSpec) -> None:
         """Forget what was computed on another device; a head with more to forget says so here."""
@@ -140,16 +168,17 @@ class CircuitHead(Head):
         Raises:
             AnsatzError: the ansatz is not found under a name, so nobody could load the head.
         """
-        try:
-            found = get(self.circuit)
-        except AnsatzError:
-            found = None
-        # Equal, not identical: a head that came back from a worker process holds a copy.
-        if found != self.ansatz:
-            raise AnsatzError(
-                f"ansatz {self.ansatz.name!r} cannot be saved: it is found under no name. Register it, or give "
-                "the head its circuit as 'package.module:name'"
-            )
+        if not self._named_by_file:
+            try:
+                found = get(self.circuit)
+            except AnsatzError:
+                found = None
+            # Equal, not identical: a head that came back from a worker process holds a copy.
+            if found != self.ansatz:
+                raise AnsatzError(
+                    f"ansatz {self.ansatz.name!r} cannot be saved: it is found under no name. Register it, or give "
+                    "the head its circuit as 'package.module:name'"
+                )
         return {
             **super().config(),
             "circuit": self.circuit,
@@ -162,12 +191,38 @@ class CircuitHead(Head):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def expected_tensors(cls, config: dict[str, Any], ansaetze: Sequence[str | Ansatz] = ()) -> dict[str, Form]:
+        """What a state dict that goes with a config holds; see `Head.expected_tensors`."""
+        parameters = find(config["circuit"], ansaetze).parameters
+        stages = Plan.from_config(config["plan"]).stages
+        forms = {
+            f"stages.{number}.weights": Form((stage.rotations, parameters), FLOATING)
+            for number, stage in enumerate(stages)
+        }
+        if config.get("scale") is not None:
+            forms["encoding.scale"] = Form((), FLOATING)
+        return {**forms, "wired_as": Form((BYTES,), (torch.uint8,))}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], ansaetze: Sequence[str | Ansatz] = ()) -> Self:
         """Build a head from `config`; its weights are those of a new head.
 
         A device that is missing here is replaced when circuits run, with a warning.
+
+        Args:
+            config: plain values. What they name is not imported.
+            ansaetze: that they may name beside the registered ones; see `hybrid_qproj.circuits.find`.
+
+        Returns:
+            the head.
+
+        Raises:
+            AnsatzError: the ansatz is neither registered nor among these.
+            PlanError: the plan contradicts itself, or the sizes.
         """
-        head = cls(**{**config, "plan": Plan.from_config(config["plan"])})
+        name = config["circuit"]
+        head = cls(**{**config, "circuit": find(name, ansaetze), "plan": Plan.from_config(config["plan"])})
+        head.circuit, head._named_by_file = name, True
         head._executor.remembered = True
         return head
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from hybrid_qproj.head import Head
+from hybrid_qproj.head_config import LowRankConfig, UncompressedConfig
 from hybrid_qproj.validation import check_embeddings
 
 
@@ -29,6 +30,8 @@ class LowRankLinear(Head):
         >>> head.rank, trainable_parameters(head)
         (5, 5376)
     """
+
+    SCHEMA: ClassVar[type[LowRankConfig]] = LowRankConfig
 
     def __init__(
         self, in_features: int, out_features: int, rank: int, generator: torch.Generator | None = None
@@ -89,6 +92,8 @@ class Uncompressed(Head):
     Raises:
         ValueError: the sizes differ.
     """
+
+    SCHEMA: ClassVar[type[UncompressedConfig]] = UncompressedConfig
 
     def __init__(self, in_features: int, out_features: int | None = None) -> None:
         # Not the parent's constructor: it refuses what is no compression.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import torch
 
 from hybrid_qproj.circuit_head import CircuitHead
+from hybrid_qproj.circuits import Ansatz
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.plan import Plan, PlanError
 from hybrid_qproj.qnodes import BlockExecutor
@@ -88,9 +90,9 @@ class CoherentProjection(CircuitHead):
         return [state.mT for state in self._run(embeddings)]
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
+    def from_config(cls, config: dict[str, Any], ansaetze: Sequence[str | Ansatz] = ()) -> Self:
         """Build a head from `config`; see `CircuitHead.from_config`."""
-        head = super().from_config(config)
+        head = super().from_config(config, ansaetze)
         head._prober.remembered = True
         return head
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hybrid_qproj.baselines import BASELINES
-from hybrid_qproj.checkpoint import CheckpointError, read_config
+from hybrid_qproj.checkpoint import MOST_SHOWN, CheckpointError, read_config
+from hybrid_qproj.circuits import Ansatz
 from hybrid_qproj.classical import LowRankLinear, Uncompressed
 from hybrid_qproj.coherent import CoherentProjection
 from hybrid_qproj.head import Head
@@ -17,11 +19,13 @@ HEADS: dict[str, type[Head]] = {
 }
 
 
-def load_head(folder: str | Path) -> Head:
-    """Read a saved head of any class.
+def load_head(folder: str | Path, ansaetze: Sequence[str | Ansatz] = ()) -> Head:
+    """Read a saved head of any class. Nothing that its files name is imported.
 
     Args:
         folder: a folder that ``head.save`` wrote.
+        ansaetze: your own ones that the head may name: objects, or ``"package.module:name"``, which is imported.
+            Registered ones need not be given.
 
     Returns:
         the head, in eval mode.
@@ -31,5 +35,5 @@ def load_head(folder: str | Path) -> Head:
     """
     name = read_config(folder)["class"]
     if name not in HEADS:
-        raise CheckpointError(f"{str(folder)!r} holds a {name!r}; expected one of {', '.join(HEADS)}")
-    return HEADS[name].load(folder)
+        raise CheckpointError(f"{str(folder)!r} holds a {name[:MOST_SHOWN]!r}; expected one of {', '.join(HEADS)}")
+    return HEADS[name].load(folder, ansaetze)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hybrid_qproj.checkpoint import CONFIG, CheckpointError
+from hybrid_qproj._util.folders import settle
+from hybrid_qproj.checkpoint import CONFIG, TRIES, WEIGHTS, CheckpointError
+from hybrid_qproj.circuits import Ansatz
 from hybrid_qproj.extras import require
 from hybrid_qproj.heads import load_head
+from hybrid_qproj.model_folder import MODULES, check_links, check_module, one_line, read_modules, read_settings
+from hybrid_qproj.model_record import check_model, read_files
 from hybrid_qproj.projection import QuantumProjection
 
 if TYPE_CHECKING:
@@ -17,62 +20,37 @@ if TYPE_CHECKING:
 
     from hybrid_qproj.sbert import Encoder
 
-TRUSTED = ("sentence_transformers.", "hybrid_qproj.sbert.")
 
-
-def load(path: str | Path, device: str | None = None, quantum_device: str | None = None) -> Encoder:
+def load(
+    path: str | Path,
+    device: str | None = None,
+    quantum_device: str | None = None,
+    ansaetze: Sequence[str | Ansatz] = (),
+) -> Encoder:
     """Load an encoder with its head.
 
-    Module by module through sentence-transformers' own loaders and with remote code switched off: only classes
-    of sentence-transformers and of this package are used, whatever the folder says.
+    Module by module through sentence-transformers' own loaders, after a check that nothing in the folder wants anything
+    imported, called or fetched: whatever the folder says, only classes of a fixed list are used, and weights are read
+    from safetensors alone.
 
     Args:
         path: a folder written by ``save_pretrained``, or a hub id.
         device: torch device; the best there is when None.
         quantum_device: device string that replaces the saved one.
+        ansaetze: your own ones that the head may name: objects, or ``"package.module:name"``, which is imported.
+            Registered ones need not be given.
 
     Returns:
         the encoder.
 
     Raises:
         ValueError: ``quantum_device`` is given but the head is classical.
-        CheckpointError: not such a folder, a module of a class that is not trusted, or damaged files.
+        CheckpointError: not such a folder, something in it that is not trusted, or damaged files.
         MissingExtraError: sentence-transformers is not installed.
     """
-    from hybrid_qproj.sbert import Encoder, ProjectionHead  # noqa: PLC0415 - imports an extra
-
+    require("sentence_transformers", "text", "an encoder with a head")
     folder = _local(path)
-    entries = _json(folder / "modules.json", folder)
-    if not isinstance(entries, list) or not all(isinstance(e, dict) and {"type", "path"} <= e.keys() for e in entries):
-        raise CheckpointError(f"{folder / 'modules.json'} is damaged: expected a list of modules with type and path")
-    classes = [_trusted_class(entry["type"], folder) for entry in entries]
-    if not classes or classes[-1] is not ProjectionHead:
-        raise CheckpointError(
-            f"{str(folder)!r} is a sentence-transformers model without a projection head; load it with "
-            "SentenceTransformer and add one with hybrid_qproj.sbert.with_head"
-        )
-    modules = []
-    for entry, cls in zip(entries, classes, strict=True):
-        subfolder = entry["path"]
-        if not (folder / subfolder).resolve().is_relative_to(folder.resolve()):
-            raise CheckpointError(f"{folder / 'modules.json'} points outside the model's folder: {subfolder!r}")
-        try:
-            modules.append(cls.load(str(folder), subfolder=subfolder, local_files_only=True, trust_remote_code=False))
-        except CheckpointError:
-            raise
-        except Exception as error:
-            raise CheckpointError(
-                f"module {entry['type']} in {str(folder / subfolder)!r} could not be loaded: "
-                f"{type(error).__name__}: {error}"
-            ) from error
-    config = folder / "config_sentence_transformers.json"
-    settings = _json(config, folder) if config.exists() else {}
-    encoder = Encoder(
-        modules=modules,
-        device=device,
-        prompts=settings.get("prompts"),
-        default_prompt_name=settings.get("default_prompt_name"),
-    ).eval()
+    encoder = _steady(folder, device, ansaetze)
     if quantum_device is not None:
         if not isinstance(encoder.head, QuantumProjection):
             raise ValueError(f"quantum_device={quantum_device!r}: the model's head is a {type(encoder.head).__name__}")
@@ -80,11 +58,71 @@ def load(path: str | Path, device: str | None = None, quantum_device: str | None
     return encoder
 
 
-def load_quantum_head(path: str | Path) -> QuantumProjection:
+def _steady(folder: Path, device: str | None, ansaetze: Sequence[str | Ansatz]) -> Encoder:
+    """Load what belongs together, anew if a writer replaced it meanwhile."""
+    for _ in range(TRIES):
+        files = read_files(folder)
+        try:
+            encoder = _load(folder, files, device, ansaetze)
+        except CheckpointError:
+            if read_files(folder) == files:
+                raise
+        else:
+            if read_files(folder) == files:
+                return encoder
+    raise CheckpointError(f"{str(folder)!r} is written again and again; load it when that is done")
+
+
+def _load(folder: Path, files: dict[str, str] | None, device: str | None, ansaetze: Sequence[str | Ansatz]) -> Encoder:
+    from hybrid_qproj.sbert import Encoder, ProjectionHead  # noqa: PLC0415 - imports an extra
+
+    check_links(folder)
+    entries = read_modules(folder)
+    classes = [cls for _, cls in entries]
+    if classes.count(ProjectionHead) != 1 or classes[-1] is not ProjectionHead:
+        raise CheckpointError(
+            f"{str(folder)!r} is a sentence-transformers model without a projection head; load it with "
+            "SentenceTransformer and add one with hybrid_qproj.sbert.with_head"
+        )
+    for entry, cls in entries[:-1]:
+        check_module(folder / entry.path, cls.__name__)
+    # It binds its files by itself, and says more of them.
+    head = ProjectionHead(load_head(folder / entries[-1][0].path, ansaetze))
+    check_model(folder, files)
+    modules = [*(_load_module(folder, entry.path, cls) for entry, cls in entries[:-1]), head]
+    settings = read_settings(folder)
+    try:
+        return Encoder(modules=modules, device=device, **settings).eval()
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"the modules that {folder / MODULES} names make no encoder: {one_line(error)}"
+        ) from error
+
+
+def _load_module(folder: Path, subfolder: str, cls: type[Module]) -> Module:
+    home = folder / subfolder
+    try:
+        module = cls.load(str(folder), subfolder=subfolder, local_files_only=True, trust_remote_code=False)
+    except BaseException as error:
+        # What tokenizers raises when its own code fails is no Exception.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        names = ", ".join(sorted(path.name for path in home.glob("*") if path.is_file()))
+        raise CheckpointError(
+            f"module {cls.__name__} in {str(home)!r} could not be loaded from its files ({names}): {one_line(error)}"
+        ) from error
+    for name, tensor in module.state_dict().items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise CheckpointError(f"{home / WEIGHTS}: tensor {name!r} holds numbers that are not finite")
+    return module
+
+
+def load_quantum_head(path: str | Path, ansaetze: Sequence[str | Ansatz] = ()) -> QuantumProjection:
     """The quantum head of a saved encoder, or a saved head itself.
 
     Args:
         path: a folder written by ``head.save`` or ``save_pretrained``, or a hub id.
+        ansaetze: your own ones that the head may name; see `load`.
 
     Returns:
         the head, in eval mode.
@@ -95,8 +133,8 @@ def load_quantum_head(path: str | Path) -> QuantumProjection:
     """
     folder = Path(path)
     # A saved encoder has a config.json of its own.
-    bare = (folder / CONFIG).exists() and not (folder / "modules.json").exists()
-    head = load_head(folder) if bare else load(path).head
+    bare = (folder / CONFIG).exists() and not (folder / MODULES).exists()
+    head: Any = load_head(folder, ansaetze) if bare else load(path, ansaetze=ansaetze).head
     if not isinstance(head, QuantumProjection):
         raise CheckpointError(f"{str(path)!r} holds a {type(head).__name__}, which has no circuits")
     return head
@@ -104,6 +142,9 @@ def load_quantum_head(path: str | Path) -> QuantumProjection:
 
 def _local(path: str | Path) -> Path:
     folder = Path(path)
+    if not folder.exists() and folder.parent.is_dir():
+        # A writer may have died between its two steps, where a system cannot exchange two folders.
+        settle(folder)
     if folder.is_dir():
         return folder
     if isinstance(path, Path) or folder.is_absolute() or str(path).startswith(".") or str(path).count("/") > 1:
@@ -113,35 +154,5 @@ def _local(path: str | Path) -> Path:
         return Path(hub.snapshot_download(str(path)))
     except Exception as error:
         raise CheckpointError(
-            f"{str(path)!r} is no folder here, and could not be had from the hub: {type(error).__name__}: {error}"
+            f"{str(path)!r} is no folder here, and could not be had from the hub: {one_line(error)}"
         ) from error
-
-
-def _json(path: Path, folder: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            f"{str(folder)!r} holds no saved encoder: {path.name} is missing (a bare head is read with "
-            "QuantumProjection.load)"
-        ) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{path} is no JSON: {error}") from error
-
-
-def _trusted_class(reference: str, folder: Path) -> type[Module]:
-    if not reference.startswith(TRUSTED):
-        raise CheckpointError(
-            f"{str(folder)!r} wants a module {reference!r}; only modules of sentence_transformers and of "
-            "hybrid_qproj.sbert are loaded. If you trust the folder, load it with SentenceTransformer yourself"
-        )
-    from sentence_transformers.base.modules.module import Module  # noqa: PLC0415 - an extra
-
-    module_name, _, name = reference.rpartition(".")
-    try:
-        cls = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError) as error:
-        raise CheckpointError(f"{str(folder)!r} wants a module {reference!r}, which does not exist: {error}") from error
-    if not (isinstance(cls, type) and issubclass(cls, Module)):
-        raise CheckpointError(f"{reference!r} in {str(folder)!r} is no sentence-transformers module")
-    return cls

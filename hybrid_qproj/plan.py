@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
+from hybrid_qproj._util.schema import validated
 from hybrid_qproj.errors import HybridQprojError
+from hybrid_qproj.head_config import PlanConfig
 
 MANY = 3
 """Sizes of groups that a plan's repr lists; of more it gives the range."""
@@ -72,6 +75,8 @@ class Plan:
     name: str = "custom"
 
     def __post_init__(self) -> None:
+        if isinstance(self.features, bool) or not isinstance(self.features, Integral) or self.features < 1:
+            raise PlanError(f"a plan of {self.features!r} features; expected a whole number of at least 1")
         for number, stage in enumerate(self.stages):
             where = f"stage {number} of the plan"
             if len(stage.control) != len(stage.kept) or not len(stage):
@@ -90,6 +95,10 @@ class Plan:
             raise PlanError("the plan has no output qubit; name at least one")
 
     def _check_range(self, where: str, indices: Iterable[int]) -> None:
+        indices = tuple(indices)
+        other = [index for index in indices if isinstance(index, bool) or not isinstance(index, Integral)]
+        if other:
+            raise PlanError(f"{where} names qubit {other[0]!r}; expected a whole number")
         wrong = [index for index in indices if not 0 <= index < self.features]
         if wrong:
             raise PlanError(f"{where} names qubit {wrong[0]}; expected 0 to {self.features - 1}")
@@ -143,10 +152,10 @@ class Plan:
             "name": self.name,
             "features": self.features,
             "stages": [
-                {"control": list(s.control), "kept": list(s.kept), **({"twin": list(s.twin)} if s.twin else {})}
+                {"control": _plain(s.control), "kept": _plain(s.kept), **({"twin": _plain(s.twin)} if s.twin else {})}
                 for s in self.stages
             ],
-            "output": list(self.output),
+            "output": _plain(self.output),
         }
 
     @classmethod
@@ -154,15 +163,14 @@ class Plan:
         """Rebuild a plan from `config`.
 
         Raises:
-            PlanError: keys are missing or of a wrong type.
+            PlanError: keys are missing, unknown or of a wrong type, or the plan contradicts itself.
         """
         try:
-            stages = tuple(
-                Stage(tuple(s["control"]), tuple(s["kept"]), tuple(s.get("twin", ()))) for s in config["stages"]
-            )
-            return cls(int(config["features"]), stages, tuple(config["output"]), str(config["name"]))
-        except (KeyError, TypeError) as error:
-            raise PlanError(f"not the table of a plan: {type(error).__name__}: {error}") from error
+            table = validated(PlanConfig, config)
+        except (ValueError, TypeError) as error:
+            raise PlanError(f"not the table of a plan: {error}") from error
+        stages = tuple(Stage(tuple(s.control), tuple(s.kept), tuple(s.twin)) for s in table.stages)
+        return cls(table.features, stages, tuple(table.output), table.name)
 
     def __repr__(self) -> str:
         text = f"{self.name}, {self.features} -> {len(self.output)}, stages={len(self.stages)}, blocks={self.blocks}"
@@ -178,6 +186,11 @@ class Plan:
         return f"Plan({text})"
 
 
+def _plain(indices: Iterable[int]) -> list[int]:
+    # NumPy's whole numbers are none of JSON's.
+    return [int(index) for index in indices]
+
+
 def _check_unique(what: str, indices: Sequence[int]) -> None:
     twice = [index for index, count in Counter(indices).items() if count > 1]
     if twice:
@@ -187,7 +200,9 @@ def _check_unique(what: str, indices: Sequence[int]) -> None:
 def _check_twins(where: str, stage: Stage) -> None:
     if not stage.twin:
         return
-    if len(stage.twin) != len(stage) or not all(0 <= twin < len(stage) for twin in stage.twin):
+    if len(stage.twin) != len(stage) or not all(
+        isinstance(twin, Integral) and not isinstance(twin, bool) and 0 <= twin < len(stage) for twin in stage.twin
+    ):
         raise PlanError(f"{where}: twin names a block of the stage for each of its {len(stage)} blocks, or is empty")
     for block, twin in enumerate(stage.twin):
         mine, theirs = (stage.control[block], stage.kept[block]), (stage.kept[twin], stage.control[twin])

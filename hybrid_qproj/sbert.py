@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +19,7 @@ from hybrid_qproj.extras import require
 from hybrid_qproj.fitting import FitSettings, Moments
 from hybrid_qproj.head import Head
 from hybrid_qproj.heads import load_head
+from hybrid_qproj.model_record import replaced_model
 from hybrid_qproj.projection import QuantumProjection
 from hybrid_qproj.similarity import PAIRED
 
@@ -78,9 +79,12 @@ class ProjectionHead(Module):
         revision: str | None = None,
         local_files_only: bool = False,
         init_defaults: dict[str, Any] | None = None,
+        ansaetze: Sequence[str | Ansatz] = (),
         **kwargs: Any,
     ) -> Self:
         """Read the head from a model's folder or hub repository; called by sentence-transformers.
+
+        An ansatz that it names must be registered, or be among ``ansaetze``; see `hybrid_qproj.load`.
 
         Raises:
             CheckpointError: there is no head, or a damaged one.
@@ -88,7 +92,7 @@ class ProjectionHead(Module):
         folder = cls.load_dir_path(model_name_or_path, subfolder, token, cache_folder, revision, local_files_only)
         if folder is None:
             raise CheckpointError(f"{model_name_or_path!r} has no folder {subfolder!r} with a saved head")
-        return cls(load_head(folder))
+        return cls(load_head(folder, ansaetze))
 
 
 class Encoder(SentenceTransformer):
@@ -119,6 +123,24 @@ class Encoder(SentenceTransformer):
         last = list(self)[-1]
         assert isinstance(last, ProjectionHead)
         return last.head
+
+    def save(self, path: str, *args: Any, **kwargs: Any) -> None:
+        """Write the model to a folder, whole or not at all; called by ``save_pretrained`` too.
+
+        Args:
+            path: the folder. An older model there is replaced; other files in it stay. Whatever interrupts this, the
+                folder holds the old model or the new one.
+            *args: as for SentenceTransformer.
+            **kwargs: as for SentenceTransformer.
+
+        Raises:
+            OutputError: it could not be written; an older model is unchanged.
+            LockedError: another process is writing there.
+            CheckpointError: a weight of the head is not finite.
+        """
+        with replaced_model(Path(path)) as folder:
+            super().save(str(folder), *args, **kwargs)
+            self.model_card_data.save_dir = str(path)
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> Tensor:
         """Score all pairs of this model's embeddings.

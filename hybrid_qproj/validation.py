@@ -34,7 +34,7 @@ def check_embeddings(embeddings: Tensor, width: int) -> None:
         width: expected size of the last axis.
 
     Raises:
-        ValueError: not a floating-point tensor, another width, or NaN somewhere.
+        ValueError: not a floating-point tensor, another width, or a number that is not finite.
     """
     if not isinstance(embeddings, Tensor) or not embeddings.is_floating_point():
         kind = embeddings.dtype if isinstance(embeddings, Tensor) else type(embeddings).__name__
@@ -44,10 +44,14 @@ def check_embeddings(embeddings: Tensor, width: int) -> None:
     # A graph being compiled cannot branch on data.
     if torch.compiler.is_compiling():
         return
-    # NaN anywhere makes the sum NaN, and a sum takes one pass; infinities of both signs do too, so look again.
-    if embeddings.detach().sum().isnan() and embeddings.isnan().any():
-        rows = embeddings.isnan().any(dim=-1).flatten().nonzero().flatten().tolist()
-        raise ValueError(
-            f"embeddings hold NaN in {len(rows)} of {embeddings[..., 0].numel()} rows, first in row {rows[0]}; "
-            "look for overflow in the encoder (half precision?) or empty texts"
-        )
+    # Whatever is not finite makes the sum so, and a sum takes one pass; large numbers can too, so look again.
+    total = embeddings.detach().sum(dtype=torch.promote_types(embeddings.dtype, torch.float32))
+    if total.isfinite() or embeddings.isfinite().all():
+        return
+    what = "NaN" if embeddings.isnan().any() else "an infinity"
+    wrong = embeddings.isnan() if what == "NaN" else embeddings.isinf()
+    rows = wrong.any(dim=-1).flatten().nonzero().flatten().tolist()
+    raise ValueError(
+        f"embeddings hold {what} in {len(rows)} of {embeddings[..., 0].numel()} rows, first in row {rows[0]}; "
+        "look for overflow in the encoder (half precision?) or empty texts"
+    )

@@ -21,6 +21,8 @@ from hybrid_qproj.errors import HybridQprojError
 
 SUFFIX = ".tmp"
 """Ends the name of a file, or folder, that is not whole yet; a dot begins it."""
+DEPTH = 64
+"""Levels of nested tables and lists at most."""
 SMALL = 64 << 20
 """Bytes of a JSON or TOML file at most, unless its reader says otherwise."""
 
@@ -211,7 +213,24 @@ def parse_json(text: str) -> Any:
         )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    _check_depth(value)
     return value
+
+
+def _check_depth(value: Any) -> None:
+    # What a reader does with nested values may recurse, with more on the stack than the parser had.
+    level = [value]
+    for _ in range(DEPTH):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return
+    raise ValueError("it is nested too deeply")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from hybrid_qproj._util.files import parse_json, write_atomically
+from hybrid_qproj._util.files import parse_json, read_bounded, write_atomically
 
 DTYPES = {
     "F64": torch.float64,
@@ -28,6 +29,10 @@ DTYPES = {
     "BOOL": torch.bool,
 }
 """Names of dtypes in the files."""
+FLOATING = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+HEADER = 1 << 20
+"""Bytes that a file may have beside its numbers, and for each tensor's name and place `ENTRY` more."""
+ENTRY = 1 << 10
 SHOWN = 5
 """Names in a message at most."""
 
@@ -83,10 +88,47 @@ def read_tensors(path: Path, forms: Mapping[str, Form]) -> dict[str, Tensor]:
             tensors = {name: file.get_tensor(name) for name in forms}
     except safetensors.SafetensorError as error:
         raise ValueError(f"{path} is damaged ({error})") from error
+    _check_finite(path, tensors)
+    return tensors
+
+
+def read_bound_tensors(
+    path: Path, forms: Mapping[str, Form], digest: str | None, optional: frozenset[str] = frozenset()
+) -> dict[str, Tensor]:
+    """Read tensors that another file binds by a digest: the bytes that were compared are those that are read.
+
+    Args:
+        path: the safetensors file.
+        forms: name -> what it must be, each with a shape; the file holds these tensors and no others.
+        digest: SHA-256 of the file, in hexadecimal; None where none was written.
+        optional: names that may be missing.
+
+    Returns:
+        name -> tensor, on the CPU; all floating ones finite.
+
+    Raises:
+        ValueError: damaged, of another digest, other names, shapes or dtypes, or numbers that are not finite; the
+            message names file and tensor.
+        OSError: it cannot be read.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            _check_forms(path, file, {k: form for k, form in forms.items() if k not in optional or k in file.keys()})  # noqa: SIM118 - no mapping
+        numbers = sum(math.prod(form.shape or ()) for form in forms.values())
+        content = read_bounded(path, numbers * torch.float64.itemsize + HEADER + ENTRY * len(forms))
+        if digest is not None and hashlib.sha256(content).hexdigest() != digest:
+            raise ValueError(f"{path} is damaged, or is not the file that was written with its config")
+        tensors = safetensors.torch.load(content)
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"{path} is damaged ({error})") from error
+    _check_finite(path, tensors)
+    return tensors
+
+
+def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise ValueError(f"{path}: tensor {name!r} holds numbers that are not finite")
-    return tensors
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

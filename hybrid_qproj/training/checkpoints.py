@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import NamedTuple
 
 import safetensors
 import safetensors.torch
 
-from hybrid_qproj._util.files import write_atomically
+from hybrid_qproj._util.files import read_bounded, write_atomically
 from hybrid_qproj.checkpoint import CheckpointError, load_state
 from hybrid_qproj.embeddings.table import EmbeddingTable
 from hybrid_qproj.loading import load
@@ -19,6 +21,7 @@ from hybrid_qproj.training.loss import HeadLoss
 HEAD_FOLDER = "head"
 OBJECTIVE = "objective.safetensors"
 STATE = "trainer_state.json"
+_NAME = re.compile(r"checkpoint-\d+")
 
 
 def save_model(model: Encoder, folder: Path) -> None:
@@ -48,9 +51,12 @@ def load_weights(model: Encoder, folder: Path) -> None:
         load_state(model.head, folder / HEAD_FOLDER)
         return
     try:
-        model.load_state_dict(load(folder).state_dict())
+        # The model's own ansatz: it came from the experiment.
+        own = getattr(model.head, "circuit", "")
+        model.load_state_dict(load(folder, device="cpu", ansaetze=(own,) if ":" in own else ()).state_dict())
     except (OSError, RuntimeError, safetensors.SafetensorError) as error:
-        raise CheckpointError(f"{folder} holds no weights of this model ({error}); delete it or train again") from error
+        text = " ".join(str(error).split())
+        raise CheckpointError(f"{folder} holds no weights of this model ({text}); delete it or train again") from error
 
 
 def save_losses(losses: Mapping[str, HeadLoss], folder: Path) -> None:
@@ -74,12 +80,17 @@ def load_losses(losses: Mapping[str, HeadLoss], folder: Path) -> None:
     """
     try:
         state = safetensors.torch.load_file(folder / OBJECTIVE)
+        for key, tensor in state.items():
+            # An objective whose turn had not come has no first loss.
+            if not key.endswith((".first", ".last")) and not tensor.isfinite().all():
+                raise CheckpointError(f"{folder / OBJECTIVE}: {key!r} is not finite; delete {folder.name}")
         for name, loss in losses.items():
             prefix = f"{name}."
             loss.load_own_state({key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)})
     except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+        text = " ".join(str(error).split())
         raise CheckpointError(
-            f"{folder / OBJECTIVE} cannot be read ({error}); delete {folder.name} to go on from the one before it"
+            f"{folder / OBJECTIVE} cannot be read ({text}); delete {folder.name} to go on from the one before it"
         ) from error
 
 
@@ -123,13 +134,18 @@ def finished_with(checkpoint: Path) -> Path | None:
 
     Returns:
         the best epoch's checkpoint, the last one if none was chosen, or None if the run is not finished.
+
+    Raises:
+        CheckpointError: the trainer's state is damaged.
     """
-    state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
-    if state["global_step"] < state["max_steps"]:
+    progress = _progress(checkpoint)
+    if progress is None:
+        raise CheckpointError(
+            f"{checkpoint / STATE} is damaged; delete {checkpoint.name} to go on from the one before it"
+        )
+    if progress.step < progress.steps:
         return None
-    # By name: the run's folder may have moved.
-    best = state.get("best_model_checkpoint")
-    return checkpoint.parent / Path(best).name if best else checkpoint
+    return checkpoint.parent / progress.best if progress.best else checkpoint
 
 
 def _step(checkpoint: Path) -> int:
@@ -137,10 +153,27 @@ def _step(checkpoint: Path) -> int:
     return int(number) if number.isdecimal() else -1
 
 
-def _whole(checkpoint: Path) -> bool:
-    # The trainer writes its state after everything else.
+class _Progress(NamedTuple):
+    """How far a run was: steps done, steps in all, and the name of its best checkpoint."""
+
+    step: int
+    steps: int
+    best: str | None
+
+
+def _progress(checkpoint: Path) -> _Progress | None:
+    """What the trainer wrote after everything else; None where it did not come to that, or is damaged."""
     try:
-        json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return True
+        # The trainer's log may hold NaN, so this is not quite JSON.
+        state = json.loads(read_bounded(checkpoint / STATE))
+        # By name: the run's folder may have moved.
+        best = state.get("best_model_checkpoint")
+        found = _Progress(state["global_step"], state["max_steps"], PurePath(best).name if best else None)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    sound = type(found.step) is int and type(found.steps) is int and (not found.best or _NAME.fullmatch(found.best))
+    return found if sound else None
+
+
+def _whole(checkpoint: Path) -> bool:
+    return _progress(checkpoint) is not None
