@@ -1,0 +1,101 @@
+"""Identity of a head and of a model: what decides their numbers, as a hash; where they lie decides nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from hybrid_qproj._util.tensors import tensors_digest
+from hybrid_qproj.circuit_head import CircuitHead
+from hybrid_qproj.devices import DeviceSpec, adapter_for
+from hybrid_qproj.head import Head
+from hybrid_qproj.projection import QuantumProjection
+from hybrid_qproj.response import FixedResponses
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+DIGITS = 32
+"""Hexadecimal digits of a fingerprint."""
+
+
+def head_fingerprint(head: Head, device: bool = True) -> str:
+    """Hash of all that decides a head's outputs: class, sizes, plan, ansatz, encoding, weights, measured responses.
+
+    Args:
+        head: any head.
+        device: whether what a device adds to the numbers is a part of it: shots and noise of the head's device, and
+            responses that were measured (`QuantumProjection.use_responses`). Exact simulators add nothing, so all of
+            them give one fingerprint. False gives the identity of the circuits alone, whatever they run on: what a
+            calibration is bound to.
+
+    Returns:
+        32 hexadecimal digits; the same after saving, loading, copying and moving to another torch device.
+    """
+    settings: dict[str, Any]
+    tensors = dict(head.state_dict())
+    if isinstance(head, CircuitHead):
+        settings = {
+            "features": [head.in_features, head.out_features],
+            "ansatz": [head.ansatz.name, head.ansatz.parameter_names, head.ansatz.kept, head.ansatz.wires],
+            "plan": {key: value for key, value in head.plan.config().items() if key != "name"},
+            "normalize": [head.encoding.normalize, head.normalize_output],
+            "device": _what_a_device_adds(head.device) if device else None,
+        }
+        measured = head._responses if isinstance(head, QuantumProjection) else None
+        if device and isinstance(measured, FixedResponses):
+            # No circuit runs: whatever the device is, it adds nothing.
+            settings["device"] = "measured"
+            tensors["measured responses"] = measured._responses
+    else:
+        settings = head.config()
+    return _hash({"class": type(head).__name__, **settings}, tensors_digest(tensors))
+
+
+def _what_a_device_adds(spec: DeviceSpec) -> str | None:
+    exact = spec.shots is None and spec.noise is None and adapter_for(spec.name).is_exact(spec.option("backend"))
+    # Shots drawn anew, or circuits in other packs, are the same device.
+    return None if exact else str(spec.replace(seed=None, mode="interpolated", pack=None, wires=None, diff_method=None))
+
+
+def model_fingerprint(encoder: SentenceTransformer) -> str:
+    """Hash of all that decides a model's outputs: every module's settings and weights, tokenizer, prompts, the head.
+
+    Args:
+        encoder: an encoder with a head; or one without, whose embeddings it then stands for.
+
+    Returns:
+        32 hexadecimal digits; the same after saving, loading, and moving the folder or the model elsewhere.
+    """
+    from hybrid_qproj.embeddings.fingerprint import encoder_fingerprint  # noqa: PLC0415 - a reader of text, as sbert is
+    from hybrid_qproj.sbert import ProjectionHead  # noqa: PLC0415 - imports an extra
+
+    modules = [
+        head_fingerprint(module.head) if isinstance(module, ProjectionHead) else _settings(module) for module in encoder
+    ]
+    settings = {"modules": modules, "truncate_dim": encoder.truncate_dim}
+    return _hash(settings, encoder_fingerprint(encoder))
+
+
+IRRELEVANT = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype", "auto_map")
+"""Keys of a transformer's config that say where it came from; the dtype is that of the weights."""
+
+
+def _settings(module: Any) -> dict[str, Any]:
+    """What a module would save of itself, and of the transformer in it what its weights do not show."""
+    describe = getattr(module, "get_config_dict", None)
+    found: dict[str, Any] = {"type": type(module).__name__, "settings": describe() if describe else None}
+    config = getattr(getattr(module, "model", None), "config", None)
+    if config is not None and hasattr(config, "to_dict"):
+        found["transformer"] = {key: value for key, value in config.to_dict().items() if key not in IRRELEVANT}
+    tokenizer = getattr(module, "tokenizer", None)
+    for key in ("padding_side", "truncation_side", "model_input_names"):
+        found[key] = getattr(tokenizer, key, None)
+    return found
+
+
+def _hash(settings: dict[str, Any], tensors: str) -> str:
+    # Names, not repr: that of an object holds its address.
+    text = json.dumps(settings, sort_keys=True, default=lambda value: type(value).__name__)
+    return hashlib.sha256(f"{text}\n{tensors}".encode()).hexdigest()[:DIGITS]
