@@ -14,11 +14,16 @@ def encode(
     model: Annotated[str, typer.Argument(help="Folder or hub id of an encoder with a quantum head.")],
     documents: Annotated[str, typer.Argument(help=".tsv or .jsonl, perhaps .gz, or an id of ir_datasets.")],
     out: Annotated[Path, typer.Option(help="Folder of the angles.")],
-    precision: Annotated[str, typer.Option(help="float32, float16 or uint8.")] = "float32",
+    precision: Annotated[
+        str | None, typer.Option(help="float32, float16 or uint8; that of the store, or float32 for a new one.")
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Texts the encoder takes at once.")] = 64,
     shard: Annotated[int, typer.Option(min=1, help="Documents of a file; what an interruption loses at most.")] = 65536,
     engine: Annotated[str, typer.Option(help="local, or ray for a cluster.")] = "local",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of the cluster; one a GPU or core.")] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Encode again what changed: texts, documents, or all for another model.")
+    ] = False,
 ) -> None:
     """Encode a corpus to angles on disk. Run again after an interruption, it goes on."""
     with one_line_errors():
@@ -27,5 +32,5 @@ def encode(
         require("sentence_transformers", "text", "encoding text")
         from hybrid_qproj.index.commands import run_encode  # noqa: PLC0415 - imports extras
 
-        store = run_encode(model, documents, out, precision, batch_size, shard, engine, workers)  # type: ignore[arg-type]  # checked there
+        store = run_encode(model, documents, out, precision, batch_size, shard, engine, workers, update)  # type: ignore[arg-type]  # checked there
         typer.echo(f"{len(store):,} documents of {store.bytes_per_document} bytes: {out}")

@@ -17,32 +17,37 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.extras import require
+from hybrid_qproj.fingerprint import model_fingerprint
+from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.exhaustive import Hits, best_of_shard, check_queries, exhaustive_search, merge
 from hybrid_qproj.index.store import AngleStore
+from hybrid_qproj.index.texts import text_digests
 from hybrid_qproj.loading import load
 from hybrid_qproj.retrieval.documents import Documents
 
 
 def encode_parts(
-    model: str, parts: Sequence[Documents], batch_size: int, workers: int | None = None
-) -> Iterator[tuple[list[str], Tensor]]:
-    """Ids and angles of parts of a corpus, in order, while workers encode the next ones.
+    model: str, parts: Sequence[Documents], batch_size: int, workers: int | None = None, fingerprint: str | None = None
+) -> Iterator[tuple[list[str], Tensor, Tensor]]:
+    """Ids, angles and digests of texts of parts of a corpus, in order, while workers encode the next ones.
 
     Args:
         model: folder or hub id, which all machines can load.
         parts: what is encoded, which all machines can read.
         batch_size: texts the encoder takes at once.
         workers: processes; None for one a GPU, or one a CPU core where there is no GPU.
+        fingerprint: that each worker's model must have; None for any.
 
     Yields:
-        ids, and angles (documents, width), float32.
+        ids; angles (documents, width), float32; and digests of texts (documents, 16), uint8.
 
     Raises:
+        StoreError: a worker loads another model.
         MissingExtraError: ray is not installed.
         DataError: a part cannot be read.
     """
-    for row in _map(_EncodePart, (model, list(parts), batch_size), len(parts), workers):
-        yield list(row["ids"]), torch.from_numpy(np.array(row["angles"]))
+    for row in _map(_EncodePart, (model, list(parts), batch_size, fingerprint), len(parts), workers):
+        yield list(row["ids"]), *(torch.from_numpy(np.array(row[key])) for key in ("angles", "texts"))
 
 
 def search_shards(folder: Path, queries: Tensor, k: int, workers: int | None = None) -> Hits:
@@ -59,8 +64,7 @@ def search_shards(folder: Path, queries: Tensor, k: int, workers: int | None = N
 
     Raises:
         MissingExtraError: ray is not installed.
-        StoreError: there is no store, or it is damaged.
-        ValueError: k is not positive, or the width differs.
+        StoreError: there is no store, it is damaged, or the queries do not fit.
     """
     store = AngleStore(folder)
     check_queries(store, queries, k)
@@ -76,8 +80,10 @@ def search_shards(folder: Path, queries: Tensor, k: int, workers: int | None = N
 class _EncodePart:
     """A worker that encodes."""
 
-    def __init__(self, model: str, parts: list[Documents], batch_size: int) -> None:
+    def __init__(self, model: str, parts: list[Documents], batch_size: int, fingerprint: str | None) -> None:
         self._encoder, self._parts, self._batch_size = load(model), parts, batch_size
+        if fingerprint is not None and model_fingerprint(self._encoder) != fingerprint:
+            raise StoreError(f"{model!r} is another model on a machine of the cluster, or was replaced just now")
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         (number,) = batch["number"]
@@ -88,7 +94,11 @@ class _EncodePart:
             convert_to_tensor=True,
             show_progress_bar=False,
         )
-        return {"ids": [[document.id for document in documents]], "angles": angles.float().cpu().numpy()[None]}
+        return {
+            "ids": [[document.id for document in documents]],
+            "angles": angles.float().cpu().numpy()[None],
+            "texts": text_digests([document.text for document in documents]).numpy()[None],
+        }
 
 
 class _SearchShard:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from torch import Tensor
 
+from hybrid_qproj._util.files import OutputError
 from hybrid_qproj.console import make_console
+from hybrid_qproj.extras import require
+from hybrid_qproj.fingerprint import model_fingerprint
 from hybrid_qproj.index import cluster
+from hybrid_qproj.index.binding import check_angles, check_model, open_for
+from hybrid_qproj.index.corpus import Changes, compare
 from hybrid_qproj.index.exhaustive import exhaustive_search
-from hybrid_qproj.index.precision import Precision
+from hybrid_qproj.index.precision import PRECISIONS, Precision
 from hybrid_qproj.index.search import CANDIDATES, AngleIndex, Kind
-from hybrid_qproj.index.store import MANIFEST, AngleStore, StoreError
+from hybrid_qproj.index.store import AngleStore, StoreError
+from hybrid_qproj.index.texts import text_digests
 from hybrid_qproj.loading import load
-from hybrid_qproj.retrieval.documents import Document, Documents, open_documents, open_source
+from hybrid_qproj.retrieval.documents import Documents, open_documents, open_source
 from hybrid_qproj.retrieval.trec import read_topics, write_run
 from hybrid_qproj.sbert import Encoder
 
@@ -34,59 +40,70 @@ def run_encode(
     model: str,
     documents: str,
     out: Path,
-    precision: Precision = "float32",
+    precision: Precision | None = None,
     batch_size: int = 64,
     shard: int = SHARD,
     engine: str = "local",
     workers: int | None = None,
+    update: bool = False,
 ) -> AngleStore:
     """Encode a corpus to a store of angles, or go on where an interrupted run stopped.
+
+    The corpus is read once before anything is encoded. Documents that came behind those of the store are added. What
+    changed otherwise (a text, the model, documents that are no longer there) is refused, or with ``update`` encoded
+    again. The store is locked from beginning to end.
 
     Args:
         model: folder or hub id of an encoder with a quantum head.
         documents: a .tsv or .jsonl file (perhaps with .gz), or an id of ir_datasets.
         out: folder of the store.
-        precision: of the angles on disk.
+        precision: of the angles on disk; None for that of the store, or float32 for a new one.
         batch_size: texts the encoder takes at once.
         shard: documents of a shard.
         engine: ``"local"``, or ``"ray"`` for the machines of a Ray cluster.
         workers: processes of the cluster that encode; None for one a GPU, or one a core where there is no GPU.
+        update: whether a store of another model, other texts or another corpus is brought up to date.
 
     Returns:
         the store.
 
     Raises:
         StoreError: the head is not compared by fidelity, or ``out`` holds angles of another model or corpus.
+        LockedError: somebody else is writing there.
+        OutputError: a file cannot be written; what was encoded before is still there.
         DataError: the corpus cannot be read.
         ValueError: an unknown engine.
     """
     if engine not in ENCODING:
         raise ValueError(f"engine {engine!r}: expected one of {', '.join(ENCODING)}")
+    if engine == "ray":
+        require("ray", "ray", "the engine 'ray'")
+    if precision not in (None, *PRECISIONS):
+        raise StoreError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
+    if batch_size < 1 or shard < 1:
+        raise ValueError(f"batch_size={batch_size}, shard={shard}: expected whole numbers of at least 1")
+    source = open_source(documents)
     encoder = load(model)
     check_angles(encoder)
-    source = open_source(documents)
-    store = (
-        AngleStore(out)
-        if (out / MANIFEST).exists()
-        else AngleStore.create(out, encoder.head.out_features, precision, model)
-    )
-    if (store.width, store.precision, store.model) != (encoder.head.out_features, precision, model):
-        raise StoreError(
-            f"{out} holds {store.width} {store.precision} angles of {store.model!r}; choose another folder to encode "
-            f"{encoder.head.out_features} {precision} angles of {model!r}"
-        )
+    fingerprint = model_fingerprint(encoder)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=make_console()) as progress:
-        task = progress.add_task("encoding", total=None, completed=store.rows)
+    with open_for(out, encoder, fingerprint, precision, model, update) as (store, whole):
+        changes = compare(source, store, update or whole)
+        left = sum(changes.wanted)
         parts = (
-            _encode_here(encoder, source, store, batch_size, shard)
+            _encode_here(encoder, source, changes, batch_size, shard)
             if engine == "local"
-            else _encode_on_ray(model, source, store, batch_size, shard, workers)
+            else _encode_on_ray(model, fingerprint, source, changes, store, batch_size, shard, workers, update or whole)
         )
-        for ids, angles in parts:
-            store.add(ids, angles)
-            progress.update(task, completed=store.rows)
-    return store
+        with Progress(*columns, console=make_console()) as progress:
+            total = len(changes.wanted)
+            task = progress.add_task("encoding", total=total, completed=total - left)
+            for ids, angles, texts in parts:
+                store.add(ids, angles, texts, replace=update or whole)
+                progress.update(task, advance=len(ids))
+        if changes.gone:
+            store.remove(changes.gone)
+    return AngleStore(out)
 
 
 def run_index(folder: Path, kind: Kind = "flat", candidates: int = CANDIDATES) -> AngleIndex:
@@ -101,12 +118,11 @@ def run_index(folder: Path, kind: Kind = "flat", candidates: int = CANDIDATES) -
         the index.
 
     Raises:
-        StoreError: there is no store.
-        ValueError: an unknown kind.
+        StoreError: there is no store, or an unknown kind.
+        LockedError: somebody else is building its index.
+        OutputError: a file cannot be written; an older index is unchanged.
     """
-    index = AngleIndex(AngleStore(folder), kind, candidates)
-    index.save()
-    return index
+    return AngleIndex.build(folder, kind, candidates)
 
 
 def run_search(
@@ -141,13 +157,20 @@ def run_search(
     """
     if engine not in SEARCHING:
         raise ValueError(f"engine {engine!r}: expected one of {', '.join(SEARCHING)}")
-    encoder = load(model)
-    check_angles(encoder)
+    if engine == "ray":
+        require("ray", "ray", "the engine 'ray'")
+    if k < 1 or (effort is not None and effort < 1):
+        raise ValueError(f"k={k}, effort={effort}: expected whole numbers of at least 1")
+    if out is not None and not out.parent.is_dir():
+        raise OutputError(f"{out} could not be written: there is no folder {str(out.parent)!r}; make it first")
+    if out is not None and out.is_dir():
+        raise OutputError(f"{out} is a folder; choose a file to write")
+    texts = read_queries(Path(queries)) if Path(queries).is_file() else {"query": queries}
     index = AngleIndex.load(folder) if engine == "index" else None
     store = AngleStore(folder) if index is None else index.store
-    if encoder.head.out_features != store.width:
-        raise StoreError(f"{model!r} gives {encoder.head.out_features} angles, {folder} holds {store.width}")
-    texts = read_queries(Path(queries)) if Path(queries).is_file() else {"query": queries}
+    encoder = load(model)
+    check_angles(encoder)
+    check_model(store, encoder, model)
     angles = torch.atleast_2d(encoder.encode(list(texts.values()), convert_to_tensor=True, show_progress_bar=False))
     if index is not None:
         scores, positions = index.search(angles, k, effort)
@@ -173,49 +196,44 @@ def read_queries(path: Path) -> dict[str, str]:
     return read_topics(path)
 
 
-def check_angles(encoder: Encoder) -> None:
-    """Refuse heads whose outputs are no angles.
-
-    Raises:
-        StoreError: the head is compared otherwise than by fidelity.
-    """
-    if encoder.head.similarity != "fidelity":
-        raise StoreError(
-            f"a {type(encoder.head).__name__} is compared by {encoder.head.similarity}; the index is one of angles, "
-            "compared by fidelity. Keep other embeddings in FAISS or a vector database directly"
-        )
-
-
 def _encode_here(
-    encoder: Encoder, source: Documents, store: AngleStore, batch_size: int, shard: int
-) -> Iterator[tuple[list[str], Tensor]]:
-    rest = _after(source, store)
+    encoder: Encoder, source: Documents, changes: Changes, batch_size: int, shard: int
+) -> Iterator[tuple[list[str], Tensor, Tensor]]:
+    rest = changes.pick(source)
     while part := list(islice(rest, shard)):
         texts = [document.text for document in part]
         angles = encoder.encode(texts, batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False)
-        yield [document.id for document in part], angles
+        yield [document.id for document in part], angles, text_digests(texts)
 
 
 def _encode_on_ray(
-    model: str, source: Documents, store: AngleStore, batch_size: int, shard: int, workers: int | None
-) -> Iterator[tuple[list[str], Tensor]]:
-    _after(source, store)
-    parts = source.split(shard)
-    done, rest = divmod(store.rows, shard)
-    if rest and (done < len(parts) - 1 or rest != sum(1 for _ in parts[-1])):
+    model: str,
+    fingerprint: str,
+    source: Documents,
+    changes: Changes,
+    store: AngleStore,
+    batch_size: int,
+    shard: int,
+    workers: int | None,
+    update: bool,
+) -> Iterator[tuple[list[str], Tensor, Tensor]]:
+    """Whole shards of the corpus in which something is wanted; of each, what is wanted."""
+    flags = [changes.wanted[start : start + shard] for start in range(0, len(changes.wanted), shard)]
+    half = next((part for part in flags[:-1] if 0 < sum(part) < len(part)), None)
+    if half is not None and store.rows and not update:
         raise StoreError(
             f"{store.folder} holds {store.rows:,} documents, no whole number of shards of {shard:,}; go on with the "
             f"--shard that it was begun with ({store.shards[0].rows:,})"
         )
-    return cluster.encode_parts(model, parts[done + bool(rest) :], batch_size, workers)
-
-
-def _after(source: Documents, store: AngleStore) -> Iterator[Document]:
-    """What of the corpus is not in the store yet; its beginning must be what is."""
-    stream = iter(source)
-    for place, document in enumerate(islice(stream, store.rows)):
-        if document.id != store.ids[place]:
-            raise StoreError(
-                f"{store.folder} holds another corpus: document {place} is {store.ids[place]!r}, here {document.id!r}"
-            )
-    return stream
+    todo = [number for number, part in enumerate(flags) if any(part)]
+    if not todo:
+        return
+    parts = source.split(shard)
+    if len(parts) != len(flags):
+        raise StoreError(f"the corpus changed while it was encoded into {store.folder}; run again")
+    encoded = cluster.encode_parts(model, [parts[number] for number in todo], batch_size, workers, fingerprint)
+    for number, (ids, angles, texts) in zip(todo, encoded, strict=True):
+        wanted = torch.tensor(list(flags[number]), dtype=torch.bool)
+        if len(wanted) != len(ids):
+            raise StoreError(f"the corpus changed while it was encoded into {store.folder}; run again")
+        yield list(compress(ids, flags[number])), angles[wanted], texts[wanted]

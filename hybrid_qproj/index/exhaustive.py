@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.store import AngleStore
 from hybrid_qproj.similarity import pairwise_log_fidelity
 from hybrid_qproj.top_k import BestScores
@@ -38,7 +39,7 @@ def exhaustive_search(store: AngleStore, queries: Tensor, k: int = 10) -> Hits:
         log fidelities and positions, best first; of equal ones the earlier document.
 
     Raises:
-        ValueError: k is not positive, or the width differs.
+        StoreError: k is not positive, the width differs, a query is not finite, or a shard is damaged.
     """
     check_queries(store, queries, k)
     angles = queries.detach().float().cpu()
@@ -51,10 +52,14 @@ def check_queries(store: AngleStore, queries: Tensor, k: int) -> None:
     """Refuse what cannot be searched for.
 
     Raises:
-        ValueError: k is not positive, or the width differs.
+        StoreError: k is not positive, the width differs, or a query is not finite.
     """
-    if k < 1 or queries.dim() != 2 or queries.shape[1] != store.width:  # noqa: PLR2004 - a matrix
-        raise ValueError(f"k={k}, queries of shape {tuple(queries.shape)}; expected k >= 1 and (n, {store.width})")
+    matrix = queries.dim() == 2 and queries.shape[1] == store.width  # noqa: PLR2004 - a matrix
+    if not (type(k) is int and k >= 1 and matrix):
+        raise StoreError(f"k={k!r}, queries of shape {tuple(queries.shape)}; expected k >= 1 and (n, {store.width})")
+    finite = queries.isfinite().all(dim=1)
+    if not bool(finite.all()):
+        raise StoreError(f"query {int((~finite).nonzero()[0])} holds numbers that are not finite; expected angles")
 
 
 def best_of_shard(store: AngleStore, shard: int, queries: Tensor, k: int) -> Hits:

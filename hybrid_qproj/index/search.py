@@ -6,24 +6,23 @@ faithful; how many candidates it takes is measured by `AngleIndex.recall`.
 
 from __future__ import annotations
 
-import json
 import math
+import threading
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.extras import require
+from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.exhaustive import Hits, check_queries, exhaustive_search
-from hybrid_qproj.index.store import AngleStore, StoreError
+from hybrid_qproj.index.saved import INDEX, KINDS, MOST, SETTINGS, Kind, index_lock, read_index, write_index
+from hybrid_qproj.index.store import AngleStore
 from hybrid_qproj.similarity import LEAST
 
-Kind = Literal["flat", "ivf", "hnsw"]
-KINDS: tuple[str, ...] = get_args(Kind)
-INDEX = "index.faiss"
-SETTINGS = "index.json"
+__all__ = ["CANDIDATES", "INDEX", "KINDS", "SETTINGS", "AngleIndex", "Kind", "index_lock"]
+
 NEIGHBOURS = 32
 """Edges a node of the HNSW graph."""
 TRAINING = 64
@@ -48,20 +47,24 @@ class AngleIndex:
         store: the documents.
 
     Raises:
-        ValueError: an unknown kind, or fewer than one candidate.
-        StoreError: an empty store.
+        StoreError: an empty or damaged store, an unknown kind, or fewer than one candidate.
         MissingExtraError: faiss is not installed.
     """
 
     def __init__(self, store: AngleStore, kind: Kind = "flat", candidates: int = CANDIDATES) -> None:
-        if kind not in KINDS or candidates < 1:
-            raise ValueError(
-                f"kind={kind!r}, candidates={candidates}: expected one of {', '.join(KINDS)} and at least 1"
+        if kind not in KINDS or type(candidates) is not int or not 1 <= candidates <= MOST:
+            raise StoreError(
+                f"kind={kind!r}, candidates={candidates!r:.60}: expected one of {', '.join(KINDS)} and at least 1, "
+                f"{MOST:,} at most"
             )
         if not store.rows:
             raise StoreError(f"{store.folder} holds no documents to index")
+        self._set(store, kind, candidates, None)
+
+    def _set(self, store: AngleStore, kind: Kind, candidates: int, index: Any) -> None:
         self.store, self.kind, self.candidates = store, kind, candidates
-        self._index = self._empty()
+        self._growing = threading.Lock()
+        self._index = index or self._empty()
         self._extend()
 
     def _empty(self) -> Any:
@@ -81,9 +84,13 @@ class AngleIndex:
 
     def _extend(self) -> None:
         """Take in what the store has and the index has not."""
-        for start, angles in self.store.chunks():
-            if start + len(angles) > self._index.ntotal:
-                self._index.add(angles[self._index.ntotal - start :].numpy())
+        with self._growing:
+            end = 0
+            for number, shard in enumerate(self.store.shards):
+                end += shard.rows
+                if end > self._index.ntotal:
+                    for start, angles in self.store.chunks(shard=number):
+                        self._index.add(angles[max(0, self._index.ntotal - start) :].numpy())
 
     def add(self, ids: list[str], angles: Tensor) -> None:
         """Add documents to store and index.
@@ -107,11 +114,11 @@ class AngleIndex:
         self.store.remove(ids)
 
     def search(self, queries: Tensor, k: int = 10, effort: int | None = None) -> Hits:
-        """The documents of highest fidelity.
+        """The documents of highest fidelity. Safe from any number of threads, while none adds or removes.
 
         Args:
             queries: angles, (n, width).
-            k: documents for each query, at least 1.
+            k: documents for each query, at least 1; all documents if there are fewer.
             effort: cells that ``"ivf"`` visits, or length of the list that ``"hnsw"`` keeps; more finds more. None
                 for a sixteenth of the cells, or twice the candidates.
 
@@ -119,15 +126,18 @@ class AngleIndex:
             log fidelities and positions, best first.
 
         Raises:
-            ValueError: k is not positive, or the width differs.
+            StoreError: k or effort is not positive, the width differs, a query is not finite, or a shard is damaged.
         """
         check_queries(self.store, queries, k)
+        if effort is not None and (type(effort) is not int or effort < 1):
+            raise StoreError(f"effort={effort!r}: expected a whole number of at least 1")
         angles = queries.detach().float().cpu()
-        wanted = min(self.store.rows, k * self.candidates + len(self.store.removed))
+        removed = self.store.removed
+        wanted = min(self._index.ntotal, k * self.candidates + len(removed))
         found = torch.from_numpy(self._first_stage(angles, wanted, effort))
         alive = found >= 0
-        if self.store.removed:
-            alive &= ~torch.isin(found, torch.tensor(sorted(self.store.removed)))
+        if removed:
+            alive &= ~torch.isin(found, torch.tensor(sorted(removed)))
         scores = torch.full(found.shape, -math.inf)
         step = max(1, PAIRS // (found.shape[1] * self.store.width))
         for start in range(0, len(angles), step):
@@ -146,9 +156,10 @@ class AngleIndex:
         faiss = _faiss()
         parameters = None
         if self.kind == "ivf" and effort is not None:
-            parameters = faiss.SearchParametersIVF(nprobe=effort)
+            parameters = faiss.SearchParametersIVF(nprobe=min(effort, self._index.nlist))
         elif self.kind == "hnsw":
-            parameters = faiss.SearchParametersHNSW(efSearch=max(effort or 2 * wanted, wanted))
+            longest = min(effort or 2 * wanted, self._index.ntotal)
+            parameters = faiss.SearchParametersHNSW(efSearch=max(longest, wanted))
         return self._index.search(angles.numpy(), wanted, params=parameters)[1]
 
     def recall(self, queries: Tensor, k: int = 10, effort: int | None = None) -> float:
@@ -161,17 +172,49 @@ class AngleIndex:
 
         Returns:
             mean over queries, 0 to 1.
+
+        Raises:
+            StoreError: as for `search`, or there is no document, or no query, to find one for.
         """
         found, expected = self.search(queries, k, effort).positions, exhaustive_search(self.store, queries, k).positions
+        if not bool((expected >= 0).any()):
+            raise StoreError(
+                f"{len(queries)} queries, {len(self.store)} documents in {self.store.folder}: recall takes one of each"
+            )
         hits = (found[:, :, None] == expected[:, None, :]).any(dim=1) & (expected >= 0)
         return (hits.sum() / (expected >= 0).sum()).item()
 
     def save(self) -> None:
-        """Write the index beside the store's files; it appears whole or not at all."""
-        content = _faiss().serialize_index(self._index).tobytes()
-        write_atomically(self.store.folder / INDEX, content)
-        settings = {"kind": self.kind, "candidates": self.candidates, "rows": self._index.ntotal}
-        write_atomically(self.store.folder / SETTINGS, json.dumps(settings).encode())
+        """Write the index beside the store's files; an older one is replaced whole, or stays.
+
+        Raises:
+            OutputError: it could not be written; an older index is unchanged.
+            LockedError: somebody else is building the index.
+        """
+        with index_lock(self.store.folder):
+            self._save()
+
+    def _save(self) -> None:
+        write_index(self.store, self._index, self.kind, self.candidates)
+
+    @classmethod
+    def build(cls, folder: str | Path, kind: Kind = "flat", candidates: int = CANDIDATES) -> AngleIndex:
+        """Build and save the index of a store; nobody else does so at the same time.
+
+        Args:
+            folder: the store's.
+            kind: as for the class.
+            candidates: likewise.
+
+        Raises:
+            StoreError: there is no store, it is empty or damaged, or an unknown kind.
+            LockedError: somebody else is building it.
+            OutputError: a file could not be written; an older index is unchanged.
+        """
+        with index_lock(Path(folder)):
+            index = cls(AngleStore(folder), kind, candidates)
+            index._save()
+            return index
 
     @classmethod
     def load(cls, folder: str | Path) -> AngleIndex:
@@ -181,23 +224,12 @@ class AngleIndex:
             folder: the store's.
 
         Raises:
-            StoreError: there is no store or no index, or one is damaged.
+            StoreError: there is no store or no index, one is damaged, or the index is of other documents.
         """
         store = AngleStore(folder)
-        path = store.folder / SETTINGS
-        if not path.is_file():
-            raise StoreError(f"{store.folder} has no index; build one with `hybrid-qproj index {store.folder}`")
-        try:
-            settings = json.loads(path.read_text(encoding="utf-8"))
-            index = cls.__new__(cls)
-            index.store, index.kind, index.candidates = store, settings["kind"], settings["candidates"]
-            content = (store.folder / INDEX).read_bytes()
-            index._index = _faiss().deserialize_index(_bytes_to_array(content))
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-            raise StoreError(f"the index in {store.folder} cannot be read ({error}); build it again") from error
-        if index._index.d != store.width or index._index.ntotal > store.rows:
-            raise StoreError(f"the index in {store.folder} is of other documents; build it again")
-        index._extend()
+        found, kind, candidates = read_index(store)
+        index = cls.__new__(cls)
+        index._set(store, kind, candidates, found)
         return index
 
 
@@ -210,10 +242,6 @@ def _scores(queries: Tensor, documents: Tensor) -> Tensor:
             overlaps, others = overlaps.chunk(2, dim=-1)
             overlaps.mul_(others)
     return 2 * overlaps.log().sum(dim=-1)
-
-
-def _bytes_to_array(content: bytes) -> Any:
-    return torch.frombuffer(bytearray(content), dtype=torch.uint8).numpy()
 
 
 def _faiss() -> Any:

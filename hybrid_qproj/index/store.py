@@ -1,81 +1,68 @@
 """A corpus of angles in a folder: safetensors shards that are memory-mapped, lists of ids, and a manifest.
 
-The manifest names every shard that counts. A shard is written before it is named, each file under a temporary name
-first, so an interruption leaves what was there before or what is whole.
+The manifest names every file that counts, with its digest. A file is written before it is named, and the manifest is
+replaced in one step, so an interruption leaves what was there before or what is whole. Writers hold a lock.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
-from hybrid_qproj._util.files import write_atomically
-from hybrid_qproj.errors import HybridQprojError
-from hybrid_qproj.index.precision import PRECISIONS, Precision, pack, stored_width, unpack
+from hybrid_qproj._util.files import writing
+from hybrid_qproj.index.errors import StoreError
+from hybrid_qproj.index.manifest import FORMAT, MANIFEST, NEXT, Shard, describe, read_manifest, write_manifest
+from hybrid_qproj.index.names import Names
+from hybrid_qproj.index.precision import Precision, pack, stored_width
+from hybrid_qproj.index.shards import bind_shard, check_ids, has_shards, map_angles, read_texts, sweep, write_shard
+from hybrid_qproj.index.texts import SIZE
+from hybrid_qproj.index.view import Checks, View
+from hybrid_qproj.index.writer import Writer
 
-FORMAT = "hybrid-qproj angles 1"
-MANIFEST = "manifest.json"
-KEY = "angles"
-
-
-class StoreError(HybridQprojError, ValueError):
-    """A folder of angles that is missing, damaged, or does not take what it is given."""
-
-
-class Shard(NamedTuple):
-    """A file of the corpus.
-
-    Attributes:
-        file: of angles, (rows, width).
-        ids: file of their ids, a JSON list.
-        rows: number of documents.
-    """
-
-    file: str
-    ids: str
-    rows: int
+__all__ = ["MANIFEST", "AngleStore", "Shard", "StoreError"]
 
 
 class AngleStore:
     """Documents' angles, readable and growable.
 
+    Reading is safe from any number of threads. Writing is safe too: threads that share the object wait for each other,
+    and another object or process that would write at the same time is refused. What others wrote in between is taken
+    in before anything is added.
+
     Args:
         folder: of an existing store; see `create` for a new one.
+        check: whether a shard is compared with its digest before its rows are used for the first time: about a second a
+            gigabyte. Manifest and ids always are.
 
     Attributes:
-        width: k, angles a document.
-        precision: in which they are stored.
-        removed: positions of removed documents.
-        model: what encoded them, for people.
+        folder: the store's.
 
     Raises:
         StoreError: there is no store, or it is damaged.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, check: bool = True) -> None:
         self.folder = Path(folder)
-        manifest = self._manifest()
-        try:
-            self.width = int(manifest["width"])
-            self.precision: Precision = manifest["precision"]
-            self.model = str(manifest["model"])
-            self.shards = [Shard(*map(entry.__getitem__, Shard._fields)) for entry in manifest["shards"]]
-            self.removed = set(map(int, manifest["removed"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise StoreError(f"{self.folder / MANIFEST} is damaged ({type(error).__name__}: {error})") from error
-        self._tensors = [self._open(shard) for shard in self.shards]
-        self._names: list[str] | None = None
-        self._places: dict[str, int] | None = None
+        self._open(MANIFEST, Writer(self.folder), check)
+
+    def _open(self, file: str, writer: Writer, check: bool) -> None:
+        self._file, self._writer, self._check = file, writer, check
+        self._checks, self._names = Checks(check), Names()
+        self._view = View.read(self.folder / file)
 
     @classmethod
-    def create(cls, folder: str | Path, width: int, precision: Precision = "float32", model: str = "") -> AngleStore:
+    def create(
+        cls,
+        folder: str | Path,
+        width: int,
+        precision: Precision = "float32",
+        model: str = "",
+        fingerprint: str | None = None,
+    ) -> AngleStore:
         """Start an empty store.
 
         Args:
@@ -83,97 +70,202 @@ class AngleStore:
             width: k.
             precision: float32, float16 or uint8.
             model: what encodes, for people.
+            fingerprint: of the model that encodes (`hybrid_qproj.fingerprint.model_fingerprint`): no other can add to
+                the store by the command line, or search it. None where it is not known.
 
         Raises:
-            StoreError: the folder holds a store already, or the precision is not known.
+            StoreError: the folder holds a store already, or what is given is not sound.
+            LockedError: somebody else is writing there.
+            OutputError: the folder cannot be written.
         """
         path = Path(folder)
         if (path / MANIFEST).exists():
             raise StoreError(f"{path} holds angles already; open them, or choose another folder")
-        if precision not in PRECISIONS:
-            raise StoreError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
-        path.mkdir(parents=True, exist_ok=True)
-        _write_json(path / MANIFEST, _describe(width, precision, model, [], set()))
+        manifest = describe(width, precision, model, fingerprint)
+        with writing(path):
+            path.mkdir(parents=True, exist_ok=True)
+        with Writer(path).hold():
+            if (path / MANIFEST).exists():
+                raise StoreError(f"{path} holds angles already; open them, or choose another folder")
+            if has_shards(path):
+                # Never left by an interruption: the manifest comes first.
+                raise StoreError(
+                    f"{path} holds shards, but no {MANIFEST} that says what they are; put it back, or choose another "
+                    "folder"
+                )
+            write_manifest(path / MANIFEST, manifest)
         return cls(path)
+
+    @property
+    def width(self) -> int:
+        """K, angles a document."""
+        return self._view.manifest.width
+
+    @property
+    def precision(self) -> Precision:
+        """In which angles are stored."""
+        return self._view.manifest.precision
+
+    @property
+    def model(self) -> str:
+        """What encoded the documents, for people."""
+        return self._view.manifest.model
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Of the model that encoded the documents; None where it is not known."""
+        return self._view.manifest.fingerprint
+
+    @property
+    def shards(self) -> list[Shard]:
+        """Files of the corpus, in order."""
+        return self._view.manifest.shards
+
+    @property
+    def removed(self) -> frozenset[int]:
+        """Positions of removed documents."""
+        return self._view.removed
+
+    @property
+    def bound(self) -> bool:
+        """Whether the digests of all files are known: not in a store of the former format."""
+        return self._view.manifest.format == FORMAT
 
     def __len__(self) -> int:
         """Documents, removed ones left out."""
-        return self.rows - len(self.removed)
+        view = self._view
+        return view.manifest.rows - len(view.removed)
+
+    @property
+    def rows(self) -> int:
+        """Rows on disk, removed ones too."""
+        return self._view.manifest.rows
 
     @property
     def ids(self) -> list[str]:
         """Ids of all documents in their order, removed ones too; read when first asked for.
 
         Raises:
-            StoreError: a list of them is damaged.
+            StoreError: a list of them is damaged, or an id is there twice.
         """
-        if self._names is None:
-            self._names = [name for shard in self.shards for name in self._ids(shard)]
-        return self._names
-
-    @property
-    def _position(self) -> dict[str, int]:
-        if self._places is None:
-            self._places = {name: place for place, name in enumerate(self.ids) if place not in self.removed}
-        return self._places
-
-    @property
-    def rows(self) -> int:
-        """Rows on disk, removed ones too."""
-        return sum(shard.rows for shard in self.shards)
+        return self._names.all(self._view)
 
     @property
     def bytes_per_document(self) -> int:
         """Bytes of a document's angles."""
         return stored_width(self.width, self.precision) * {"float32": 4, "float16": 2, "uint8": 1}[self.precision]
 
-    def add(self, ids: Sequence[str], angles: Tensor) -> None:
+    def texts(self) -> list[bytes | None]:
+        """Digests of the texts of all rows, in order; None where one is not known.
+
+        Raises:
+            StoreError: a file of them is damaged.
+        """
+        found: list[bytes | None] = []
+        for shard in self.shards:
+            texts = read_texts(self.folder, shard)
+            if texts is None:
+                found.extend([None] * shard.rows)
+            else:
+                content = texts.numpy().tobytes()
+                found.extend(content[start : start + SIZE] for start in range(0, len(content), SIZE))
+        return found
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the lock of the folder through several changes.
+
+        What a killed writer left over is removed, and what others wrote since is taken in.
+
+        Raises:
+            LockedError: another process, or another store object of this one, is writing; the message names it.
+            StoreError: the folder holds other documents now.
+            OutputError: the folder cannot be written.
+        """
+        with self._writer.hold() as first:
+            if first:
+                self._refresh()
+                self._sweep()
+            yield
+
+    def add(self, ids: Sequence[str], angles: Tensor, texts: Tensor | None = None, replace: bool = False) -> None:
         """Append a shard.
 
         Args:
-            ids: of the documents, none of them in the store.
+            ids: of the documents, each its own.
             angles: (len(ids), width), in [0, pi].
+            texts: digests of what was encoded (`hybrid_qproj.index.texts.text_digests`), by which `encode` notices a
+                document whose text changed; None where they are not known.
+            replace: whether documents that are there already are replaced, in the same step.
 
         Raises:
-            StoreError: wrong shape, an id twice, or angles out of range.
+            StoreError: wrong shape, an id twice or there already, or angles out of range; nothing is added.
+            LockedError: somebody else is writing.
+            OutputError: a file cannot be written; nothing is added.
         """
+        ids = list(ids)
         if angles.shape != (len(ids), self.width):
             raise StoreError(
                 f"got {len(ids)} ids and angles of shape {tuple(angles.shape)}; expected (n, {self.width})"
             )
-        twice = next((name for name in ids if name in self._position), None)
-        if twice is not None or len(set(ids)) < len(ids):
-            raise StoreError(f"document {twice or 'id'!r} is there twice; remove it first, or give each its own id")
-        if not ids:
-            return
+        if texts is not None and (texts.shape, texts.dtype) != ((len(ids), SIZE), torch.uint8):
+            raise StoreError(f"got digests of texts of shape {tuple(texts.shape)}; expected ({len(ids)}, {SIZE}) uint8")
         try:
+            check_ids(ids)
             stored = pack(angles, self.precision)
         except ValueError as error:
             raise StoreError(str(error)) from error
-        number = len(self.shards)
-        shard = Shard(f"angles-{number:05}.safetensors", f"ids-{number:05}.json", len(ids))
-        write_atomically(self.folder / shard.file, safetensors.torch.save({KEY: stored.contiguous()}))
-        _write_json(self.folder / shard.ids, list(ids))
-        self._commit([*self.shards, shard], self.removed)
-        self._position.update({name: self.rows + place for place, name in enumerate(ids)})
-        self.ids.extend(ids)
-        self.shards.append(shard)
-        self._tensors.append(self._open(shard))
+        with self.writing():
+            places = self._names.places(self._view)
+            seen: set[str] = set()
+            for name in ids:
+                if name in seen or (name in places and not replace):
+                    raise StoreError(f"document {name!r} is there twice; remove it first, or give each its own id")
+                seen.add(name)
+            if not ids:
+                return
+            gone = {places[name] for name in ids if name in places}
+            shard = write_shard(self.folder, ids, stored, texts)
+            tensor = map_angles(self.folder, shard, self.width, self.precision)
+            self._checks.add(shard.file)
+            self._commit([*self.shards, shard], self.removed | gone, [*self._view.tensors, tensor])
+            self._names.added(self._view, ids)
 
     def remove(self, ids: Sequence[str]) -> None:
         """Forget documents; their rows stay on disk and are no longer found.
 
         Raises:
             StoreError: one is not there; none is removed then.
+            LockedError: somebody else is writing.
+            OutputError: the manifest cannot be written; none is removed then.
         """
-        missing = next((name for name in ids if name not in self._position), None)
-        if missing is not None:
-            raise StoreError(f"no document {missing!r} to remove")
-        removed = self.removed | {self._position[name] for name in ids}
-        self._commit(self.shards, removed)
-        self.removed = removed
-        for name in ids:
-            self._position.pop(name, None)
+        with self.writing():
+            places = self._names.places(self._view)
+            missing = next((name for name in ids if name not in places), None)
+            if missing is not None:
+                raise StoreError(f"no document {missing!r} to remove")
+            self._commit(self.shards, self.removed | {places[name] for name in ids}, self._view.tensors)
+            self._names.dropped(ids)
+
+    def upgrade(self) -> None:
+        """Bind the files of a store of the former format by their digests.
+
+        Raises:
+            StoreError: one is damaged.
+            LockedError: somebody else is writing.
+            OutputError: the manifest cannot be written.
+        """
+        with self.writing():
+            if not self.bound:
+                self._commit(self.shards, self.removed, self._view.tensors)
+
+    def verify(self) -> None:
+        """Compare every file with its digest now.
+
+        Raises:
+            StoreError: one is damaged; the message names it.
+        """
+        self._view.verify()
 
     def chunks(self, rows: int = 1 << 16, shard: int | None = None) -> Iterator[tuple[int, Tensor]]:
         """Rows in order, removed ones too.
@@ -184,13 +276,11 @@ class AngleStore:
 
         Yields:
             position of the first row, and angles, (at most rows, width), float32.
+
+        Raises:
+            StoreError: a shard is damaged.
         """
-        start = 0
-        for number, tensor in enumerate(self._tensors):
-            if shard in (None, number):
-                for place, piece in enumerate(tensor.split(rows)):
-                    yield start + place * rows, unpack(piece)
-            start += len(tensor)
+        yield from self._view.chunks(rows, shard, self._checks)
 
     def gather(self, positions: Tensor) -> Tensor:
         """Angles of some rows.
@@ -200,67 +290,67 @@ class AngleStore:
 
         Returns:
             float32, of the shape of ``positions`` with an axis of ``width`` more.
+
+        Raises:
+            StoreError: there is no such row, or a shard is damaged.
         """
-        flat = positions.flatten()
-        result = torch.empty(len(flat), self.width)
-        start = 0
-        for tensor in self._tensors:
-            mine = ((flat >= start) & (flat < start + len(tensor))).nonzero().squeeze(1)
-            result[mine] = unpack(tensor[flat[mine] - start])
-            start += len(tensor)
-        return result.view(*positions.shape, self.width)
+        return self._view.gather(positions, self._checks)
 
-    def _commit(self, shards: Sequence[Shard], removed: set[int]) -> None:
-        _write_json(self.folder / MANIFEST, _describe(self.width, self.precision, self.model, shards, removed))
+    def _commit(self, shards: Sequence[Shard], removed: frozenset[int], tensors: Sequence[Tensor]) -> None:
+        """The step in which a change happens."""
+        now = self._view.manifest
+        manifest = now.model_copy(
+            update={
+                "format": FORMAT,
+                "shards": [bind_shard(self.folder, shard) for shard in shards],
+                "removed": sorted(removed),
+            }
+        )
+        stamp = write_manifest(self.folder / self._file, manifest)
+        self._view = View(self.folder, manifest, stamp, tuple(tensors), removed)
 
-    def _manifest(self) -> dict[str, Any]:
-        path = self.folder / MANIFEST
-        if not path.is_file():
-            raise StoreError(f"{str(self.folder)!r} holds no angles: {MANIFEST} is missing")
-        manifest = _read_json(path)
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-            raise StoreError(f"{path} is not of the format {FORMAT!r}")
-        return manifest
+    def _refresh(self) -> None:
+        """Take in what others wrote since; only for who holds the lock."""
+        path = self.folder / self._file
+        if read_manifest(path)[2] == self._view.stamp:
+            return
+        view = View.read(path)
+        if not view.grew_from(self._view):
+            raise StoreError(f"{self.folder} holds other documents than when it was opened: open it again")
+        self._view = view
+        self._names.forget_places()
 
-    def _open(self, shard: Shard) -> Tensor:
-        path = self.folder / shard.file
-        try:
-            # Mapped, not read: pages come in as rows are used.
-            with safetensors.safe_open(path, framework="pt") as file:
-                tensor: Tensor = file.get_tensor(KEY)
-        except (OSError, safetensors.SafetensorError) as error:
-            raise StoreError(f"{path} cannot be read ({error}); encode the corpus again") from error
-        expected = (shard.rows, stored_width(self.width, self.precision))
-        if tensor.shape != expected or str(tensor.dtype) != f"torch.{self.precision}":
-            raise StoreError(
-                f"{path} holds {tuple(tensor.shape)} {tensor.dtype}; the manifest says {expected} {self.precision}"
-            )
-        return tensor
+    def _sweep(self) -> None:
+        counting = set(self._view.manifest.files)
+        for name in (MANIFEST, NEXT):
+            if name != self._file and (self.folder / name).exists():
+                try:
+                    counting |= read_manifest(self.folder / name)[0].files
+                except StoreError:
+                    if name == MANIFEST:
+                        raise
+                    # Half of a new store that cannot be gone on with.
+                    (self.folder / name).unlink()
+        with writing(self.folder):
+            sweep(self.folder, counting)
 
-    def _ids(self, shard: Shard) -> list[str]:
-        ids = _read_json(self.folder / shard.ids)
-        if not isinstance(ids, list) or len(ids) != shard.rows:
-            raise StoreError(f"{self.folder / shard.ids} is damaged: expected a list of {shard.rows} ids")
-        return ids
+    def beside(self, file: str) -> AngleStore:
+        """A store in the same folder by another manifest, for `hybrid_qproj.index.renewal`; it shares the lock.
 
+        Raises:
+            StoreError: it is missing or damaged.
+        """
+        other = object.__new__(type(self))
+        other.folder = self.folder
+        other._open(file, self._writer, self._check)
+        return other
 
-def _describe(width: int, precision: str, model: str, shards: Sequence[Shard], removed: set[int]) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "width": width,
-        "precision": precision,
-        "model": model,
-        "shards": [shard._asdict() for shard in shards],
-        "removed": sorted(removed),
-    }
+    def reopen(self) -> None:
+        """Read again what is there now, whatever it was, and remove what no longer counts. Only while `writing`.
 
-
-def _write_json(path: Path, value: Any) -> None:
-    write_atomically(path, json.dumps(value, ensure_ascii=False).encode())
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read ({error})") from error
+        Raises:
+            StoreError: it is damaged.
+        """
+        with self.writing():
+            self._open(self._file, self._writer, self._check)
+            self._sweep()

@@ -66,11 +66,11 @@ def test_a_killed_worker(cluster, model, corpus, tmp_path, monkeypatch):
     run_encode(model, corpus, tmp_path / "here", shard=10)
     add, killed = AngleStore.add, []
 
-    def add_and_kill(self, ids, angles):
+    def add_and_kill(self, ids, *rest, **options):
         if not killed:
             killed.append(workers()[0])
             os.kill(killed[0], signal.SIGKILL)
-        add(self, ids, angles)
+        add(self, ids, *rest, **options)
 
     monkeypatch.setattr(AngleStore, "add", add_and_kill)
     run_encode(model, corpus, tmp_path / "there", shard=10, engine="ray", workers=2)
@@ -84,10 +84,10 @@ def test_goes_on(cluster, model, corpus, tmp_path, monkeypatch):
     run_encode(model, corpus, tmp_path / "here", shard=40)
     add = AngleStore.add
 
-    def interrupted(self, ids, angles):
+    def interrupted(self, ids, *rest, **options):
         if self.rows:
             raise KeyboardInterrupt
-        add(self, ids, angles)
+        add(self, ids, *rest, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(AngleStore, "add", interrupted)

@@ -72,11 +72,11 @@ def test_interrupted_encoding_goes_on(model, corpus, run, tmp_path, monkeypatch)
     run("encode", model, corpus, "--out", tmp_path / "whole", "--shard", 20)
     add, calls = AngleStore.add, []
 
-    def interrupted(self, ids, angles):
+    def interrupted(self, ids, *rest, **options):
         calls.append(ids)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        add(self, ids, angles)
+        add(self, ids, *rest, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(AngleStore, "add", interrupted)

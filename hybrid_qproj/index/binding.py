@@ -1,0 +1,109 @@
+"""A store belongs to the model that encoded it: to its content, wherever it lies and whatever it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from hybrid_qproj.fingerprint import model_fingerprint
+from hybrid_qproj.index.errors import StoreError
+from hybrid_qproj.index.precision import Precision
+from hybrid_qproj.index.renewal import abandon, adopt, renew
+from hybrid_qproj.index.store import MANIFEST, AngleStore
+from hybrid_qproj.sbert import Encoder
+
+
+def check_angles(encoder: Encoder) -> None:
+    """Refuse heads whose outputs are no angles.
+
+    Raises:
+        StoreError: the head is compared otherwise than by fidelity.
+    """
+    if encoder.head.similarity != "fidelity":
+        raise StoreError(
+            f"a {type(encoder.head).__name__} is compared by {encoder.head.similarity}; the index is one of angles, "
+            "compared by fidelity. Keep other embeddings in FAISS or a vector database directly"
+        )
+
+
+@contextmanager
+def open_for(
+    out: Path, encoder: Encoder, fingerprint: str, precision: Precision | None, model: str, update: bool
+) -> Iterator[tuple[AngleStore, bool]]:
+    """The store that a model encodes to, locked; made if it is missing.
+
+    Args:
+        out: its folder.
+        encoder: the model.
+        fingerprint: of the model.
+        precision: that is wanted; None for that of the store, or float32 for a new one.
+        model: what the user calls the model.
+        update: whether a store of another model, width or precision is to be replaced.
+
+    Yields:
+        the store; and whether it is a new one that takes the place of the older when the block ends without error.
+
+    Raises:
+        StoreError: the store is of another model, width or precision and must not be replaced, or it is damaged.
+        LockedError: somebody else is writing there.
+        OutputError: the folder cannot be written.
+    """
+    width = encoder.head.out_features
+    # For people: a folder's name, not where it lies.
+    name = Path(model).resolve().name if Path(model).is_dir() else model
+    if not (out / MANIFEST).exists():
+        AngleStore.create(out, width, precision or "float32", name, fingerprint)
+    store = AngleStore(out)
+    precision = precision or store.precision
+    with store.writing():
+        if (store.width, store.precision, store.fingerprint) == (width, precision, fingerprint):
+            abandon(store)
+            yield store, False
+            return
+        if store.rows and not update:
+            raise StoreError(
+                f"{out} holds {store.width} {store.precision} angles of {_whose(store, fingerprint)}; choose another "
+                f"folder to encode {width} {precision} angles of {model!r}, or encode all again with --update"
+            )
+        new = renew(store, width, precision, name, fingerprint)
+        yield new, True
+        adopt(store)
+
+
+def _whose(store: AngleStore, fingerprint: str) -> str:
+    if store.fingerprint is None:
+        return f"a model that it does not name for certain (as {store.model!r}: it was written by an earlier version)"
+    same = "this model" if store.fingerprint == fingerprint else "another model"
+    return f"{same} (as {store.model!r}, fingerprint {store.fingerprint[:8]}; now {fingerprint[:8]})"
+
+
+def check_model(store: AngleStore, encoder: Encoder, model: str) -> None:
+    """Refuse to search with another model than the one that encoded a store; say so where that is not known.
+
+    Args:
+        store: the store.
+        encoder: the model that is to encode the queries.
+        model: what the user calls it.
+
+    Raises:
+        StoreError: it is another.
+    """
+    if encoder.head.out_features != store.width:
+        raise StoreError(f"{model!r} gives {encoder.head.out_features} angles, {store.folder} holds {store.width}")
+    if store.fingerprint is None:
+        Console(stderr=True).print(
+            f"note: {store.folder} does not say for certain which model encoded it; encode --update binds it to one",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        return
+    fingerprint = model_fingerprint(encoder)
+    if fingerprint != store.fingerprint:
+        raise StoreError(
+            f"{store.folder} was encoded by another model than {model!r}: by {_whose(store, fingerprint)}; search with "
+            "that one, or encode the corpus again with --update"
+        )

@@ -1,0 +1,252 @@
+"""The two files of an index: FAISS's own, and what is known of it, by which it is bound to the rows of a store.
+
+They are replaced one after the other. So what is written first says both of the older and of the newer index what there
+is to know, and the digest of FAISS's file decides which of them it is: after a kill at any moment one of them is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import Field, model_validator
+
+from hybrid_qproj._util.files import read_bounded, read_json, write_atomically, writing
+from hybrid_qproj._util.folders import file_digest
+from hybrid_qproj._util.locks import exclusive
+from hybrid_qproj._util.schema import Strict, validated
+from hybrid_qproj.extras import require
+from hybrid_qproj.index.errors import StoreError
+from hybrid_qproj.index.manifest import Digest, seal, shards_digest, unseal
+from hybrid_qproj.index.store import AngleStore
+
+FORMAT = "hybrid-qproj index 2"
+INDEX = "index.faiss"
+SETTINGS = "index.json"
+LOCK = ".index.lock"
+Kind = Literal["flat", "ivf", "hnsw"]
+KINDS: tuple[str, ...] = get_args(Kind)
+MOST = 1 << 20
+"""Candidates of a document at most."""
+ROW = 1024
+"""Bytes of a row at most beside its angles: the edges of HNSW."""
+_LIMIT = threading.Lock()
+
+
+class Entry(Strict):
+    """What is known of an index.
+
+    Attributes:
+        kind: flat, ivf or hnsw.
+        candidates: documents of the first stage for each that is wanted.
+        rows: of the store that it holds.
+        shards: of the store that it holds.
+        store: digest of these shards; see `shards_digest`. None in the former format.
+        digest: SHA-256 of FAISS's file; likewise.
+    """
+
+    kind: Kind
+    candidates: Annotated[int, Field(ge=1, le=MOST)]
+    rows: Annotated[int, Field(ge=1)]
+    shards: Annotated[int, Field(ge=1)] | None = None
+    store: Digest | None = None
+    digest: Digest | None = None
+
+
+class Record(Strict):
+    """What `index.json` says: of the index that is there, and perhaps of the one that is to take its place."""
+
+    format: Literal["hybrid-qproj index 2"]
+    versions: Annotated[list[Entry], Field(min_length=1, max_length=2)]
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        if any(entry.digest is None for entry in self.versions):
+            raise ValueError("a digest is missing")
+        return self
+
+
+@contextmanager
+def index_lock(folder: Path) -> Iterator[None]:
+    """Build the index of a store alone.
+
+    Raises:
+        LockedError: somebody else is building it.
+        OutputError: the folder cannot be written.
+        StoreError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise StoreError(f"there is no folder of angles {str(folder)!r}")
+    with ExitStack() as stack:
+        with writing(folder / INDEX):
+            stack.enter_context(exclusive(folder / LOCK, f"the index in {folder}"))
+        yield
+
+
+def write_index(store: AngleStore, index: Any, kind: Kind, candidates: int) -> None:
+    """Write an index beside the files of its store; the older one is replaced whole, or stays.
+
+    Args:
+        store: whose first rows the index holds, up to the end of a shard.
+        index: FAISS's.
+        kind: of the index.
+        candidates: documents of the first stage for each that is wanted.
+
+    Raises:
+        OutputError: it could not be written; an older index is unchanged.
+        StoreError: the store is of the former format, and damaged.
+    """
+    store.upgrade()
+    content = require("faiss", "index", "an index").serialize_index(index).tobytes()
+    count = _shards(store, index.ntotal)
+    entry = Entry(
+        kind=kind,
+        candidates=candidates,
+        rows=index.ntotal,
+        shards=count,
+        store=shards_digest(store.shards[:count]),
+        digest=hashlib.sha256(content).hexdigest(),
+    )
+    path = store.folder / SETTINGS
+    former = _present(store.folder)
+    if former is not None:
+        write_atomically(path, _sealed([former, entry]))
+    write_atomically(store.folder / INDEX, content)
+    write_atomically(path, _sealed([entry]))
+
+
+def read_index(store: AngleStore) -> tuple[Any, Kind, int]:
+    """Read the index of a store.
+
+    Returns:
+        FAISS's index, its kind, and candidates.
+
+    Raises:
+        StoreError: there is none, it is damaged, or it is of other documents.
+    """
+    path = store.folder / SETTINGS
+    again = f"build it again with `hybrid-qproj index {store.folder}`"
+    if not path.is_file():
+        raise StoreError(f"{store.folder} has no index; build one with `hybrid-qproj index {store.folder}`")
+    try:
+        entries = _entries(path)
+        most = 2 * max(entry.rows for entry in entries) * (4 * store.width + ROW) + (64 << 20)
+        content = read_bounded(store.folder / INDEX, most)
+        digest = hashlib.sha256(content).hexdigest()
+        # Replaced since: what is known of the newer one is there now.
+        entries = [*entries, *_entries(path)]
+    except (OSError, ValueError) as error:
+        raise StoreError(f"the index in {store.folder} cannot be read ({error}); {again}") from error
+    entry = next((entry for entry in entries if entry.digest in (None, digest)), None)
+    if entry is None:
+        raise StoreError(
+            f"the index in {store.folder} cannot be read ({store.folder / INDEX} is not the file that was written: it "
+            f"was damaged or exchanged since); {again}"
+        )
+    # An index of the former format names no rows of a store by their digest; its store does not either.
+    ours = (
+        not store.bound and entry.rows <= store.rows
+        if entry.digest is None
+        else store.bound and entry.store == shards_digest(store.shards[: entry.shards])
+    )
+    if not ours:
+        raise StoreError(f"the index in {store.folder} is of other documents; {again}")
+    try:
+        index = _deserialize(content)
+        check_index(index, entry.kind, store.width, entry.rows)
+    except (ValueError, RuntimeError, MemoryError) as error:
+        raise StoreError(f"{store.folder / INDEX} cannot be read ({error}); {again}") from error
+    return index, entry.kind, entry.candidates
+
+
+def check_index(index: Any, kind: Kind, width: int, rows: int) -> None:
+    """Make sure that an index is what is said of it.
+
+    Raises:
+        ValueError: it is not.
+    """
+    faiss = require("faiss", "index", "an index")
+    expected = {"flat": faiss.IndexFlat, "ivf": faiss.IndexIVFFlat, "hnsw": faiss.IndexHNSWFlat}[kind]
+    if not isinstance(index, expected) or index.metric_type != faiss.METRIC_L2:
+        raise ValueError(f"it is a {type(index).__name__}; expected an index of kind {kind!r}")
+    if (index.d, index.ntotal) != (width, rows):
+        raise ValueError(f"it holds {index.ntotal:,} rows of {index.d}; expected {rows:,} of {width}")
+    if kind == "ivf":
+        lists = index.invlists
+        sizes = [lists.list_size(cell) for cell in range(index.nlist)]
+        numbers = [faiss.rev_swig_ptr(lists.get_ids(cell), size) for cell, size in enumerate(sizes) if size]
+        if sum(sizes) != rows or any(part.min() < 0 or part.max() >= rows for part in numbers):
+            raise ValueError("its cells name rows that do not exist")
+    if kind == "hnsw":
+        neighbours = faiss.vector_to_array(index.hnsw.neighbors)
+        offsets, levels = (faiss.vector_to_array(part) for part in (index.hnsw.offsets, index.hnsw.levels))
+        sound = (
+            len(levels) == rows
+            and len(offsets) == rows + 1
+            and offsets[0] == 0
+            and bool((offsets[1:] >= offsets[:-1]).all())
+            and offsets[-1] == len(neighbours)
+            and (not len(neighbours) or (neighbours.min() >= -1 and neighbours.max() < rows))
+            and 0 <= index.hnsw.entry_point < rows
+        )
+        if not sound:
+            raise ValueError("its graph names rows that do not exist")
+
+
+def _shards(store: AngleStore, rows: int) -> int:
+    total = 0
+    for count, shard in enumerate(store.shards, start=1):
+        total += shard.rows
+        if total == rows:
+            return count
+    raise StoreError(f"the index holds {rows:,} documents, which is no whole number of shards of {store.folder}")
+
+
+def _present(folder: Path) -> Entry | None:
+    """What is known of the index that is there, if it is whole."""
+    with suppress(OSError, ValueError):
+        digest = file_digest(folder / INDEX)
+        return next((entry for entry in _entries(folder / SETTINGS) if entry.digest == digest), None)
+    return None
+
+
+def _sealed(entries: list[Entry]) -> bytes:
+    return seal(Record(format=FORMAT, versions=entries).model_dump())
+
+
+def _entries(path: Path) -> list[Entry]:
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} is damaged: expected a table")
+    # The former format has no digest, and no name.
+    problem = unseal(value) if "format" in value else None
+    try:
+        if "format" in value:
+            entries = validated(Record, value).versions
+        elif set(value) == {"kind", "candidates", "rows"}:
+            entries = [validated(Entry, value)]
+        else:
+            raise ValueError("expected kind, candidates and rows")
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if problem:
+        raise ValueError(f"{path} is damaged: {problem}")
+    return entries
+
+
+def _deserialize(content: bytes) -> Any:
+    import numpy as np  # noqa: PLC0415 - beside faiss
+
+    faiss = require("faiss", "index", "an index")
+    # One at a time: the limit is FAISS's own, for the whole process.
+    with _LIMIT:
+        before = faiss.get_deserialization_vector_byte_limit()
+        faiss.set_deserialization_vector_byte_limit(len(content))
+        try:
+            return faiss.deserialize_index(np.frombuffer(content, dtype=np.uint8))
+        finally:
+            faiss.set_deserialization_vector_byte_limit(before)

@@ -1,0 +1,22 @@
+"""Digests of documents' texts: by them a store knows which text it holds the angles of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+SIZE = 16
+"""Bytes of a digest."""
+
+
+def text_digest(text: str) -> bytes:
+    """The digest of a text, 16 bytes."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=SIZE).digest()
+
+
+def text_digests(texts: Sequence[str]) -> Tensor:
+    """Digests of texts, (len(texts), 16), uint8."""
+    return torch.frombuffer(bytearray(b"".join(map(text_digest, texts))), dtype=torch.uint8).view(-1, SIZE)
