@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hybrid_qproj.checkpoint import CONFIG, CheckpointError
+from hybrid_qproj.circuit_head import CircuitHead
+from hybrid_qproj.devices import can_cost
 from hybrid_qproj.extras import require
+from hybrid_qproj.head import Head
 from hybrid_qproj.heads import load_head
 from hybrid_qproj.projection import QuantumProjection
 
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
 TRUSTED = ("sentence_transformers.", "hybrid_qproj.sbert.")
 
 
-def load(path: str | Path, device: str | None = None, quantum_device: str | None = None) -> Encoder:
+def load(
+    path: str | Path, device: str | None = None, quantum_device: str | None = None, allow_paid: bool = False
+) -> Encoder:
     """Load an encoder with its head.
 
     Module by module through sentence-transformers' own loaders and with remote code switched off: only classes
@@ -30,12 +35,15 @@ def load(path: str | Path, device: str | None = None, quantum_device: str | None
         path: a folder written by ``save_pretrained``, or a hub id.
         device: torch device; the best there is when None.
         quantum_device: device string that replaces the saved one.
+        allow_paid: whether circuits may run on a device that can cost money, be it ``quantum_device`` or the saved one;
+            else `hybrid_qproj.devices.PaidDeviceError` at the first circuit. Loading itself contacts no device.
 
     Returns:
         the encoder.
 
     Raises:
         ValueError: ``quantum_device`` is given but the head is classical.
+        DeviceUnavailableError: nobody knows ``quantum_device``.
         CheckpointError: not such a folder, a module of a class that is not trusted, or damaged files.
         MissingExtraError: sentence-transformers is not installed.
     """
@@ -73,10 +81,7 @@ def load(path: str | Path, device: str | None = None, quantum_device: str | None
         prompts=settings.get("prompts"),
         default_prompt_name=settings.get("default_prompt_name"),
     ).eval()
-    if quantum_device is not None:
-        if not isinstance(encoder.head, QuantumProjection):
-            raise ValueError(f"quantum_device={quantum_device!r}: the model's head is a {type(encoder.head).__name__}")
-        encoder.head.to_device(quantum_device)
+    _choose_device(encoder.head, quantum_device, allow_paid)
     return encoder
 
 
@@ -100,6 +105,17 @@ def load_quantum_head(path: str | Path) -> QuantumProjection:
     if not isinstance(head, QuantumProjection):
         raise CheckpointError(f"{str(path)!r} holds a {type(head).__name__}, which has no circuits")
     return head
+
+
+def _choose_device(head: Head, device: str | None, allow_paid: bool) -> None:
+    if isinstance(head, CircuitHead):
+        if device is not None:
+            head.to_device(device, allow_paid)
+        elif allow_paid and can_cost(head.device):
+            # It runs there or nowhere: the stand-in for a saved device is for those that cost nothing.
+            head.to_device(head.device, allow_paid)
+    elif device is not None:
+        raise ValueError(f"quantum_device: the model's head is a {type(head).__name__}, which has no circuits")
 
 
 def _local(path: str | Path) -> Path:

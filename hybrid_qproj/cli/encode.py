@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hybrid_qproj.cli.errors import one_line_errors
+from hybrid_qproj.cli.options import Device, Yes
 
 
 def encode(
@@ -19,6 +20,8 @@ def encode(
     shard: Annotated[int, typer.Option(min=1, help="Documents of a file; what an interruption loses at most.")] = 65536,
     engine: Annotated[str, typer.Option(help="local, or ray for a cluster.")] = "local",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of the cluster; one a GPU or core.")] = None,
+    device: Device = None,
+    yes: Yes = False,
 ) -> None:
     """Encode a corpus to angles on disk. Run again after an interruption, it goes on."""
     with one_line_errors():
@@ -27,5 +30,16 @@ def encode(
         require("sentence_transformers", "text", "encoding text")
         from hybrid_qproj.index.commands import run_encode  # noqa: PLC0415 - imports extras
 
-        store = run_encode(model, documents, out, precision, batch_size, shard, engine, workers)  # type: ignore[arg-type]  # checked there
+        store = run_encode(
+            model,
+            documents,
+            out,
+            precision,  # type: ignore[arg-type]  # checked there
+            batch_size,
+            shard,
+            engine,
+            workers,
+            quantum_device=device,
+            allow_paid=yes,
+        )
         typer.echo(f"{len(store):,} documents of {store.bytes_per_document} bytes: {out}")

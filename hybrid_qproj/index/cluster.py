@@ -24,7 +24,12 @@ from hybrid_qproj.retrieval.documents import Documents
 
 
 def encode_parts(
-    model: str, parts: Sequence[Documents], batch_size: int, workers: int | None = None
+    model: str,
+    parts: Sequence[Documents],
+    batch_size: int,
+    workers: int | None = None,
+    quantum_device: str | None = None,
+    allow_paid: bool = False,
 ) -> Iterator[tuple[list[str], Tensor]]:
     """Ids and angles of parts of a corpus, in order, while workers encode the next ones.
 
@@ -33,6 +38,8 @@ def encode_parts(
         parts: what is encoded, which all machines can read.
         batch_size: texts the encoder takes at once.
         workers: processes; None for one a GPU, or one a CPU core where there is no GPU.
+        quantum_device: device string that replaces the saved one.
+        allow_paid: whether circuits may run on a device that can cost money; told to each worker.
 
     Yields:
         ids, and angles (documents, width), float32.
@@ -40,8 +47,10 @@ def encode_parts(
     Raises:
         MissingExtraError: ray is not installed.
         DataError: a part cannot be read.
+        PaidDeviceError: the device can cost money and is not allowed.
     """
-    for row in _map(_EncodePart, (model, list(parts), batch_size), len(parts), workers):
+    arguments = (model, list(parts), batch_size, quantum_device, allow_paid)
+    for row in _map(_EncodePart, arguments, len(parts), workers):
         yield list(row["ids"]), torch.from_numpy(np.array(row["angles"]))
 
 
@@ -76,8 +85,11 @@ def search_shards(folder: Path, queries: Tensor, k: int, workers: int | None = N
 class _EncodePart:
     """A worker that encodes."""
 
-    def __init__(self, model: str, parts: list[Documents], batch_size: int) -> None:
-        self._encoder, self._parts, self._batch_size = load(model), parts, batch_size
+    def __init__(
+        self, model: str, parts: list[Documents], batch_size: int, quantum_device: str | None, allow_paid: bool
+    ) -> None:
+        self._encoder = load(model, quantum_device=quantum_device, allow_paid=allow_paid)
+        self._parts, self._batch_size = parts, batch_size
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         (number,) = batch["number"]

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 
 from hybrid_qproj.console import make_console
+from hybrid_qproj.estimate import check_runs
 from hybrid_qproj.index import cluster
 from hybrid_qproj.index.exhaustive import exhaustive_search
 from hybrid_qproj.index.precision import Precision
@@ -39,6 +40,8 @@ def run_encode(
     shard: int = SHARD,
     engine: str = "local",
     workers: int | None = None,
+    quantum_device: str | None = None,
+    allow_paid: bool = False,
 ) -> AngleStore:
     """Encode a corpus to a store of angles, or go on where an interrupted run stopped.
 
@@ -51,19 +54,24 @@ def run_encode(
         shard: documents of a shard.
         engine: ``"local"``, or ``"ray"`` for the machines of a Ray cluster.
         workers: processes of the cluster that encode; None for one a GPU, or one a core where there is no GPU.
+        quantum_device: device string that replaces the saved one.
+        allow_paid: whether circuits may run on a device that can cost money.
 
     Returns:
         the store.
 
     Raises:
+        PaidDeviceError: the device can cost money and is not allowed; seen before any work.
+        DeviceUnavailableError: ``quantum_device`` is not usable; likewise.
         StoreError: the head is not compared by fidelity, or ``out`` holds angles of another model or corpus.
         DataError: the corpus cannot be read.
         ValueError: an unknown engine.
     """
     if engine not in ENCODING:
         raise ValueError(f"engine {engine!r}: expected one of {', '.join(ENCODING)}")
-    encoder = load(model)
+    encoder = load(model, quantum_device=quantum_device, allow_paid=allow_paid)
     check_angles(encoder)
+    check_runs(encoder.head)
     source = open_source(documents)
     store = (
         AngleStore(out)
@@ -81,7 +89,7 @@ def run_encode(
         parts = (
             _encode_here(encoder, source, store, batch_size, shard)
             if engine == "local"
-            else _encode_on_ray(model, source, store, batch_size, shard, workers)
+            else _encode_on_ray(model, source, store, batch_size, shard, workers, quantum_device, allow_paid)
         )
         for ids, angles in parts:
             store.add(ids, angles)
@@ -118,6 +126,8 @@ def run_search(
     engine: str = "index",
     workers: int | None = None,
     effort: int | None = None,
+    quantum_device: str | None = None,
+    allow_paid: bool = False,
 ) -> list[str]:
     """Search a store.
 
@@ -130,19 +140,24 @@ def run_search(
         engine: ``"index"``; ``"exhaustive"`` to compare with every document; ``"ray"`` to do that on a Ray cluster.
         workers: processes of the cluster; None for one a core.
         effort: of the index, see `AngleIndex.search`.
+        quantum_device: device string that replaces the saved one.
+        allow_paid: whether circuits may run on a device that can cost money.
 
     Returns:
         JSON lines, one a query; none with ``out``.
 
     Raises:
+        PaidDeviceError: the device can cost money and is not allowed; seen before any work.
+        DeviceUnavailableError: ``quantum_device`` is not usable; likewise.
         StoreError: no store or index, or the model's head does not fit it.
         DataError: the queries cannot be read.
         ValueError: an unknown engine.
     """
     if engine not in SEARCHING:
         raise ValueError(f"engine {engine!r}: expected one of {', '.join(SEARCHING)}")
-    encoder = load(model)
+    encoder = load(model, quantum_device=quantum_device, allow_paid=allow_paid)
     check_angles(encoder)
+    check_runs(encoder.head)
     index = AngleIndex.load(folder) if engine == "index" else None
     store = AngleStore(folder) if index is None else index.store
     if encoder.head.out_features != store.width:
@@ -197,7 +212,14 @@ def _encode_here(
 
 
 def _encode_on_ray(
-    model: str, source: Documents, store: AngleStore, batch_size: int, shard: int, workers: int | None
+    model: str,
+    source: Documents,
+    store: AngleStore,
+    batch_size: int,
+    shard: int,
+    workers: int | None,
+    quantum_device: str | None,
+    allow_paid: bool,
 ) -> Iterator[tuple[list[str], Tensor]]:
     _after(source, store)
     parts = source.split(shard)
@@ -207,7 +229,9 @@ def _encode_on_ray(
             f"{store.folder} holds {store.rows:,} documents, no whole number of shards of {shard:,}; go on with the "
             f"--shard that it was begun with ({store.shards[0].rows:,})"
         )
-    return cluster.encode_parts(model, parts[done + bool(rest) :], batch_size, workers)
+    return cluster.encode_parts(
+        model, parts[done + bool(rest) :], batch_size, workers, quantum_device=quantum_device, allow_paid=allow_paid
+    )
 
 
 def _after(source: Documents, store: AngleStore) -> Iterator[Document]:
