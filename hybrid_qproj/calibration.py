@@ -25,6 +25,7 @@ from hybrid_qproj.checkpoint import CheckpointError
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.devices.backends import backend_properties
 from hybrid_qproj.devices.seeding import circuit_seed
+from hybrid_qproj.estimate import check_runs
 from hybrid_qproj.projection import QuantumProjection
 from hybrid_qproj.qnodes import BlockExecutor
 from hybrid_qproj.response import PROBES_PER_BLOCK, fit_response, probe_angles, response_errors
@@ -102,6 +103,7 @@ def calibrate(
     device: str | DeviceSpec,
     path: str | Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    allow_paid: bool = False,
 ) -> Calibration:
     """Measure a head's blocks on a device, or go on with a measurement that was interrupted.
 
@@ -110,12 +112,14 @@ def calibrate(
         device: device string. Its seed, if there is one, gives every pack noise of its own, the same in every run.
         path: the file to write. Until it is complete, finished packs wait in the folder ``path + ".packs"``.
         progress: called with the number of blocks measured and their total.
+        allow_paid: whether the device may be one that can cost money.
 
     Returns:
         the calibration, as written; one that was completed before is returned as it is, and nothing is sent.
 
     Raises:
         CheckpointError: a calibration, or packs, of another head or device are in the way.
+        PaidDeviceError: the device can cost money and is not allowed; the message counts the circuits.
         DeviceUnavailableError: the device cannot be built.
         DeviceRunError: a job failed; finished packs stay.
     """
@@ -136,7 +140,8 @@ def calibrate(
         _remove(packs)
         return done
     # Before anything is written: a device that cannot be built leaves nothing behind.
-    executor = BlockExecutor(head.ansatz, spec)
+    check_runs(head, spec, allow_paid)
+    executor = BlockExecutor(head.ansatz, spec, allow_paid=allow_paid)
     backend = backend_properties(executor.device)
     started = _claim(packs, claim, path.parent)
     pieces = []
@@ -207,7 +212,8 @@ def _pack(path: Path, executor: BlockExecutor, weights: Tensor, number: int) -> 
     spec = executor.spec
     if spec.seed is not None:
         # A pack's noise must not depend on which packs ran before it in this process.
-        executor = BlockExecutor(executor.ansatz, spec.replace(seed=circuit_seed(spec.seed, number)))
+        seed = circuit_seed(spec.seed, number)
+        executor = BlockExecutor(executor.ansatz, spec.replace(seed=seed), allow_paid=executor.allow_paid)
     with torch.no_grad():
         values = executor(
             probe_angles(weights).repeat(len(weights), 1), weights.repeat_interleave(PROBES_PER_BLOCK, dim=0)

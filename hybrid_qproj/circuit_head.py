@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from hybrid_qproj._util.tensors import FLOATING, Form
 from hybrid_qproj.circuits import Ansatz, AnsatzError, find, get
 from hybrid_qproj.devices import DeviceSpec
+from hybrid_qproj.devices.checks import check_known
 from hybrid_qproj.encoding import AngleEncoding
 from hybrid_qproj.head import Head
 from hybrid_qproj.head_config import CircuitConfig
@@ -40,6 +41,8 @@ class CircuitHead(Head):
             norm 1, around pi/2. The ranking by fidelity is then that by cosine where they are small, and what a device
             adds to every readout alike, by damping, a lopsided readout or few shots, drops out.
         generator: source of randomness of the initialiser; torch's global one when None.
+        allow_paid: whether the device may be one that can cost money; else `PaidDeviceError` at the first circuit.
+            Neither saved nor pickled nor copied.
 
     Attributes:
         stages: one TorchLayer a stage; ``stages[i].weights`` are raw weights, (blocks, parameters), or of a plan with
@@ -48,6 +51,7 @@ class CircuitHead(Head):
 
     Raises:
         ValueError: sizes, circuit, plan, initialiser, scale or device string are not sound.
+        DeviceUnavailableError: nobody knows the device. A missing plugin shows at the first run.
     """
 
     SCHEMA: ClassVar[type[CircuitConfig]] = CircuitConfig
@@ -66,8 +70,11 @@ class CircuitHead(Head):
         learn_scale: bool = True,
         normalize_output: bool = False,
         generator: torch.Generator | None = None,
+        allow_paid: bool = False,
     ) -> None:
         super().__init__(in_features, out_features)
+        spec = DeviceSpec.parse(device)
+        check_known(spec.name)
         self.ansatz = get(circuit)
         self.circuit = circuit if isinstance(circuit, str) else circuit.name
         self._named_by_file = False
@@ -75,7 +82,7 @@ class CircuitHead(Head):
         self.encoding = AngleEncoding(normalize, scale, learn_scale)
         self.normalize_output = normalize_output
         self.wiring = Wiring(self.plan)
-        self._connect(DeviceSpec.parse(device))
+        self._connect(spec, allow_paid=allow_paid)
         self.stages = nn.ModuleList(
             BlockLayer(self.ansatz, len(stage), self._executor, init, generator, stage.twin, mirrored)
             for stage, mirrored in zip(self.plan.stages, self.plan.mirrored(), strict=True)
@@ -100,14 +107,30 @@ class CircuitHead(Head):
             )
         super()._load_from_state_dict({**state_dict, key: own}, prefix, *args)  # type: ignore[no-untyped-call]  # torch's
 
-    def _connect(self, spec: DeviceSpec) -> None:
+    def _connect(self, spec: DeviceSpec, remembered: bool = False, allow_paid: bool = False) -> None:
         """Forget what was computed on another device; a head with more to forget says so here."""
-        self._executor = BlockExecutor(self.ansatz, spec)
+        self._executor = BlockExecutor(self.ansatz, spec, remembered, allow_paid)
+
+    def _reconnect(self, spec: DeviceSpec, remembered: bool = False, allow_paid: bool = False) -> Self:
+        self._connect(spec, remembered, allow_paid)
+        for layer in self.layers:
+            layer.executor = self._executor
+        return self
 
     @property
     def device(self) -> DeviceSpec:
         """Where the circuits run."""
         return self._executor.spec
+
+    @property
+    def replaceable(self) -> bool:
+        """Whether default.qubit stands in for its device where that is missing; see `BlockExecutor`."""
+        return self._executor.replaceable
+
+    @property
+    def allow_paid(self) -> bool:
+        """Whether its circuits may run on a device that can cost money."""
+        return self._executor.allow_paid
 
     @property
     def layers(self) -> list[BlockLayer]:
@@ -145,22 +168,23 @@ class CircuitHead(Head):
     def _states(self, embeddings: Tensor) -> list[Tensor]:
         """Bloch vectors of the encoded qubits, (..., d, 3), and of those that each stage writes, (..., blocks, 3)."""
 
-    def to_device(self, device: str | DeviceSpec) -> Self:
+    def to_device(self, device: str | DeviceSpec, allow_paid: bool = False) -> Self:
         """Run the circuits elsewhere from now on; the weights stay.
 
         Args:
             device: device string. This is the quantum device; ``to`` moves tensors.
+            allow_paid: whether it may be one that can cost money; else `PaidDeviceError` at the first circuit.
 
         Returns:
             the head itself.
 
         Raises:
-            DeviceSpecError: the string cannot be read. A missing plugin shows at the first run.
+            DeviceSpecError: the string cannot be read.
+            DeviceUnavailableError: nobody knows the device. A missing plugin shows at the first run.
         """
-        self._connect(DeviceSpec.parse(device))
-        for layer in self.layers:
-            layer.executor = self._executor
-        return self
+        spec = DeviceSpec.parse(device)
+        check_known(spec.name)
+        return self._reconnect(spec, allow_paid=allow_paid)
 
     def config(self) -> dict[str, Any]:
         """The constructor's keywords as plain values; with the state dict it is all that a saved head holds.
@@ -207,7 +231,7 @@ class CircuitHead(Head):
     def from_config(cls, config: dict[str, Any], ansaetze: Sequence[str | Ansatz] = ()) -> Self:
         """Build a head from `config`; its weights are those of a new head.
 
-        A device that is missing here is replaced when circuits run, with a warning.
+        A device that is missing here is replaced when circuits run, with a warning; one that can cost money never is.
 
         Args:
             config: plain values. What they name is not imported.
@@ -217,14 +241,17 @@ class CircuitHead(Head):
             the head.
 
         Raises:
+            ValueError: the config is not sound, or gives itself leave to cost money.
             AnsatzError: the ansatz is neither registered nor among these.
             PlanError: the plan contradicts itself, or the sizes.
         """
-        name = config["circuit"]
-        head = cls(**{**config, "circuit": find(name, ansaetze), "plan": Plan.from_config(config["plan"])})
+        if "allow_paid" in config:
+            raise ValueError("a saved head says allow_paid, which only the caller can say; take it out of the config")
+        name, spec = config["circuit"], DeviceSpec.parse(config.get("device", "default.qubit"))
+        known = {"circuit": find(name, ansaetze), "plan": Plan.from_config(config["plan"])}
+        head = cls(**{**config, **known, "device": DeviceSpec("default.qubit")})
         head.circuit, head._named_by_file = name, True
-        head._executor.remembered = True
-        return head
+        return head._reconnect(spec, remembered=True)
 
     def extra_repr(self) -> str:
         """One line for the repr of a model."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import torch
 
 from hybrid_qproj.circuit_head import CircuitHead
-from hybrid_qproj.circuits import Ansatz
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.plan import Plan, PlanError
 from hybrid_qproj.qnodes import BlockExecutor
@@ -44,14 +42,14 @@ class CoherentProjection(CircuitHead):
 
     similarity: ClassVar[str] = "bloch_fidelity"
 
-    def _connect(self, spec: DeviceSpec) -> None:
+    def _connect(self, spec: DeviceSpec, remembered: bool = False, allow_paid: bool = False) -> None:
         if spec.mode != "interpolated":
             raise ValueError(f"device {str(spec)!r}: a coherent head has no direct mode; leave mode out")
         if self.normalize_output:
             raise ValueError("normalize_output=True: a coherent head's outputs are states, not angles; leave it out")
         _check_forest(self.plan)
-        super()._connect(spec)
-        self._prober = BlockExecutor(framed(self.ansatz), spec)
+        super()._connect(spec, remembered, allow_paid)
+        self._prober = BlockExecutor(framed(self.ansatz), spec, remembered, allow_paid)
         self._maps = ResponseCache(exact_or_probed_maps)
 
     @property
@@ -88,13 +86,6 @@ class CoherentProjection(CircuitHead):
 
     def _states(self, embeddings: torch.Tensor) -> list[torch.Tensor]:
         return [state.mT for state in self._run(embeddings)]
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], ansaetze: Sequence[str | Ansatz] = ()) -> Self:
-        """Build a head from `config`; see `CircuitHead.from_config`."""
-        head = super().from_config(config, ansaetze)
-        head._prober.remembered = True
-        return head
 
 
 def _check_forest(plan: Plan) -> None:

@@ -10,20 +10,29 @@ import pennylane as qml
 import torch
 from pennylane.tape import QuantumScript
 
-from hybrid_qproj.devices import DeviceSpec, adapter_for, blocks_per_circuit, can_cost
-from hybrid_qproj.devices.backends import is_simulated, usable_qubits
+from hybrid_qproj.circuit_head import CircuitHead
+from hybrid_qproj.devices import (
+    ADAPTERS,
+    DeviceSpec,
+    DeviceUnavailableError,
+    adapter_for,
+    blocks_per_circuit,
+    can_cost,
+    check_usable,
+    installed_devices,
+)
+from hybrid_qproj.devices.backends import IBM, is_snapshot, usable_qubits
 from hybrid_qproj.devices.checks import check_known, check_request
 from hybrid_qproj.devices.compilation import Compiled, compile_for, machine_snapshot
+from hybrid_qproj.devices.cost import check_allowed, count
 from hybrid_qproj.devices.packing import pack_tapes
+from hybrid_qproj.devices.size import check_wires, state_bytes
 from hybrid_qproj.devices.spec import MODES
+from hybrid_qproj.extras import MissingExtraError
+from hybrid_qproj.head import Head
 from hybrid_qproj.projection import QuantumProjection
 from hybrid_qproj.qnodes import CHUNK, BlockCircuit
 from hybrid_qproj.response import PROBES_PER_BLOCK, TRINE
-
-DENSITY_MATRICES = ("default.mixed", "cirq.mixedsimulator", "braket_dm", "density_matrix")
-"""Devices, and values of the options ``backend`` and ``method``, that simulate a density matrix."""
-SINGLE_PRECISION = ("cirq.mixedsimulator", "complex64")
-"""Devices, and values of the option ``c_dtype``, with amplitudes of 8 bytes; all others have 16."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,7 @@ def estimate(
     check_request(spec)
     prices = _checked_prices(spec, documents, price_per_shot, price_per_task)
     wires = head.ansatz.wires
+    check_wires(spec, spec.pack or 1, wires)
     backend = machine_snapshot(spec)
     packs = sorted({1, blocks_per_circuit(spec, wires, usable_qubits(backend, wires))})
     compiled = {pack: compile_for(example_circuit(head, pack), spec) for pack in packs}
@@ -116,6 +126,35 @@ def estimate(
     )
     notes = _notes(spec, compiled[1], packs[-1], known=backend is not None)
     return Estimate(str(spec), compiled[1].target, head.ansatz.name, head.plan.blocks, documents, runs, notes)
+
+
+def check_runs(
+    head: Head, device: str | DeviceSpec | None = None, allow_paid: bool = False, documents: int = 1
+) -> None:
+    """Refuse before work begins what would be refused at the first circuit; nothing is built or contacted.
+
+    Args:
+        head: the head that is to run. One without circuits always may.
+        device: where, if not on the head's own device.
+        allow_paid: whether ``device`` may be one that can cost money; of its own device the head knows.
+        documents: documents of one forward pass.
+
+    Raises:
+        PaidDeviceError: the device can cost money and is not allowed; the message says what would run.
+        DeviceUnavailableError: the device is not usable. A saved head's own that costs nothing is not looked at, since
+            default.qubit stands in for it.
+    """
+    if not isinstance(head, CircuitHead):
+        return
+    spec = head.device if device is None else DeviceSpec.parse(device)
+    allowed = head.allow_paid if device is None else allow_paid
+    replaceable = device is None and head.replaceable
+    if not replaceable:
+        check_known(spec.name)
+    if can_cost(spec) and not allowed and spec.name in (*ADAPTERS, *installed_devices()):
+        check_allowed(spec, allowed, _work(head, spec, documents))
+    if not replaceable:
+        check_usable(spec, head.ansatz.wires)
 
 
 def rows_of(head: QuantumProjection, mode: str, documents: int) -> tuple[int, ...]:
@@ -169,24 +208,6 @@ def example_circuit(head: QuantumProjection, pack: int) -> QuantumScript:
     return wide
 
 
-def state_bytes(spec: DeviceSpec, wires: int) -> int | None:
-    """Memory of a simulated state.
-
-    Args:
-        spec: the device.
-        wires: wires of the circuit.
-
-    Returns:
-        bytes: an amplitude for each of 2^wires basis states, or of 4^wires entries of a density matrix; None for a
-        machine. A snapshot counts as a density matrix, for its noise.
-    """
-    if can_cost(spec):
-        return None
-    kinds = {spec.name, *(spec.option(key) for key in ("backend", "method", "c_dtype"))}
-    density = is_simulated(str(spec.option("backend"))) or not kinds.isdisjoint(DENSITY_MATRICES)
-    return (8 if not kinds.isdisjoint(SINGLE_PRECISION) else 16) * (4 if density else 2) ** wires
-
-
 def _run(
     spec: DeviceSpec,
     mode: str,
@@ -202,6 +223,19 @@ def _run(
         memory *= min(max(rows), CHUNK)
     price = None if prices is None else prices[0] * (shots or 0) + prices[1] * circuits
     return Run(mode, pack, circuits, shots, compiled.wires, compiled.depth, compiled.two_qubit_gates, memory, price)
+
+
+def _work(head: CircuitHead, spec: DeviceSpec, documents: int) -> str:
+    """What a forward pass would run, in words: as estimated, or blocks alone where no estimate can be made."""
+    try:
+        if isinstance(head, QuantumProjection):
+            runs = [run for run in estimate(head, spec, documents).runs if run.mode == spec.mode]
+            run = runs[-1]
+            text = f"{count(run.circuits, spec.shots)}, each {run.depth} layers deep on {run.wires} wires"
+            return text if spec.mode == "interpolated" else f"{text}, for {documents:,} documents"
+    except (DeviceUnavailableError, MissingExtraError):
+        pass
+    return f"{count(PROBES_PER_BLOCK * head.plan.blocks, spec.shots)} at least"
 
 
 def _checked_prices(
@@ -222,7 +256,7 @@ def _checked_prices(
 def _notes(spec: DeviceSpec, compiled: Compiled, pack: int, known: bool) -> tuple[str, ...]:
     notes = ["Interpolated: once for given weights. Direct: for these documents in one call."]
     adapter = adapter_for(spec.name)
-    if spec.name == "qiskit.remote" and not is_simulated(str(spec.option("backend"))):
+    if spec.name == IBM and not is_snapshot(spec):
         notes.append(
             f"Compiled for the snapshot {compiled.target}; the machine itself was not looked up."
             if known

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from hybrid_qproj._util.folders import settle
 from hybrid_qproj.checkpoint import CONFIG, TRIES, WEIGHTS, CheckpointError
+from hybrid_qproj.circuit_head import CircuitHead
 from hybrid_qproj.circuits import Ansatz
+from hybrid_qproj.devices import can_cost
 from hybrid_qproj.extras import require
+from hybrid_qproj.head import Head
 from hybrid_qproj.heads import load_head
 from hybrid_qproj.model_folder import MODULES, check_links, check_module, one_line, read_modules, read_settings
 from hybrid_qproj.model_record import check_model, read_files
@@ -26,6 +29,7 @@ def load(
     device: str | None = None,
     quantum_device: str | None = None,
     ansaetze: Sequence[str | Ansatz] = (),
+    allow_paid: bool = False,
 ) -> Encoder:
     """Load an encoder with its head.
 
@@ -39,22 +43,22 @@ def load(
         quantum_device: device string that replaces the saved one.
         ansaetze: your own ones that the head may name: objects, or ``"package.module:name"``, which is imported.
             Registered ones need not be given.
+        allow_paid: whether circuits may run on a device that can cost money, be it ``quantum_device`` or the saved one;
+            else `hybrid_qproj.devices.PaidDeviceError` at the first circuit. Loading itself contacts no device.
 
     Returns:
         the encoder.
 
     Raises:
         ValueError: ``quantum_device`` is given but the head is classical.
+        DeviceUnavailableError: nobody knows ``quantum_device``.
         CheckpointError: not such a folder, something in it that is not trusted, or damaged files.
         MissingExtraError: sentence-transformers is not installed.
     """
     require("sentence_transformers", "text", "an encoder with a head")
     folder = _local(path)
     encoder = _steady(folder, device, ansaetze)
-    if quantum_device is not None:
-        if not isinstance(encoder.head, QuantumProjection):
-            raise ValueError(f"quantum_device={quantum_device!r}: the model's head is a {type(encoder.head).__name__}")
-        encoder.head.to_device(quantum_device)
+    _choose_device(encoder.head, quantum_device, allow_paid)
     return encoder
 
 
@@ -138,6 +142,17 @@ def load_quantum_head(path: str | Path, ansaetze: Sequence[str | Ansatz] = ()) -
     if not isinstance(head, QuantumProjection):
         raise CheckpointError(f"{str(path)!r} holds a {type(head).__name__}, which has no circuits")
     return head
+
+
+def _choose_device(head: Head, device: str | None, allow_paid: bool) -> None:
+    if isinstance(head, CircuitHead):
+        if device is not None:
+            head.to_device(device, allow_paid)
+        elif allow_paid and can_cost(head.device):
+            # It runs there or nowhere: the stand-in for a saved device is for those that cost nothing.
+            head.to_device(head.device, allow_paid)
+    elif device is not None:
+        raise ValueError(f"quantum_device: the model's head is a {type(head).__name__}, which has no circuits")
 
 
 def _local(path: str | Path) -> Path:

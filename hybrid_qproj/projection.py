@@ -44,8 +44,8 @@ class QuantumProjection(CircuitHead):
 
     similarity: ClassVar[str] = "fidelity"
 
-    def _connect(self, spec: DeviceSpec) -> None:
-        super()._connect(spec)
+    def _connect(self, spec: DeviceSpec, remembered: bool = False, allow_paid: bool = False) -> None:
+        super()._connect(spec, remembered, allow_paid)
         self._responses: ResponseCache | FixedResponses = ResponseCache()
         # The arithmetic is the same on every device, and a compiled one stays compiled.
         if not hasattr(self, "_projector"):
@@ -58,6 +58,7 @@ class QuantumProjection(CircuitHead):
         out_features: int,
         device: str | DeviceSpec = "default.qubit",
         generator: torch.Generator | None = None,
+        allow_paid: bool = False,
     ) -> QuantumProjection:
         """The published head exactly: u_cu blocks in a chain, random start, no scale, no normalisation.
 
@@ -66,11 +67,14 @@ class QuantumProjection(CircuitHead):
             out_features: k.
             device: device string.
             generator: source of randomness of the initialiser.
+            allow_paid: whether the device may be one that can cost money.
 
         Returns:
             a head of 12 (d - k) parameters.
         """
-        return cls(in_features, out_features, "u_cu", device, "chain", "random", generator=generator)
+        return cls(
+            in_features, out_features, "u_cu", device, "chain", "random", generator=generator, allow_paid=allow_paid
+        )
 
     @classmethod
     def fit(
@@ -83,6 +87,7 @@ class QuantumProjection(CircuitHead):
         scale: float = 1.0,
         normalize_output: bool = True,
         corrections: int = 0,
+        allow_paid: bool = False,
     ) -> QuantumProjection:
         """A head whose plan and angles come from unlabelled embeddings, without training.
 
@@ -97,6 +102,7 @@ class QuantumProjection(CircuitHead):
             scale: of the encoding, not trained. Small angles are what the fit assumes.
             normalize_output: see `CircuitHead`.
             corrections: rounds of `correct` on ``device``.
+            allow_paid: whether the device may be one that can cost money.
 
         Returns:
             the head, in eval mode; the same for the same embeddings.
@@ -122,6 +128,7 @@ class QuantumProjection(CircuitHead):
             scale=scale,
             learn_scale=False,
             normalize_output=normalize_output,
+            allow_paid=allow_paid,
         )
         weights, targets = torch.cat(fitted.angles)[:, None], torch.cat(fitted.responses())
         if head.ansatz != get("rotor"):
@@ -159,10 +166,11 @@ class QuantumProjection(CircuitHead):
 
         Raises:
             ValueError: ``rounds`` is below 1.
+            PaidDeviceError: the head's device can cost money, and nobody has allowed that.
         """
         weights = self.block_weights().double().cpu()
         targets = exact_or_probed(BlockExecutor(self.ansatz, DeviceSpec("default.qubit")), weights)
-        self._assign(correct_weights(self.ansatz, weights, targets, self.device, rounds)[0])
+        self._assign(correct_weights(self.ansatz, weights, targets, self.device, rounds, self.allow_paid)[0])
         return self
 
     @torch.no_grad()

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from hybrid_qproj.circuits import Ansatz, AnsatzError, get
-from hybrid_qproj.devices import DeviceSpec, DeviceUnavailableError, adapter_for, make_device
+from hybrid_qproj.devices import ADAPTERS, DeviceSpec, DeviceUnavailableError, adapter_for, can_cost, make_device
+from hybrid_qproj.devices.checks import check_known
+from hybrid_qproj.devices.cost import count
 from hybrid_qproj.devices.noise import noise_model, parse_noise
 from hybrid_qproj.unitary import is_unitary
 
@@ -56,35 +58,45 @@ class BlockExecutor:
         ansatz: the block's ansatz.
         spec: the device.
         remembered: whether the spec came with a saved model. If its device cannot be built here, circuits then run on
-            default.qubit, with a warning at the first one; a spec that somebody asks for is an error instead.
+            default.qubit, with a warning at the first one; a spec that somebody asks for, or that can cost money, is an
+            error instead.
+        allow_paid: whether the device may be one that can cost money. Pickles and copies come without it, so that no
+            file gives it: whoever unpickles says so again.
     """
 
-    def __init__(self, ansatz: Ansatz, spec: DeviceSpec, remembered: bool = False) -> None:
+    def __init__(self, ansatz: Ansatz, spec: DeviceSpec, remembered: bool = False, allow_paid: bool = False) -> None:
         self.ansatz = ansatz
         self.spec = spec
         self.remembered = remembered
+        self.allow_paid = allow_paid
         self._live: dict[str, Any] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_live": {}}
+        return {**self.__dict__, "_live": {}, "allow_paid": False}
 
     @property
     def device(self) -> qml.devices.Device:
         """The live device.
 
         Raises:
+            PaidDeviceError: it can cost money, and nobody has allowed that.
             DeviceUnavailableError: it cannot be built here, and was asked for.
         """
         return self._connect()[1]
 
-    def _connect(self) -> tuple[DeviceSpec, qml.devices.Device]:
-        """The spec that runs, and its device."""
+    @property
+    def replaceable(self) -> bool:
+        """Whether default.qubit stands in for the device where that is missing: it was saved, and costs nothing."""
+        return self.remembered and not (self.spec.name in ADAPTERS and can_cost(self.spec))
+
+    def _connect(self, work: str = "") -> tuple[DeviceSpec, qml.devices.Device]:
+        """The spec that runs, and its device; ``work`` is what is to run, for the error of one that can cost money."""
         if "device" not in self._live:
             spec = self.spec
             try:
-                device = make_device(spec, self.ansatz.wires)
+                device = make_device(spec, self.ansatz.wires, self.allow_paid, work)
             except DeviceUnavailableError as error:
-                if not self.remembered:
+                if not self.replaceable:
                     raise
                 spec = DeviceSpec("default.qubit", shots=spec.shots, seed=spec.seed, mode=spec.mode)
                 warnings.warn(
@@ -142,6 +154,7 @@ class BlockExecutor:
         """
         if not len(inputs):
             return inputs.new_zeros(0) + 0 * (inputs.sum() + weights.sum())
+        self._connect(count(len(inputs), self.spec.shots))
         wanted = torch.is_grad_enabled() and (inputs.requires_grad or weights.requires_grad)
         node = self.qnode(differentiable=wanted)
         results = [
@@ -273,6 +286,7 @@ def torch_layer(
     device: str | DeviceSpec = "default.qubit",
     init: str = "identity",
     generator: torch.Generator | None = None,
+    allow_paid: bool = False,
 ) -> BlockLayer:
     """A TorchLayer of independent two-qubit blocks for your own model.
 
@@ -282,6 +296,7 @@ def torch_layer(
         device: device string.
         init: name of the ansatz's initialiser.
         generator: source of randomness of the initialiser.
+        allow_paid: whether the device may be one that can cost money.
 
     Returns:
         a layer from (..., 2 * blocks) RY angles in radians to (..., blocks) expectation values in [-1, 1].
@@ -289,6 +304,8 @@ def torch_layer(
     Raises:
         AnsatzError: the circuit or initialiser is not known.
         DeviceSpecError: the device string cannot be read.
+        DeviceUnavailableError: nobody knows the device. A missing plugin shows at the first run, and so does
+            `PaidDeviceError`.
         ValueError: ``blocks`` is not a whole number of at least 1.
 
     Examples:
@@ -301,4 +318,6 @@ def torch_layer(
     if isinstance(blocks, bool) or not isinstance(blocks, int) or blocks < 1:
         raise ValueError(f"blocks={blocks!r}: expected a whole number of at least 1")
     ansatz = get(circuit)
-    return BlockLayer(ansatz, blocks, BlockExecutor(ansatz, DeviceSpec.parse(device)), init, generator)
+    spec = DeviceSpec.parse(device)
+    check_known(spec.name)
+    return BlockLayer(ansatz, blocks, BlockExecutor(ansatz, spec, allow_paid=allow_paid), init, generator)

@@ -15,12 +15,15 @@ from torch import Tensor
 from hybrid_qproj.checkpoint import CheckpointError, save_module
 from hybrid_qproj.circuits import Ansatz, get
 from hybrid_qproj.devices import DeviceSpec, make_device
+from hybrid_qproj.devices.checks import check_known, check_request
+from hybrid_qproj.devices.cost import count
 from hybrid_qproj.extras import require
 from hybrid_qproj.fitting import FitSettings, Moments
 from hybrid_qproj.head import Head
 from hybrid_qproj.heads import load_head
 from hybrid_qproj.model_record import replaced_model
 from hybrid_qproj.projection import QuantumProjection
+from hybrid_qproj.response import PROBES_PER_BLOCK
 from hybrid_qproj.similarity import PAIRED
 
 # Before the imports below, so that a missing package is reported with its pip command.
@@ -204,6 +207,7 @@ def with_fitted_head(
     corrections: int = 0,
     batch_size: int = 64,
     progress: Callable[[int], None] = lambda texts: None,
+    allow_paid: bool = False,
 ) -> Encoder:
     """Put a head on an encoder that is fitted to its embeddings of texts: `QuantumProjection.fit` on a stream.
 
@@ -217,6 +221,7 @@ def with_fitted_head(
         corrections: rounds in which the device corrects the weights; see `QuantumProjection.fit`.
         batch_size: texts the encoder takes at once.
         progress: called with the number of texts so far.
+        allow_paid: whether the device may be one that can cost money.
 
     Returns:
         the encoder with the head as last module; modules are shared with the given encoder, not copied.
@@ -224,21 +229,30 @@ def with_fitted_head(
     Raises:
         ValueError: sizes or settings that are not sound, which is seen before the first text is read, or fewer than
             two texts.
-        DeviceUnavailableError: there are to be corrections, and the device cannot be built; seen as early.
+        DeviceUnavailableError: nobody knows the device, it cannot do what is asked, or there are to be corrections and
+            it cannot be built; seen as early.
+        PaidDeviceError: there are to be corrections, and the device can cost money; likewise.
     """
     if not isinstance(encoder, SentenceTransformer):
         encoder = SentenceTransformer(os.fspath(encoder))
     moments = Moments(int(encoder.get_embedding_dimension() or 0))
     # Not after hours of encoding.
     (settings or FitSettings()).check(moments.width, out_features)
+    spec = DeviceSpec.parse(device)
+    check_known(spec.name)
+    check_request(spec)
     if corrections:
-        make_device(DeviceSpec.parse(device), get(circuit).wires)
+        blocks = moments.width - out_features
+        work = count(PROBES_PER_BLOCK * blocks * (corrections + 1), spec.shots)
+        make_device(spec, get(circuit).wires, allow_paid, f"Corrections of at least {blocks:,} blocks: {work}")
     stream = iter(texts)
     while part := list(islice(stream, CHUNK)):
         embeddings = encoder.encode(part, batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False)
         moments.add(embeddings.float())
         progress(moments.rows)
-    head = QuantumProjection.fit(moments, out_features, circuit, device, settings, corrections=corrections)
+    head = QuantumProjection.fit(
+        moments, out_features, circuit, device, settings, corrections=corrections, allow_paid=allow_paid
+    )
     return with_head(encoder, head)
 
 

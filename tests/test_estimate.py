@@ -159,7 +159,7 @@ def test_price(head):
         ("ionq.qpu?shots=10", {"price_per_task": float("nan")}, ValueError, "expected numbers of at least 0"),
         ("qiskit.aer", {}, DeviceUnavailableError, "say how many shots"),
         ("qiskit.areo?shots=10", {}, DeviceUnavailableError, "did you mean 'qiskit.aer'"),
-        ("lightning.qubit?colour=red", {}, DeviceUnavailableError, "keys that exist"),
+        ("lightning.qubit?colour=red", {}, DeviceSpecError, "keys that exist"),
         ("default.qubit?shots=0", {}, DeviceSpecError, "expected a whole number >= 1"),
     ],
 )

@@ -131,14 +131,18 @@ def test_copies_and_round_trips(tmp_path):
 
 def test_loads_where_the_plugin_is_missing(tmp_path):
     """A missing device is replaced at the first circuit, with a warning; one that is asked for is an error."""
-    QuantumProjection(6, 2, device="nowhere.device?shots=10").save(tmp_path)
+    QuantumProjection(6, 2, device="default.qubit?shots=10").save(tmp_path)
+    config = tmp_path / "config.json"
+    config.write_text(config.read_text().replace("default.qubit", "nowhere.device"))
     head = QuantumProjection.load(tmp_path)
     assert str(head.device) == "nowhere.device?shots=10"
     with pytest.warns(UserWarning, match=r"saved for a device that is not available here .*'default\.qubit\?shots=10'"):
         assert head(torch.zeros(1, 6)).shape == (1, 2)
     assert str(head.device) == "nowhere.device?shots=10"
     with pytest.raises(DeviceUnavailableError, match=r"no device 'nowhere\.device'"):
-        head.to_device("nowhere.device?shots=10")(torch.zeros(1, 6))
+        head.to_device("nowhere.device?shots=10")
+    with pytest.raises(DeviceUnavailableError, match=r"no device 'lightning\.qbit'; did you mean 'lightning\.qubit'"):
+        QuantumProjection(6, 2, device="lightning.qbit")
 
 
 def test_compiled_head():

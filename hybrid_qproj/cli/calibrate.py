@@ -8,28 +8,30 @@ from typing import Annotated
 import typer
 
 from hybrid_qproj.cli.errors import one_line_errors
+from hybrid_qproj.cli.options import Yes
 
 
 def calibrate(
     model: Annotated[str, typer.Argument(help="Folder of a saved head, or of a saved encoder with a head.")],
     device: Annotated[str, typer.Option(help="Device string, such as 'qiskit.remote?backend=fake_torino&shots=4000'.")],
     out: Annotated[Path, typer.Option(help="Calibration file to write (safetensors).")],
-    yes: Annotated[bool, typer.Option("--yes", help="Run on a device that can cost money.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Measure a head's blocks on a device, once. Run again after an interruption, it goes on where it was."""
     from hybrid_qproj import calibration, console  # noqa: PLC0415 - keeps --help fast
     from hybrid_qproj.devices import DeviceSpec, can_cost  # noqa: PLC0415 - keeps --help fast
+    from hybrid_qproj.estimate import check_runs  # noqa: PLC0415 - keeps --help fast
     from hybrid_qproj.estimate import estimate as count  # noqa: PLC0415 - keeps --help fast
     from hybrid_qproj.loading import load_quantum_head  # noqa: PLC0415 - keeps --help fast
 
     with one_line_errors():
-        head = load_quantum_head(model)
-        if can_cost(DeviceSpec.parse(device)) and not yes:
-            console.make_console().print(console.estimate_table(count(head, device)))
-            raise ValueError(f"runs on {device!r} can cost money: nothing was sent. Add --yes to run them")
-        with console.block_progress(f"measuring on {device}") as progress:
-            measured = calibration.calibrate(head, device, out, progress)
+        head, spec = load_quantum_head(model), DeviceSpec.parse(device)
+        if can_cost(spec) and not yes:
+            console.make_console().print(console.estimate_table(count(head, spec)))
+        check_runs(head, spec, yes)
+        with console.block_progress(f"measuring on {spec}") as progress:
+            measured = calibration.calibrate(head, spec, out, progress, allow_paid=yes)
         typer.echo(
-            f"{measured.record['blocks']} blocks measured on {device}, largest standard error of a response "
+            f"{measured.record['blocks']} blocks measured on {spec}, largest standard error of a response "
             f"{measured.errors.max():.4f}: {out}"
         )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hybrid_qproj.cli.errors import one_line_errors
+from hybrid_qproj.cli.options import Device, Yes
 
 
 def encode(
@@ -24,6 +25,8 @@ def encode(
     update: Annotated[
         bool, typer.Option("--update", help="Encode again what changed: texts, documents, or all for another model.")
     ] = False,
+    device: Device = None,
+    yes: Yes = False,
 ) -> None:
     """Encode a corpus to angles on disk. Run again after an interruption, it goes on."""
     with one_line_errors():
@@ -32,5 +35,17 @@ def encode(
         require("sentence_transformers", "text", "encoding text")
         from hybrid_qproj.index.commands import run_encode  # noqa: PLC0415 - imports extras
 
-        store = run_encode(model, documents, out, precision, batch_size, shard, engine, workers, update)  # type: ignore[arg-type]  # checked there
+        store = run_encode(
+            model,
+            documents,
+            out,
+            precision,  # type: ignore[arg-type]  # checked there
+            batch_size,
+            shard,
+            engine,
+            workers,
+            update,
+            quantum_device=device,
+            allow_paid=yes,
+        )
         typer.echo(f"{len(store):,} documents of {store.bytes_per_document} bytes: {out}")

@@ -11,13 +11,25 @@ import typer
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turn errors that a command's input or surroundings explain into one red line and exit code 1."""
-    from hybrid_qproj.devices import DeviceRunError, DeviceUnavailableError  # noqa: PLC0415 - keeps --help fast
+    from hybrid_qproj.devices import (  # noqa: PLC0415 - keeps --help fast
+        DeviceRunError,
+        DeviceUnavailableError,
+        PaidDeviceError,
+    )
     from hybrid_qproj.errors import ExpectedError  # noqa: PLC0415 - keeps --help fast
     from hybrid_qproj.extras import MissingExtraError  # noqa: PLC0415 - keeps --help fast
 
     try:
         yield
-    except (DeviceRunError, DeviceUnavailableError, ExpectedError, MissingExtraError, ValueError, OSError) as error:
+    except (
+        DeviceRunError,
+        DeviceUnavailableError,
+        ExpectedError,
+        MissingExtraError,
+        PaidDeviceError,
+        ValueError,
+        OSError,
+    ) as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise typer.Exit(1) from error
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hybrid_qproj.cli.errors import one_line_errors
+from hybrid_qproj.cli.options import Yes
 
 
 def fit(
@@ -26,24 +27,28 @@ def fit(
     angles: Annotated[int | None, typer.Option(min=1, help="Budget; the merging alone if not given.")] = None,
     limit: Annotated[int | None, typer.Option(min=2, help="Texts that are used.")] = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Texts are cut there.")] = 256,
-    yes: Annotated[bool, typer.Option("--yes", help="Correct on a device that can cost money.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Fit a head to unlabelled texts: no training, seconds beside the encoder."""
     with one_line_errors():
         from hybrid_qproj.extras import require  # noqa: PLC0415 - keeps --help fast
 
         require("sentence_transformers", "text", "encoding text")
-        from hybrid_qproj.devices import DeviceSpec, can_cost  # noqa: PLC0415 - keeps --help fast
         from hybrid_qproj.fitting import FitSettings  # noqa: PLC0415 - keeps --help fast
         from hybrid_qproj.fitting.commands import run_fit  # noqa: PLC0415 - imports extras
 
-        if corrections and can_cost(DeviceSpec.parse(device)) and not yes:
-            raise ValueError(
-                f"corrections run nine circuits a block, {corrections + 1} times, on {device!r}, which can cost money: "
-                "nothing was sent. Add --yes to run them"
-            )
         settings = FitSettings(mixing, merging, pairs, depth, power, angles)  # type: ignore[arg-type]  # checked there
         fitted = run_fit(
-            encoder, documents, k, out, circuit, device, settings, corrections, limit, max_tokens=max_tokens
+            encoder,
+            documents,
+            k,
+            out,
+            circuit,
+            device,
+            settings,
+            corrections,
+            limit,
+            max_tokens=max_tokens,
+            allow_paid=yes,
         )
         typer.echo(f"{fitted.head}: {out}")

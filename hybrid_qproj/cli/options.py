@@ -9,3 +9,5 @@ import typer
 
 Config = Annotated[Path, typer.Argument(help="Experiment, a TOML file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Device = Annotated[str | None, typer.Option("--device", help="Device string that replaces the saved one.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Run on a device that can cost money.")]

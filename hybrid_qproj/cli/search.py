@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hybrid_qproj.cli.errors import one_line_errors
+from hybrid_qproj.cli.options import Device, Yes
 
 
 def search(
@@ -19,6 +20,8 @@ def search(
     engine: Annotated[str, typer.Option(help="index; exhaustive: all documents; ray: all, on a cluster.")] = "index",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of the cluster; one a core.")] = None,
     effort: Annotated[int | None, typer.Option(min=1, help="Cells that ivf visits, or hnsw's list.")] = None,
+    device: Device = None,
+    yes: Yes = False,
 ) -> None:
     """Search encoded documents: candidates by L2 over angles, ordered by exact fidelity."""
     with one_line_errors():
@@ -29,5 +32,7 @@ def search(
         require("sentence_transformers", "text", "encoding text")
         from hybrid_qproj.index.commands import run_search  # noqa: PLC0415 - imports extras
 
-        lines = run_search(model, folder, queries, k, out, engine, workers, effort)
+        lines = run_search(
+            model, folder, queries, k, out, engine, workers, effort, quantum_device=device, allow_paid=yes
+        )
         typer.echo(f"run: {out}" if out else "\n".join(lines))

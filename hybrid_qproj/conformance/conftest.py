@@ -1,4 +1,4 @@
-"""The option ``--device``, and a run of each test for each device that it applies to."""
+"""The options ``--device`` and ``--allow-paid``, and a run of each test for each device that it applies to."""
 
 from __future__ import annotations
 
@@ -10,17 +10,26 @@ import pytest
 import torch
 
 from hybrid_qproj.conformance.targets import APPLIES, FAST, SLOW
-from hybrid_qproj.devices import DeviceSpec, installed_devices
+from hybrid_qproj.devices import DeviceSpec, DeviceSpecError, PaidDeviceError, installed_devices
+from hybrid_qproj.devices.cost import check_allowed
+
+WORK = "Some thousands of circuits were to run"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--device``."""
+    """Add ``--device`` and ``--allow-paid``."""
     parser.addoption(
         "--device",
         action="append",
         dest="conformance_devices",
         metavar="STRING",
         help="device string to test; repeatable. Every installed device that needs no account, if it is not given",
+    )
+    parser.addoption(
+        "--allow-paid",
+        action="store_true",
+        dest="conformance_allow_paid",
+        help="test devices of --device that can cost money, or whose plugin is not known to run here",
     )
 
 
@@ -40,6 +49,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _parameters(config: pytest.Config) -> list[pytest.ParameterSet]:
     given = config.getoption("conformance_devices", default=None)
     if given:
+        try:
+            for text in given:
+                check_allowed(DeviceSpec.parse(text), config.getoption("conformance_allow_paid", default=False), WORK)
+        except (PaidDeviceError, DeviceSpecError) as error:
+            raise pytest.UsageError(f"{error} (here the option is --allow-paid)") from None
         return [pytest.param(text) for text in given]
     installed = set(installed_devices())
     fast = [pytest.param(text) for text in FAST]

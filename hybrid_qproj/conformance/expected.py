@@ -28,7 +28,8 @@ def make_head(device: str, features: int = 6, outputs: int = 2, circuit: str = "
         circuit: ansatz.
     """
     generator = torch.Generator().manual_seed(5)
-    head = QuantumProjection(features, outputs, circuit, device, init="random", generator=generator)
+    # What can cost money was refused before any test ran, unless --allow-paid was given.
+    head = QuantumProjection(features, outputs, circuit, device, init="random", generator=generator, allow_paid=True)
     return head.double().eval()
 
 
@@ -46,7 +47,7 @@ def cosines(head: QuantumProjection, embeddings: Tensor, mode: str | None = None
         mode: ``"interpolated"`` or ``"direct"``; that of the head's device string when None.
     """
     if mode is not None:
-        head = copy.deepcopy(head).to_device(head.device.replace(mode=mode))
+        head = copy.deepcopy(head).to_device(head.device.replace(mode=mode), allow_paid=True)
     with torch.no_grad():
         return head(embeddings).cos()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hybrid_qproj.devices import DeviceSpec, adapter_for, can_cost
-from hybrid_qproj.devices.backends import is_simulated
+from hybrid_qproj.devices import ADAPTERS, DeviceSpec, adapter_for, can_cost
+from hybrid_qproj.devices.backends import is_snapshot
 from hybrid_qproj.devices.checks import takes_seed
 
 FAST = (
@@ -46,8 +46,9 @@ def is_exact(spec: DeviceSpec) -> bool:
 
 def is_noisy(spec: DeviceSpec) -> bool:
     """Whether results are those of a noisy circuit: a noise model, a snapshot or a machine."""
-    machine = can_cost(spec) and spec.name != "ionq.simulator"
-    return spec.noise is not None or is_simulated(str(spec.option("backend"))) or machine
+    # A plugin that the table does not know is taken for a simulator without noise.
+    machine = spec.name in ADAPTERS and can_cost(spec) and spec.name != "ionq.simulator"
+    return spec.noise is not None or is_snapshot(spec) or machine
 
 
 def is_single_precision(spec: DeviceSpec) -> bool:

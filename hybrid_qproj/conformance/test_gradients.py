@@ -28,7 +28,7 @@ def test_exact_gradients(exact_device: str, mode: str, training: bool) -> None:
     """Through two stages, in both modes; in eval mode the gradient of cached values is found on demand."""
     head, embeddings = make_head(exact_device, 3, 1, CIRCUITS[mode]).train(training), make_embeddings(1, 3)
     assert len(head.stages) > 1
-    head.to_device(head.device.replace(mode=mode))
+    head.to_device(head.device.replace(mode=mode), allow_paid=True)
     error = gradients(head, embeddings) - reference_gradients(head, embeddings)
     assert error.abs().max() < gradient_tolerance(head)
 

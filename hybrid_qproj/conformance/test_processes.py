@@ -18,6 +18,8 @@ PATIENCE = 300
 
 def project(head: QuantumProjection, embeddings: Tensor) -> list[list[float]]:
     """<Z> of the outputs, as plain numbers; runs in the worker."""
+    # Leave to cost money is not pickled.
+    head.to_device(head.device, allow_paid=True)
     with torch.no_grad():
         return head(embeddings).cos().tolist()
 

@@ -47,4 +47,4 @@ def test_seeds_differ(seedable_device: str) -> None:
 def test_a_seed_is_refused_where_there_is_no_way_to_give_it(seedless_device: str) -> None:
     """It is not ignored."""
     with pytest.raises(DeviceUnavailableError, match="takes no seed"):
-        make_device(DeviceSpec.parse(seedless_device).replace(shots=100, seed=1), BLOCK_WIRES)
+        make_device(DeviceSpec.parse(seedless_device).replace(shots=100, seed=1), BLOCK_WIRES, allow_paid=True)

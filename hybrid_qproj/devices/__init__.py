@@ -2,10 +2,11 @@
 
 from hybrid_qproj.devices.adapters import ADAPTERS, Adapter, adapter_for
 from hybrid_qproj.devices.build import blocks_per_circuit, make_device
-from hybrid_qproj.devices.checks import can_cost, installed_devices
-from hybrid_qproj.devices.errors import DeviceRunError, DeviceUnavailableError
+from hybrid_qproj.devices.checks import check_usable, installed_devices
+from hybrid_qproj.devices.cost import can_cost
+from hybrid_qproj.devices.errors import DeviceRunError, DeviceSpecError, DeviceUnavailableError, PaidDeviceError
 from hybrid_qproj.devices.packing import side_by_side
-from hybrid_qproj.devices.spec import DeviceSpec, DeviceSpecError
+from hybrid_qproj.devices.spec import DeviceSpec
 
 __all__ = [
     "ADAPTERS",
@@ -14,9 +15,11 @@ __all__ = [
     "DeviceSpec",
     "DeviceSpecError",
     "DeviceUnavailableError",
+    "PaidDeviceError",
     "adapter_for",
     "blocks_per_circuit",
     "can_cost",
+    "check_usable",
     "installed_devices",
     "make_device",
     "side_by_side",

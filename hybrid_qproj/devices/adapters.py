@@ -1,9 +1,12 @@
-"""What differs from device to device, as one table: packages, seeds, exactness, batching, gradients, size."""
+"""What differs from device to device, as one table: packages, options, seeds, exactness, batching, gradients, size."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
+
+from hybrid_qproj.devices.options import Choice, Either, Flag, Kind, Seconds, Text, Whole
 
 Seeding = Literal["device", "circuit", "backend"]
 """Where a seed goes: to the device once; to every circuit anew (a single seed would repeat the same noise); or to
@@ -18,7 +21,8 @@ class Adapter:
         name: PennyLane device name.
         install: pip requirement that brings the device.
         plugin: distribution of the plugin and its lowest version that works, for the error of an older one.
-        options: keys its constructor takes from a device string.
+        options: keys its constructor takes from a device string, and what their values may be. No other key goes into a
+            string, so that no credential is printed or saved with a model.
         batches: whether one simulation takes a whole batch of parameters; the others get one tape a sample.
         exact: whether expectation values without shots are exact; such a device may run without ``shots``.
         exact_backends: values of the option ``backend`` that are exact where the device otherwise samples.
@@ -26,8 +30,8 @@ class Adapter:
         gradient: gradient method without shots.
         sampled_gradient: gradient method with shots.
         pack: blocks side by side in one circuit; None fills the backend's qubits.
-        max_wires: most wires it simulates; None where memory or the backend decides.
-        paid: whether runs can cost money.
+        max_wires: most wires it simulates; None where the backend decides, or memory.
+        paid: whether it is reached through somebody's account, so that runs can cost money.
         needs: what a string for the device must hold besides shots, or what must be set up, in words.
         secrets: environment variables in which the provider's own tools look for credentials.
         hint: what to check when the device cannot be built.
@@ -36,7 +40,7 @@ class Adapter:
     name: str
     install: str
     plugin: tuple[str, str] = ("pennylane", "0.45.1")
-    options: tuple[str, ...] = ()
+    options: Mapping[str, Kind] = field(default_factory=dict, hash=False)
     batches: bool = False
     exact: bool = False
     exact_backends: tuple[str, ...] = ()
@@ -66,14 +70,42 @@ _BRAKET = ("amazon-braket-pennylane-plugin", "1.36.1")
 _IONQ = ("pennylane-ionq", "0.45.0")
 _AWS_SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
+_AER_METHODS = (
+    "automatic",
+    "statevector",
+    "density_matrix",
+    "stabilizer",
+    "matrix_product_state",
+    "extended_stabilizer",
+    "unitary",
+    "superop",
+    "tensor_network",
+)
+_AER_BACKENDS = (
+    "aer_simulator",
+    *(f"aer_simulator_{method}" for method in _AER_METHODS[1:]),
+    "qasm_simulator",
+    "statevector_simulator",
+    "unitary_simulator",
+)
+COMPLEX = ("complex64", "complex128")
+"""Values of the option ``c_dtype``."""
+_BACKEND = Text("the name of a backend")
+_LEVEL = Whole(0, 3)
+MAX_BATCH = 1 << 16
+MAX_PROCESSES = 64
+YEAR_S = 366 * 24 * 3600
 
-def _lightning(name: str, install: str, plugin: str, options: tuple[str, ...] = (), hint: str = "") -> Adapter:
+
+def _lightning(
+    name: str, install: str, plugin: str, options: Mapping[str, Kind] | None = None, hint: str = ""
+) -> Adapter:
     """The lightning simulators differ in little."""
     return Adapter(
         name,
         install,
         (plugin, "0.45.0"),
-        options=("c_dtype", "batch_obs", *options),
+        options={"c_dtype": Choice(COMPLEX), "batch_obs": Either((Flag(), Whole(0, MAX_BATCH))), **(options or {})},
         exact=True,
         seeding="device",
         gradient="adjoint",
@@ -87,7 +119,7 @@ ADAPTERS: dict[str, Adapter] = {
         Adapter(
             "default.qubit",
             "pennylane",
-            options=("max_workers",),
+            options={"max_workers": Whole(1, MAX_PROCESSES)},
             batches=True,
             exact=True,
             seeding="device",
@@ -100,7 +132,7 @@ ADAPTERS: dict[str, Adapter] = {
             "lightning.gpu",
             "'hybrid-qproj[gpu]'",
             "pennylane-lightning-gpu",
-            ("use_async",),
+            {"use_async": Flag()},
             "It needs an NVIDIA GPU, its driver, and the CUDA 12 libraries that its wheel requires (custatevec-cu12, "
             "nvidia-*-cu12); a torch built for CUDA 13 does not bring them",
         ),
@@ -108,7 +140,7 @@ ADAPTERS: dict[str, Adapter] = {
             "qiskit.aer",
             "'hybrid-qproj[qiskit]'",
             _QISKIT,
-            options=("backend", "method", "optimization_level"),
+            options={"backend": Choice(_AER_BACKENDS), "method": Choice(_AER_METHODS), "optimization_level": _LEVEL},
             exact_backends=("aer_simulator_statevector",),
             seeding="circuit",
         ),
@@ -117,19 +149,24 @@ ADAPTERS: dict[str, Adapter] = {
             "qiskit.remote",
             "'hybrid-qproj[qiskit]'",
             _QISKIT,
-            options=("backend", "optimization_level", "resilience_level"),
+            options={"backend": _BACKEND, "optimization_level": _LEVEL, "resilience_level": Whole(0, 2)},
             seeding="backend",
             pack=None,
             paid=True,
             needs="backend=fake_... (offline, free), or backend=ibm_... and an IBM account",
             secrets=("QISKIT_IBM_TOKEN",),
         ),
-        Adapter("braket.local.qubit", "'hybrid-qproj[braket]'", _BRAKET, options=("backend",), exact=True),
+        Adapter("braket.local.qubit", "'hybrid-qproj[braket]'", _BRAKET, options={"backend": _BACKEND}, exact=True),
         Adapter(
             "braket.aws.qubit",
             "'hybrid-qproj[braket]'",
             _BRAKET,
-            options=("device_arn", "s3_destination_folder", "poll_timeout_seconds", "parallel"),
+            options={
+                "device_arn": Text("the ARN of a device", ":./-", 160),
+                "s3_destination_folder": Text("BUCKET/PREFIX, beginning with a letter", "./-", 160),
+                "poll_timeout_seconds": Seconds(YEAR_S),
+                "parallel": Flag(),
+            },
             pack=None,
             paid=True,
             needs="device_arn=... and an AWS account",
@@ -150,7 +187,7 @@ ADAPTERS: dict[str, Adapter] = {
             "ionq.qpu",
             "pennylane-ionq",
             _IONQ,
-            options=("backend", "error_mitigation"),
+            options={"backend": Text("the name of a machine", ".-"), "error_mitigation": _BACKEND},
             pack=None,
             paid=True,
             needs="an IonQ account",
@@ -158,6 +195,21 @@ ADAPTERS: dict[str, Adapter] = {
         ),
     )
 }
+"""The devices that are known. A plugin's own row, added by who installs it, gives it options and says what it costs."""
+
+LOCAL = frozenset(
+    (
+        "default.clifford",
+        "default.gaussian",
+        "default.qutrit",
+        "default.qutrit.mixed",
+        "default.tensor",
+        "lightning.tensor",
+        "null.qubit",
+        "reference.qubit",
+    )
+)
+"""Other simulators of PennyLane itself, which run in this process; of no other device is that taken for granted."""
 
 
 def adapter_for(name: str) -> Adapter:
@@ -167,6 +219,7 @@ def adapter_for(name: str) -> Adapter:
         name: PennyLane device name.
 
     Returns:
-        the adapter. That of an unknown device assumes sampling, one circuit at a time, and parameter shift.
+        the adapter. That of an unknown device assumes sampling, one circuit at a time, parameter shift, no options, and
+        that a run can cost money.
     """
-    return ADAPTERS.get(name) or Adapter(name, f"the plugin that brings {name!r}")
+    return ADAPTERS.get(name) or Adapter(name, "the plugin that brings it", paid=name not in LOCAL)

@@ -7,18 +7,25 @@ import warnings
 from typing import Any
 
 from hybrid_qproj.devices.errors import DeviceUnavailableError
+from hybrid_qproj.devices.spec import DeviceSpec
 from hybrid_qproj.extras import require
 
+IBM = "qiskit.remote"
 FAKE = "fake_"
 LEAST_BUSY = "least_busy"
 
 
 def is_simulated(backend: str) -> bool:
-    """Whether a backend name means a calibration snapshot, which runs here and costs nothing."""
+    """Whether a name of an IBM backend means a calibration snapshot, which runs here and costs nothing."""
     return backend.startswith(FAKE)
 
 
-def ibm_backend(name: str | None, wires: int) -> Any:
+def is_snapshot(spec: DeviceSpec) -> bool:
+    """Whether a spec names a calibration snapshot: of IBM's device alone, whatever other devices call ``backend``."""
+    return spec.name == IBM and is_simulated(str(spec.option("backend")))
+
+
+def ibm_backend(name: str, wires: int) -> Any:
     """Find a backend for qiskit.remote.
 
     Args:
@@ -32,11 +39,6 @@ def ibm_backend(name: str | None, wires: int) -> Any:
     Raises:
         DeviceUnavailableError: no such backend, too few qubits, no network, or no valid account.
     """
-    if not name:
-        raise DeviceUnavailableError(
-            "qiskit.remote needs a backend: 'qiskit.remote?backend=fake_sherbrooke&shots=4000' runs offline, "
-            "backend=ibm_torino or backend=least_busy on a machine"
-        )
     found = snapshot(name) if is_simulated(name) else _machine(name, wires)
     if found.num_qubits < wires:
         raise DeviceUnavailableError(

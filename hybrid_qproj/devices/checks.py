@@ -8,10 +8,12 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from packaging.version import Version
 
 from hybrid_qproj.devices.adapters import ADAPTERS, adapter_for
-from hybrid_qproj.devices.backends import is_simulated
+from hybrid_qproj.devices.backends import IBM, is_snapshot, snapshot
 from hybrid_qproj.devices.errors import DeviceUnavailableError
-from hybrid_qproj.devices.noise import parse_noise
-from hybrid_qproj.devices.spec import COMMON_KEYS, DeviceSpec
+from hybrid_qproj.devices.size import check_wires
+from hybrid_qproj.devices.spec import DeviceSpec, shown
+
+BLOCK_WIRES = 2
 
 
 def installed_devices() -> list[str]:
@@ -19,9 +21,23 @@ def installed_devices() -> list[str]:
     return sorted({point.name for point in entry_points(group="pennylane.plugins")})
 
 
-def can_cost(spec: DeviceSpec) -> bool:
-    """Whether a run on a device can cost money: remote machines do, their snapshots do not."""
-    return adapter_for(spec.name).paid and not is_simulated(str(spec.option("backend")))
+def check_usable(spec: DeviceSpec, wires: int = BLOCK_WIRES) -> None:
+    """Refuse, before work begins, a device that would be refused when circuits run; nothing is built or contacted.
+
+    Args:
+        spec: the device.
+        wires: wires of one block's circuit.
+
+    Raises:
+        DeviceUnavailableError: the name is unknown, the plugin missing or too old, a backend snapshot does not exist,
+            or the device cannot do what is asked of it.
+        MissingExtraError: a backend snapshot is named, and qiskit-ibm-runtime is not installed.
+    """
+    check_installed(spec)
+    check_request(spec)
+    check_wires(spec, spec.pack or 1, wires)
+    if is_snapshot(spec):
+        snapshot(spec.option("backend"))
 
 
 def check_known(name: str) -> None:
@@ -37,7 +53,7 @@ def check_known(name: str) -> None:
         close = difflib.get_close_matches(name, {*ADAPTERS, *installed_devices()}, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ";"
         raise DeviceUnavailableError(
-            f"no device {name!r}{hint} known are {', '.join(ADAPTERS)}; other PennyLane plugins work once they "
+            f"no device {shown(name)}{hint} known are {', '.join(ADAPTERS)}; other PennyLane plugins work once they "
             "are installed"
         )
 
@@ -75,28 +91,23 @@ def check_request(spec: DeviceSpec) -> None:
 
     Raises:
         DeviceUnavailableError: shots missing where it samples, noise where it is not simulated, a seed where there is
-            no way to give one, or an option that does not exist.
-        DeviceSpecError: the noise cannot be read.
+            no way to give one, or an IBM device without a backend.
     """
     adapter = adapter_for(spec.name)
-    unknown = [key for key, _ in spec.options if key not in adapter.options]
-    if unknown and spec.name in ADAPTERS:
+    if spec.name == IBM and spec.option("backend") is None:
         raise DeviceUnavailableError(
-            f"device {spec.name!r} takes no {', '.join(map(repr, unknown))}; keys that exist: "
-            f"{', '.join((*COMMON_KEYS, *adapter.options))}"
+            "qiskit.remote needs a backend: 'qiskit.remote?backend=fake_sherbrooke&shots=4000' runs offline, "
+            "backend=ibm_torino or backend=least_busy on a machine"
         )
-    backend = spec.option("backend")
-    if spec.shots is None and not adapter.is_exact(backend):
+    if spec.shots is None and not adapter.is_exact(spec.option("backend")):
         raise DeviceUnavailableError(
             f"device {str(spec)!r} samples: say how many shots, as in {str(spec.replace(shots=4000))!r}"
         )
-    if spec.noise is not None:
-        parse_noise(spec.noise)
-        if spec.name != "default.mixed":
-            raise DeviceUnavailableError(
-                f"device {str(spec)!r}: noise=... is simulated on default.mixed only; backend snapshots "
-                "(qiskit.remote?backend=fake_...) carry their own"
-            )
+    if spec.noise is not None and spec.name != "default.mixed":
+        raise DeviceUnavailableError(
+            f"device {str(spec)!r}: noise=... is simulated on default.mixed only; backend snapshots "
+            "(qiskit.remote?backend=fake_...) carry their own"
+        )
     if spec.seed is not None and not takes_seed(spec):
         raise DeviceUnavailableError(f"device {str(spec)!r} takes no seed; leave out seed={spec.seed}")
 
@@ -109,6 +120,6 @@ def takes_seed(spec: DeviceSpec) -> bool:
     """
     adapter, backend = adapter_for(spec.name), spec.option("backend")
     if adapter.seeding == "backend":
-        return is_simulated(str(backend))
+        return is_snapshot(spec)
     # From a state vector the qiskit plugin draws shots by itself, with NumPy's global generator.
     return adapter.seeding is not None and backend not in adapter.exact_backends

@@ -8,7 +8,7 @@ from typing import Any
 import pennylane as qml
 from pennylane.tape import QuantumScript
 
-from hybrid_qproj.devices.backends import is_simulated, snapshot, snapshot_of
+from hybrid_qproj.devices.backends import IBM, is_snapshot, snapshot, snapshot_of
 from hybrid_qproj.devices.seeding import circuit_seed
 from hybrid_qproj.devices.spec import DeviceSpec
 from hybrid_qproj.extras import require
@@ -49,9 +49,9 @@ def machine_snapshot(spec: DeviceSpec) -> Any:
         MissingExtraError: qiskit is not installed.
     """
     backend = spec.option("backend")
-    if spec.name != "qiskit.remote" or not backend:
+    if spec.name != IBM or not backend:
         return None
-    return snapshot(backend) if is_simulated(backend) else snapshot_of(backend)
+    return snapshot(backend) if is_snapshot(spec) else snapshot_of(backend)
 
 
 def compile_for(tape: QuantumScript, spec: DeviceSpec) -> Compiled:

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 from hybrid_qproj.devices.adapters import ADAPTERS, Adapter
 from hybrid_qproj.devices.build import make_device
-from hybrid_qproj.devices.checks import installed_devices
+from hybrid_qproj.devices.checks import BLOCK_WIRES, installed_devices
 from hybrid_qproj.devices.errors import DeviceUnavailableError
 from hybrid_qproj.devices.spec import DeviceSpec
 from hybrid_qproj.extras import MissingExtraError
-
-BLOCK_WIRES = 2
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pennylane as qml
 
-from hybrid_qproj.devices.spec import DeviceSpecError
+from hybrid_qproj.devices.errors import DeviceSpecError
 
 READOUT = "readout"
+EXAMPLE = "depolarizing:0.01,readout:0.02"
+MOST_CHARACTERS = 300
 CHANNELS: dict[str, Callable[..., Any]] = {
     "depolarizing": qml.DepolarizingChannel,
     "amplitude_damping": qml.AmplitudeDamping,
@@ -38,16 +42,17 @@ def parse_noise(text: str) -> dict[str, float]:
     """
     kinds = (*CHANNELS, READOUT)
     noise: dict[str, float] = {}
-    for part in text.split(","):
+    if not isinstance(text, str) or len(text) > MOST_CHARACTERS:
+        raise DeviceSpecError(f"noise: expected text such as {EXAMPLE}, at most {MOST_CHARACTERS} characters")
+    for number, part in enumerate(text.split(","), 1):
         kind, _, strength = part.partition(":")
         if kind not in kinds or kind in noise:
-            raise DeviceSpecError(f"noise={text!r}: expected kinds of {', '.join(kinds)}, each once; got {kind!r}")
-        try:
-            value = float(strength)
-        except ValueError:
-            value = -1.0
+            close = difflib.get_close_matches(kind, [k for k in kinds if k not in noise], n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise DeviceSpecError(f"noise, part number {number}: expected kinds of {', '.join(kinds)}, each once{hint}")
+        value = float(strength) if re.fullmatch(r"[+]?[0-9.]{1,20}([eE][+-]?[0-9]{1,3})?", strength) else -1.0
         if not 0 <= value <= 1:
-            raise DeviceSpecError(f"noise={text!r}: {kind} needs a probability in [0, 1], as in {kind}:0.01")
+            raise DeviceSpecError(f"noise: {kind} needs a probability in [0, 1], as in {kind}:0.01")
         noise[kind] = value
     return noise
 

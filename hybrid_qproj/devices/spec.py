@@ -4,28 +4,50 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hybrid_qproj.devices.adapters import adapter_for
-from hybrid_qproj.errors import HybridQprojError
+from hybrid_qproj.devices.adapters import ADAPTERS, adapter_for
+from hybrid_qproj.devices.errors import DeviceSpecError
+from hybrid_qproj.devices.noise import parse_noise
+from hybrid_qproj.devices.options import Choice, Kind, Whole
 
 MODES = ("interpolated", "direct")
+COMMON: dict[str, Kind] = {
+    "shots": Whole(1, 10**7),
+    "seed": Whole(0, 2**63 - 1),
+    "mode": Choice(MODES),
+    "pack": Whole(1, 1024),
+    "wires": Whole(2, 2048),
+    "diff_method": Choice(
+        (
+            "best",
+            "device",
+            "backprop",
+            "adjoint",
+            "parameter-shift",
+            "hadamard",
+            "reversed-hadamard",
+            "direct-hadamard",
+            "reversed-direct-hadamard",
+            "finite-diff",
+            "spsa",
+        )
+    ),
+}
+"""What the common keys take, but for noise, which has a grammar of its own."""
 COMMON_KEYS = ("shots", "seed", "mode", "pack", "noise", "wires", "diff_method")
-_SECRET = re.compile(r"token|secret|passw|api_?key|credential|access_?key", re.IGNORECASE)
-
-
-class DeviceSpecError(HybridQprojError, ValueError):
-    """A device string, table or key that cannot be understood or must not be written down."""
+MOST_CHARACTERS = 1000
+GRAMMAR = "NAME?key=value&key=value"
 
 
 @dataclass(frozen=True)
 class DeviceSpec:
     """Which simulator or quantum computer runs the circuits, and how.
 
-    A spec is made of plain values only, so it is saved with a head, compared and hashed; it never holds a
-    secret or a live device.
+    A spec is made of plain values only, so it is saved with a head, compared and hashed; it holds no live device, and
+    of options only those that the device's `Adapter` declares, so that no credential finds a place.
 
     Args:
         name: PennyLane device name, such as ``"lightning.qubit"``.
@@ -36,11 +58,12 @@ class DeviceSpec:
         noise: noise after every gate and before the readout, see `hybrid_qproj.devices.noise.parse_noise`.
         wires: number of device wires; None takes what the circuits need.
         diff_method: PennyLane gradient method; None takes the device's best.
-        options: keys and values for the device's own constructor.
+        options: keys and values for the device's own constructor, as its adapter declares them.
         order: keys in the order in which they were written, so that ``str`` gives back the same string.
 
     Raises:
-        DeviceSpecError: a value is out of its range, or a key looks like a secret.
+        DeviceSpecError: a value is not what its key takes, or the device takes no such key. What was given is not
+            repeated, since it may be a secret.
 
     Examples:
         >>> spec = DeviceSpec.parse("default.qubit?shots=1000&seed=7")
@@ -62,29 +85,24 @@ class DeviceSpec:
     order: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z][\w.\-]*", self.name):
+        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.\-]{0,47}", self.name):
             raise DeviceSpecError(
-                f"{self.name!r} is no device name; expected something like 'default.qubit' or "
+                "what was given is no device name; expected something like 'default.qubit' or "
                 "'default.qubit?shots=1000&seed=7'"
             )
-        for key, least in (("shots", 1), ("seed", 0), ("pack", 1), ("wires", 2)):
+        default = {"mode": MODES[0]}
+        for key, kind in COMMON.items():
             value = getattr(self, key)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-                raise DeviceSpecError(f"{key}={value!r} for device {self.name!r}: expected a whole number >= {least}")
-        if self.mode not in MODES:
-            hint = difflib.get_close_matches(str(self.mode), MODES, n=1) or MODES
-            raise DeviceSpecError(
-                f"mode={self.mode!r} for device {self.name!r}: expected one of {', '.join(MODES)}; "
-                f"did you mean {hint[0]!r}?"
-            )
-        for key, _ in self.options:
-            if _SECRET.search(key):
-                # The value is left out of the message on purpose.
-                variables = " and ".join(adapter_for(self.name).secrets) or "that the provider's own tools read"
-                raise DeviceSpecError(
-                    f"key {key!r} in the spec of {self.name!r} looks like a secret: specs are printed and saved. Leave "
-                    f"it out and set the environment variable {variables}"
-                )
+            if value != default.get(key):
+                _check_value(self.name, key, value, kind)
+        if self.noise is not None:
+            parse_noise(self.noise)
+        keys = [key for key, _ in self.options]
+        known = adapter_for(self.name).options
+        for number, (key, value) in enumerate(self.options, 1):
+            if key not in known or key in COMMON_KEYS or keys.count(key) > 1:
+                raise DeviceSpecError(_no_such_key(self.name, key, number, keys))
+            _check_value(self.name, key, value, known[key])
 
     @classmethod
     def parse(cls, text: str | DeviceSpec) -> DeviceSpec:
@@ -101,16 +119,20 @@ class DeviceSpec:
         """
         if isinstance(text, DeviceSpec):
             return text
+        if not isinstance(text, str) or len(text) > MOST_CHARACTERS:
+            raise DeviceSpecError(
+                f"what was given is no device string; expected {GRAMMAR}, at most {MOST_CHARACTERS} characters"
+            )
         name, separator, query = text.strip().partition("?")
         table: dict[str, Any] = {"name": name}
         if separator and not query:
-            raise DeviceSpecError(f"nothing follows '?' in {text!r}; expected NAME?key=value&key=value")
-        for pair in query.split("&") if query else []:
+            raise DeviceSpecError(f"nothing follows '?' in a device string; expected {GRAMMAR}")
+        for number, pair in enumerate(query.split("&") if query else [], 1):
             key, equals, value = pair.partition("=")
             if not (key and equals and value):
-                raise DeviceSpecError(f"{pair!r} in {text!r} is not key=value")
+                raise DeviceSpecError(f"pair number {number} of a device string is not key=value; expected {GRAMMAR}")
             if key in table:
-                raise DeviceSpecError(f"key {key!r} is given twice in {text!r}")
+                raise DeviceSpecError(f"the key of pair number {number} of a device string is given twice")
             table[key] = _value(value)
         return cls.from_table(table)
 
@@ -125,10 +147,11 @@ class DeviceSpec:
             the spec.
 
         Raises:
-            DeviceSpecError: ``name`` is missing or a value is out of its range.
+            DeviceSpecError: ``name`` is missing, or a value is not what its key takes.
         """
         if "name" not in table:
-            raise DeviceSpecError(f"a device table needs the key 'name'; got keys {', '.join(table) or 'none'}")
+            known = [key for key in COMMON_KEYS if key in table]
+            raise DeviceSpecError(f"a device table needs the key 'name'; got keys {', '.join(known) or 'none known'}")
         common = {key: table[key] for key in COMMON_KEYS if key in table}
         options = tuple((key, value) for key, value in table.items() if key not in ("name", *COMMON_KEYS))
         return cls(name=table["name"], options=options, order=tuple(k for k in table if k != "name"), **common)
@@ -155,12 +178,44 @@ class DeviceSpec:
         return f"{self.name}?{query}" if query else self.name
 
 
+def shown(name: str) -> str:
+    """A device name for an error: that of an unknown device only if it is made of words, as no credential is."""
+    words = re.fullmatch(r"[A-Za-z_]{1,16}([.\-][A-Za-z_]{1,16}){0,2}", name)
+    return repr(name) if name in ADAPTERS or words else f"of {len(name)} characters"
+
+
+def _check_value(name: str, key: str, value: Any, kind: Kind) -> None:
+    if not kind.accepts(value):
+        close = difflib.get_close_matches(str(value)[:48], kind.words, n=1) if isinstance(kind, Choice) else []
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise DeviceSpecError(f"{key} for device {shown(name)}: expected {kind.expected}{hint}")
+
+
+def _no_such_key(name: str, key: Any, number: int, keys: Iterable[Any]) -> str:
+    adapter = adapter_for(name)
+    exist = (*COMMON_KEYS, *adapter.options)
+    # A word of the table is nobody's secret.
+    known = {*COMMON_KEYS, *(option for other in ADAPTERS.values() for option in other.options)}
+    told = repr(key) if key in known else f"key such as its option number {number}"
+    close = difflib.get_close_matches(str(key)[:48], exist, n=1, cutoff=0.75) if key not in exist else []
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    if list(keys).count(key) > 1 or key in COMMON_KEYS:
+        return f"device {shown(name)}: option number {number} is given twice"
+    where = f"the environment variable {' and '.join(adapter.secrets)}" if adapter.secrets else "the environment"
+    own = "" if name in ADAPTERS else ". A row in hybrid_qproj.devices.ADAPTERS declares options of another plugin"
+    return (
+        f"device {shown(name)} takes no {told}{hint}; keys that exist: {', '.join(exist)}. Strings are printed and "
+        f"saved: credentials go into {where}{own}"
+    )
+
+
 def _value(text: str) -> Any:
+    """A number or a boolean where the text is one, in ASCII and of a length that is worth reading."""
     if text in ("true", "false"):
         return text == "true"
-    if re.fullmatch(r"[+-]?\d+", text):
+    if re.fullmatch(r"[+-]?[0-9]{1,19}", text):
         return int(text)
-    if re.fullmatch(r"[+-]?(\d+\.\d*|\.?\d+)([eE][+-]?\d+)?", text):
+    if re.fullmatch(r"[+-]?([0-9]{1,19}\.[0-9]{0,19}|\.?[0-9]{1,19})([eE][+-]?[0-9]{1,3})?", text):
         return float(text)
     return text
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from hybrid_qproj.baselines import PCAProjection, trainable_parameters
+from hybrid_qproj.circuit_head import CircuitHead
 from hybrid_qproj.classical import LowRankLinear, Uncompressed
+from hybrid_qproj.devices import DeviceSpec, DeviceSpecError, check_usable
+from hybrid_qproj.devices.checks import check_known
+from hybrid_qproj.devices.cost import check_allowed
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig, HeadConfig, ObjectiveConfig
 from hybrid_qproj.fitting import FitSettings
 from hybrid_qproj.head import Head
@@ -21,7 +25,35 @@ from hybrid_qproj.training.distillation import SimilarityDistillation
 from hybrid_qproj.training.objectives import Objective
 
 
-def build_head(config: ExperimentConfig, name: str, width: int, k: int, seed: int = 0) -> Head:
+def check_devices(config: ExperimentConfig, names: Iterable[str], allow_paid: bool) -> None:
+    """Refuse, before data are read, devices that would be refused when heads run there; none is built or contacted.
+
+    Args:
+        config: the experiment.
+        names: heads that are to run.
+        allow_paid: whether devices may be such that can cost money.
+
+    Raises:
+        ConfigError: a head's device string is not sound.
+        DeviceUnavailableError: a device is not usable.
+        PaidDeviceError: it can cost money and is not allowed.
+    """
+    for name in names:
+        if "device" not in config.heads[name].args:
+            continue
+        try:
+            spec = DeviceSpec.parse(config.heads[name].args["device"])
+        except DeviceSpecError as error:
+            raise ConfigError(f"head {name!r}: {error}") from None
+        check_known(spec.name)
+        shots = f" of {spec.shots:,} shots" if spec.shots else ""
+        check_allowed(spec, allow_paid, f"Head {name!r}: nine circuits a block{shots} were to run at every step")
+        check_usable(spec)
+
+
+def build_head(
+    config: ExperimentConfig, name: str, width: int, k: int, seed: int = 0, allow_paid: bool = False
+) -> Head:
     """A head of the experiment, new: neither fitted nor trained. Of one that will be fitted, sizes alone are right.
 
     Args:
@@ -30,6 +62,7 @@ def build_head(config: ExperimentConfig, name: str, width: int, k: int, seed: in
         width: d.
         k: size.
         seed: of its start.
+        allow_paid: whether its device may be one that can cost money. The configuration cannot say so.
 
     Returns:
         the head.
@@ -43,6 +76,8 @@ def build_head(config: ExperimentConfig, name: str, width: int, k: int, seed: in
     args: dict[str, Any] = dict(chosen.args)
     if "generator" in inspect.signature(cls).parameters:
         args["generator"] = generator
+    if issubclass(cls, CircuitHead):
+        args["allow_paid"] = allow_paid
     try:
         if chosen.parameters_of is not None:
             like = build_head(config, chosen.parameters_of, width, k)
@@ -62,7 +97,9 @@ def is_fitted(config: ExperimentConfig, name: str) -> bool:
     return chosen.fit is not None or HEADS[chosen.kind] is PCAProjection
 
 
-def fit_head(config: ExperimentConfig, name: str, k: int, embeddings: Tensor, seed: int = 0) -> Head:
+def fit_head(
+    config: ExperimentConfig, name: str, k: int, embeddings: Tensor, seed: int = 0, allow_paid: bool = False
+) -> Head:
     """A head that is fitted to unlabelled embeddings.
 
     Args:
@@ -71,6 +108,7 @@ def fit_head(config: ExperimentConfig, name: str, k: int, embeddings: Tensor, se
         k: size.
         embeddings: (n, d).
         seed: of the choice of rows, where the head is fitted to some of them.
+        allow_paid: whether its device may be one that can cost money.
 
     Returns:
         the head, with nothing to train unless it is to be tuned.
@@ -87,7 +125,8 @@ def fit_head(config: ExperimentConfig, name: str, k: int, embeddings: Tensor, se
     if chosen.fit is None:
         return PCAProjection(embeddings.shape[1], k, **chosen.args).fit(embeddings)
     try:
-        head = QuantumProjection.fit(embeddings, k, settings=FitSettings(**chosen.fit), **chosen.args)
+        args = {**chosen.args, "allow_paid": allow_paid}
+        head = QuantumProjection.fit(embeddings, k, settings=FitSettings(**chosen.fit), **args)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"head {name!r} cannot be fitted to {k} numbers: {error}") from error
     return head if chosen.tune else head.requires_grad_(False)

@@ -97,14 +97,14 @@ def digest(cell: Cell, config: ExperimentConfig) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def build_model(cell: Cell, config: ExperimentConfig, data: ExperimentData) -> Encoder:
+def build_model(cell: Cell, config: ExperimentConfig, data: ExperimentData, allow_paid: bool = False) -> Encoder:
     """The model of a cell, not yet trained: its head fitted if it wants to be, on table or encoder."""
     if is_fitted(config, cell.head):
         if data.table is None or not data.texts:
             raise ConfigError(f"head {cell.head!r} is fitted to unlabelled texts, but the experiment has no [texts]")
-        head = fit_head(config, cell.head, cell.k, data.table.lookup(data.texts), cell.seed)
+        head = fit_head(config, cell.head, cell.k, data.table.lookup(data.texts), cell.seed, allow_paid)
     else:
-        head = build_head(config, cell.head, data.width, cell.k, cell.seed)
+        head = build_head(config, cell.head, data.width, cell.k, cell.seed, allow_paid)
     if cell.layers == 0:
         assert data.table is not None
         return Encoder(modules=[data.table, ProjectionHead(head)], device="cpu")
@@ -142,7 +142,9 @@ def train_cell(
     return train(model, datasets, objectives, settings, folder, cell.seed, evaluator, keep)
 
 
-def run_cell(cell: Cell, config: ExperimentConfig, data: ExperimentData, work: Path) -> Record:
+def run_cell(
+    cell: Cell, config: ExperimentConfig, data: ExperimentData, work: Path, allow_paid: bool = False
+) -> Record:
     """Run a cell from start to end, or go on with one that was interrupted.
 
     Args:
@@ -150,12 +152,13 @@ def run_cell(cell: Cell, config: ExperimentConfig, data: ExperimentData, work: P
         config: the experiment.
         data: its data.
         work: folder for checkpoints of cells that take long; the cell's own is gone when it is done.
+        allow_paid: whether its head's device may be one that can cost money.
 
     Returns:
         the record.
     """
     torch.manual_seed(cell.seed)  # dropout
-    model = build_model(cell, config, data)
+    model = build_model(cell, config, data, allow_paid)
     loss = None
     # Cells on a table take seconds: writing checkpoints would take longer than running them again. But of the steps
     # of a run, one can be chosen only if it was saved.

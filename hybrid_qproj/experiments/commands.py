@@ -20,7 +20,8 @@ from transformers.utils import logging as transformers_logging
 from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.console import make_console
 from hybrid_qproj.embeddings.table import EmbeddingTable
-from hybrid_qproj.experiments.build import sizes_of
+from hybrid_qproj.estimate import check_runs
+from hybrid_qproj.experiments.build import check_devices, sizes_of
 from hybrid_qproj.experiments.cells import build_model, cells, digest, train_cell
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig, load_config
 from hybrid_qproj.experiments.data import ExperimentData, open_encoder, read_data, read_tests
@@ -43,7 +44,13 @@ LARGE_TABLE = 60
 
 
 def run_train(
-    path: Path, out: Path, head: str | None = None, size: int | None = None, objective: str | None = None, seed: int = 0
+    path: Path,
+    out: Path,
+    head: str | None = None,
+    size: int | None = None,
+    objective: str | None = None,
+    seed: int = 0,
+    allow_paid: bool = False,
 ) -> Encoder:
     """Train one head of an experiment and save it on its encoder.
 
@@ -54,16 +61,20 @@ def run_train(
         size: which size, likewise.
         objective: which objective, likewise.
         seed: of everything random.
+        allow_paid: whether the head's device may be one that can cost money.
 
     Returns:
         the model.
 
     Raises:
+        PaidDeviceError: the head's device can cost money and is not allowed; seen before any work.
+        DeviceUnavailableError: it is not usable; likewise.
         ConfigError: the configuration is not sound, the choice is not unique, or ``out`` holds another run.
         DataError: the data cannot be read.
         TrainingError: the run cannot go on.
     """
     config = load_config(path)
+    check_devices(config, [name for name in config.heads if head in (None, name)], allow_paid)
     out.mkdir(parents=True, exist_ok=True)
     console = make_console()
     with _embedding(console) as progress:
@@ -72,7 +83,7 @@ def run_train(
     _claim(out, cell, config)
     _say(console, data.problems)
     torch.manual_seed(seed)  # dropout
-    model = build_model(cell, config, data)
+    model = build_model(cell, config, data, allow_paid)
     console.print(f"{cell.name}: training {describe(model)}; seed {seed}, torch {torch.__version__}", highlight=False)
     losses = train_cell(model, cell, config, data, out, keep=True)
     whole = with_head(open_encoder(config), model.head) if isinstance(model[0], EmbeddingTable) else model
@@ -84,25 +95,32 @@ def run_train(
     return whole
 
 
-def run_evaluate(model: str, path: Path, out: Path) -> dict[str, dict[str, float]]:
+def run_evaluate(
+    model: str, path: Path, out: Path, quantum_device: str | None = None, allow_paid: bool = False
+) -> dict[str, dict[str, float]]:
     """Evaluate a saved model on an experiment's tests.
 
     Args:
         model: folder of an encoder with a head.
         path: the experiment.
         out: folder for a TREC run a test and ``measures.json``.
+        quantum_device: device string that replaces the saved one.
+        allow_paid: whether circuits may run on a device that can cost money.
 
     Returns:
         test -> measure -> mean over queries.
 
     Raises:
+        PaidDeviceError: the device can cost money and is not allowed; seen before any work.
+        DeviceUnavailableError: ``quantum_device`` is not usable; likewise.
         ConfigError: the experiment has no tests.
         CheckpointError: the folder holds no model.
     """
     config = load_config(path)
     if not config.test:
         raise ConfigError(f"{path} has no [[test]] to evaluate on")
-    encoder = load(model)
+    encoder = load(model, quantum_device=quantum_device, allow_paid=allow_paid)
+    check_runs(encoder.head)
     tests = read_tests(config)
     out.mkdir(parents=True, exist_ok=True)
     console = make_console()
@@ -123,18 +141,21 @@ def run_evaluate(model: str, path: Path, out: Path) -> dict[str, dict[str, float
     return means
 
 
-def run_compare(path: Path, out: Path, workers: int | None = None) -> list[Row]:
+def run_compare(path: Path, out: Path, workers: int | None = None, allow_paid: bool = False) -> list[Row]:
     """Run an experiment's grid, or what is missing of it, and write the report.
 
     Args:
         path: the experiment.
         out: folder of the results.
         workers: processes; one a core for frozen encoders, else one.
+        allow_paid: whether the heads' devices may be such that can cost money.
 
     Returns:
         the rows of the table.
 
     Raises:
+        PaidDeviceError: a device can cost money and is not allowed; seen before any work.
+        DeviceUnavailableError: a device is not usable; likewise.
         ConfigError: the configuration is not sound.
         DataError: the data cannot be read.
         ExperimentError: cells failed; the others are recorded and will not run again.
@@ -142,6 +163,7 @@ def run_compare(path: Path, out: Path, workers: int | None = None) -> list[Row]:
     config = load_config(path)
     if not config.test:
         raise ConfigError(f"{path} has no [[test]] to compare on")
+    check_devices(config, config.heads, allow_paid)
     out.mkdir(parents=True, exist_ok=True)
     console = make_console()
     with _embedding(console) as progress:
@@ -165,7 +187,7 @@ def run_compare(path: Path, out: Path, workers: int | None = None) -> list[Row]:
     if todo:
         with Progress(*columns, console=console) as bar:
             task = bar.add_task("cells", total=len(todo))
-            run_cells(todo, config, data, out, workers, done=lambda _: bar.advance(task))
+            run_cells(todo, config, data, out, workers, done=lambda _: bar.advance(task), allow_paid=allow_paid)
     wanted = {cell: digest(cell, config) for cell in everything}
     found = {r.cell: r for r in read_records(out) if wanted.get(r.cell) == r.digest}
     rows = write_report(out, config, [found[cell] for cell in everything])

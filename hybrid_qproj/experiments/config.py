@@ -196,6 +196,8 @@ class HeadConfig(Strict):
     def _known(self) -> HeadConfig:
         if self.kind not in HEADS:
             raise ValueError(f"no head {self.kind!r}; expected one of {', '.join(HEADS)}")
+        if "allow_paid" in self.args:
+            raise ValueError("args.allow_paid: no file allows what can cost money; give --yes on the command line")
         if (self.parameters_of is not None) != (self.kind == "LowRankLinear" and "rank" not in self.args):
             raise ValueError("LowRankLinear needs args.rank or parameters_of; other heads take no parameters_of")
         if self.sample is not None and self.fit is None and self.kind != "PCAProjection":

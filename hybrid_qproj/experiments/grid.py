@@ -47,6 +47,7 @@ def run_cells(
     folder: Path,
     workers: int,
     done: Callable[[Record], None] = lambda record: None,
+    allow_paid: bool = False,
 ) -> None:
     """Run cells and record each.
 
@@ -58,6 +59,7 @@ def run_cells(
         workers: processes; with one, cells run in this process. The result does not depend on it while the encoder is
             frozen.
         done: called with each record as it comes.
+        allow_paid: whether devices may be such that can cost money; told to each worker process.
 
     Raises:
         ExperimentError: cells failed; the rest was run all the same.
@@ -67,7 +69,9 @@ def run_cells(
     # One thread gives the same rounding everywhere, and tables are too small to share among threads.
     threads = 1 if frozen else max(1, (os.cpu_count() or 1) // workers)
     results = (
-        _here(todo, config, data, folder, threads) if workers == 1 else _pool(todo, config, folder, workers, threads)
+        _here(todo, config, data, folder, threads, allow_paid)
+        if workers == 1
+        else _pool(todo, config, folder, workers, threads, allow_paid)
     )
     for cell, get in results:
         try:
@@ -83,26 +87,31 @@ _Result = tuple[Cell, Callable[[], Record]]
 
 
 def _here(
-    todo: Sequence[Cell], config: ExperimentConfig, data: ExperimentData, folder: Path, threads: int
+    todo: Sequence[Cell],
+    config: ExperimentConfig,
+    data: ExperimentData,
+    folder: Path,
+    threads: int,
+    allow_paid: bool,
 ) -> Iterator[_Result]:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         for cell in todo:
-            yield cell, partial(_record, cell, config, data, folder)
+            yield cell, partial(_record, cell, config, data, allow_paid, folder)
     finally:
         torch.set_num_threads(before)
 
 
 def _pool(
-    todo: Sequence[Cell], config: ExperimentConfig, folder: Path, workers: int, threads: int
+    todo: Sequence[Cell], config: ExperimentConfig, folder: Path, workers: int, threads: int, allow_paid: bool
 ) -> Iterator[_Result]:
     with ProcessPoolExecutor(
         max_workers=workers,
         # Forking a process whose torch has started threads can hang.
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start,
-        initargs=(config, threads, os.getpid()),
+        initargs=(config, threads, os.getpid(), allow_paid),
     ) as pool:
         futures = {pool.submit(_run, cell, folder): cell for cell in todo}
         try:
@@ -118,15 +127,15 @@ def _pool(
             raise
 
 
-_shared: dict[str, tuple[ExperimentConfig, ExperimentData]] = {}
+_shared: dict[str, tuple[ExperimentConfig, ExperimentData, bool]] = {}
 """What a worker process keeps between its cells."""
 
 
-def _start(config: ExperimentConfig, threads: int, parent: int) -> None:
+def _start(config: ExperimentConfig, threads: int, parent: int, allow_paid: bool) -> None:
     torch.set_num_threads(threads)
     # A worker whose parent was killed would wait for work for ever.
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
-    _shared["experiment"] = config, read_data(config)
+    _shared["experiment"] = config, read_data(config), allow_paid
 
 
 def _follow(parent: int) -> None:
@@ -139,7 +148,7 @@ def _run(cell: Cell, folder: Path) -> Record:
     return _record(cell, *_shared["experiment"], folder)
 
 
-def _record(cell: Cell, config: ExperimentConfig, data: ExperimentData, folder: Path) -> Record:
-    record = run_cell(cell, config, data, folder / "work")
+def _record(cell: Cell, config: ExperimentConfig, data: ExperimentData, allow_paid: bool, folder: Path) -> Record:
+    record = run_cell(cell, config, data, folder / "work", allow_paid)
     write_record(folder, record)
     return record

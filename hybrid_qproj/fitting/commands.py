@@ -8,6 +8,8 @@ from pathlib import Path
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from hybrid_qproj.console import make_console
+from hybrid_qproj.devices import DeviceSpec
+from hybrid_qproj.devices.checks import check_known, check_request
 from hybrid_qproj.encoders import MAX_TOKENS, load_encoder
 from hybrid_qproj.fitting.fit import FitSettings
 from hybrid_qproj.retrieval.documents import open_source
@@ -26,6 +28,7 @@ def run_fit(
     limit: int | None = None,
     batch_size: int = 64,
     max_tokens: int = MAX_TOKENS,
+    allow_paid: bool = False,
 ) -> Encoder:
     """Fit a head to the embeddings of texts, and save the encoder with it.
 
@@ -41,6 +44,7 @@ def run_fit(
         limit: texts that are used; None for all.
         batch_size: texts the encoder takes at once.
         max_tokens: texts are cut there.
+        allow_paid: whether the device may be one that can cost money.
 
     Returns:
         the encoder with its head.
@@ -48,7 +52,13 @@ def run_fit(
     Raises:
         DataError: the texts cannot be read.
         ValueError: the encoder is not found, or sizes or settings are not sound.
+        DeviceUnavailableError: nobody knows the device, or it cannot do what is asked; seen before any work.
+        PaidDeviceError: there are to be corrections on a device that can cost money and is not allowed; likewise.
     """
+    # Before the encoder is loaded.
+    spec = DeviceSpec.parse(device)
+    check_known(spec.name)
+    check_request(spec)
     model = load_encoder(encoder, max_tokens=max_tokens)
     texts = (document.text for document in islice(open_source(documents), limit))
     columns = (TextColumn("{task.description} {task.completed:,}"), TimeElapsedColumn())
@@ -64,6 +74,7 @@ def run_fit(
             corrections,
             batch_size,
             lambda done: progress.update(task, completed=done),
+            allow_paid,
         )
     fitted.save_pretrained(str(out))
     return fitted

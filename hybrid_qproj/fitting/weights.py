@@ -48,7 +48,12 @@ def fit_weights(ansatz: Ansatz, targets: Tensor, seed: int = 0) -> tuple[Tensor,
 
 
 def correct_weights(
-    ansatz: Ansatz, weights: Tensor, targets: Tensor, device: str | DeviceSpec, rounds: int
+    ansatz: Ansatz,
+    weights: Tensor,
+    targets: Tensor,
+    device: str | DeviceSpec,
+    rounds: int,
+    allow_paid: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Bring blocks closer to response tensors on a device as it is, with its noise and its errors.
 
@@ -62,17 +67,19 @@ def correct_weights(
         targets: response tensors, (blocks, 3, 3).
         device: device string.
         rounds: at least 1; the blocks are measured once more than that.
+        allow_paid: whether the device may be one that can cost money.
 
     Returns:
         as `fit_weights`, the deviation as measured.
 
     Raises:
         ValueError: ``rounds`` is below 1.
+        PaidDeviceError: the device can cost money and is not allowed.
     """
     if rounds < 1:
         raise ValueError(f"rounds={rounds}: expected 1 or more; without corrections, run the head as it is")
     wanted = targets.detach().double().flatten(1)
-    device_executor = BlockExecutor(ansatz, DeviceSpec.parse(device))
+    device_executor = BlockExecutor(ansatz, DeviceSpec.parse(device), allow_paid=allow_paid)
     exact = BlockExecutor(ansatz, DeviceSpec("default.qubit"))
     best = weights.detach().double()
     residual = _measured(device_executor, best) - wanted

@@ -27,7 +27,13 @@ from hybrid_qproj.retrieval.documents import Documents
 
 
 def encode_parts(
-    model: str, parts: Sequence[Documents], batch_size: int, workers: int | None = None, fingerprint: str | None = None
+    model: str,
+    parts: Sequence[Documents],
+    batch_size: int,
+    workers: int | None = None,
+    fingerprint: str | None = None,
+    quantum_device: str | None = None,
+    allow_paid: bool = False,
 ) -> Iterator[tuple[list[str], Tensor, Tensor]]:
     """Ids, angles and digests of texts of parts of a corpus, in order, while workers encode the next ones.
 
@@ -37,6 +43,8 @@ def encode_parts(
         batch_size: texts the encoder takes at once.
         workers: processes; None for one a GPU, or one a CPU core where there is no GPU.
         fingerprint: that each worker's model must have; None for any.
+        quantum_device: device string that replaces the saved one.
+        allow_paid: whether circuits may run on a device that can cost money; told to each worker.
 
     Yields:
         ids; angles (documents, width), float32; and digests of texts (documents, 16), uint8.
@@ -45,8 +53,10 @@ def encode_parts(
         StoreError: a worker loads another model.
         MissingExtraError: ray is not installed.
         DataError: a part cannot be read.
+        PaidDeviceError: the device can cost money and is not allowed.
     """
-    for row in _map(_EncodePart, (model, list(parts), batch_size, fingerprint), len(parts), workers):
+    arguments = (model, list(parts), batch_size, fingerprint, quantum_device, allow_paid)
+    for row in _map(_EncodePart, arguments, len(parts), workers):
         yield list(row["ids"]), *(torch.from_numpy(np.array(row[key])) for key in ("angles", "texts"))
 
 
@@ -80,8 +90,17 @@ def search_shards(folder: Path, queries: Tensor, k: int, workers: int | None = N
 class _EncodePart:
     """A worker that encodes."""
 
-    def __init__(self, model: str, parts: list[Documents], batch_size: int, fingerprint: str | None) -> None:
-        self._encoder, self._parts, self._batch_size = load(model), parts, batch_size
+    def __init__(
+        self,
+        model: str,
+        parts: list[Documents],
+        batch_size: int,
+        fingerprint: str | None,
+        quantum_device: str | None,
+        allow_paid: bool,
+    ) -> None:
+        self._encoder = load(model, quantum_device=quantum_device, allow_paid=allow_paid)
+        self._parts, self._batch_size = parts, batch_size
         if fingerprint is not None and model_fingerprint(self._encoder) != fingerprint:
             raise StoreError(f"{model!r} is another model on a machine of the cluster, or was replaced just now")
 

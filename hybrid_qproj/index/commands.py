@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hybrid_qproj._util.files import OutputError
 from hybrid_qproj.console import make_console
+from hybrid_qproj.estimate import check_runs
 from hybrid_qproj.extras import require
 from hybrid_qproj.fingerprint import model_fingerprint
 from hybrid_qproj.index import cluster
@@ -46,6 +47,8 @@ def run_encode(
     engine: str = "local",
     workers: int | None = None,
     update: bool = False,
+    quantum_device: str | None = None,
+    allow_paid: bool = False,
 ) -> AngleStore:
     """Encode a corpus to a store of angles, or go on where an interrupted run stopped.
 
@@ -63,11 +66,15 @@ def run_encode(
         engine: ``"local"``, or ``"ray"`` for the machines of a Ray cluster.
         workers: processes of the cluster that encode; None for one a GPU, or one a core where there is no GPU.
         update: whether a store of another model, other texts or another corpus is brought up to date.
+        quantum_device: device string that replaces the saved one.
+        allow_paid: whether circuits may run on a device that can cost money.
 
     Returns:
         the store.
 
     Raises:
+        PaidDeviceError: the device can cost money and is not allowed; seen before any work.
+        DeviceUnavailableError: ``quantum_device`` is not usable; likewise.
         StoreError: the head is not compared by fidelity, or ``out`` holds angles of another model or corpus.
         LockedError: somebody else is writing there.
         OutputError: a file cannot be written; what was encoded before is still there.
@@ -83,8 +90,9 @@ def run_encode(
     if batch_size < 1 or shard < 1:
         raise ValueError(f"batch_size={batch_size}, shard={shard}: expected whole numbers of at least 1")
     source = open_source(documents)
-    encoder = load(model)
+    encoder = load(model, quantum_device=quantum_device, allow_paid=allow_paid)
     check_angles(encoder)
+    check_runs(encoder.head)
     fingerprint = model_fingerprint(encoder)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with open_for(out, encoder, fingerprint, precision, model, update) as (store, whole):
@@ -93,7 +101,19 @@ def run_encode(
         parts = (
             _encode_here(encoder, source, changes, batch_size, shard)
             if engine == "local"
-            else _encode_on_ray(model, fingerprint, source, changes, store, batch_size, shard, workers, update or whole)
+            else _encode_on_ray(
+                model,
+                fingerprint,
+                source,
+                changes,
+                store,
+                batch_size,
+                shard,
+                workers,
+                update or whole,
+                quantum_device,
+                allow_paid,
+            )
         )
         with Progress(*columns, console=make_console()) as progress:
             total = len(changes.wanted)
@@ -134,6 +154,8 @@ def run_search(
     engine: str = "index",
     workers: int | None = None,
     effort: int | None = None,
+    quantum_device: str | None = None,
+    allow_paid: bool = False,
 ) -> list[str]:
     """Search a store.
 
@@ -146,11 +168,15 @@ def run_search(
         engine: ``"index"``; ``"exhaustive"`` to compare with every document; ``"ray"`` to do that on a Ray cluster.
         workers: processes of the cluster; None for one a core.
         effort: of the index, see `AngleIndex.search`.
+        quantum_device: device string that replaces the saved one.
+        allow_paid: whether circuits may run on a device that can cost money.
 
     Returns:
         JSON lines, one a query; none with ``out``.
 
     Raises:
+        PaidDeviceError: the device can cost money and is not allowed; seen before any work.
+        DeviceUnavailableError: ``quantum_device`` is not usable; likewise.
         StoreError: no store or index, or the model's head does not fit it.
         DataError: the queries cannot be read.
         ValueError: an unknown engine.
@@ -168,8 +194,9 @@ def run_search(
     texts = read_queries(Path(queries)) if Path(queries).is_file() else {"query": queries}
     index = AngleIndex.load(folder) if engine == "index" else None
     store = AngleStore(folder) if index is None else index.store
-    encoder = load(model)
+    encoder = load(model, quantum_device=quantum_device, allow_paid=allow_paid)
     check_angles(encoder)
+    check_runs(encoder.head)
     check_model(store, encoder, model)
     angles = torch.atleast_2d(encoder.encode(list(texts.values()), convert_to_tensor=True, show_progress_bar=False))
     if index is not None:
@@ -216,6 +243,8 @@ def _encode_on_ray(
     shard: int,
     workers: int | None,
     update: bool,
+    quantum_device: str | None,
+    allow_paid: bool,
 ) -> Iterator[tuple[list[str], Tensor, Tensor]]:
     """Whole shards of the corpus in which something is wanted; of each, what is wanted."""
     flags = [changes.wanted[start : start + shard] for start in range(0, len(changes.wanted), shard)]
@@ -231,7 +260,8 @@ def _encode_on_ray(
     parts = source.split(shard)
     if len(parts) != len(flags):
         raise StoreError(f"the corpus changed while it was encoded into {store.folder}; run again")
-    encoded = cluster.encode_parts(model, [parts[number] for number in todo], batch_size, workers, fingerprint)
+    wanted_parts = [parts[number] for number in todo]
+    encoded = cluster.encode_parts(model, wanted_parts, batch_size, workers, fingerprint, quantum_device, allow_paid)
     for number, (ids, angles, texts) in zip(todo, encoded, strict=True):
         wanted = torch.tensor(list(flags[number]), dtype=torch.bool)
         if len(wanted) != len(ids):

@@ -8,9 +8,10 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import torch
 
-from hybrid_qproj import QuantumProjection
+from hybrid_qproj import DeviceSpec, QuantumProjection
 from hybrid_qproj.devices import DeviceRunError, DeviceUnavailableError
 from hybrid_qproj.devices.backends import ibm_backend, is_simulated, snapshot, snapshot_of, usable_qubits
+from hybrid_qproj.devices.checks import check_request
 from hybrid_qproj.extras import MissingExtraError
 
 ACCOUNT = "abcdef0123456789"
@@ -67,9 +68,10 @@ def test_snapshots_by_their_name(name, simulated):
 
 
 def test_no_backend(service):
-    """The message shows one that runs offline."""
+    """The message shows one that runs offline; nobody is asked for a machine instead."""
     with pytest.raises(DeviceUnavailableError, match=r"needs a backend: '.*fake_sherbrooke.*' runs offline"):
-        ibm_backend(None, 2)
+        check_request(DeviceSpec.parse("qiskit.remote?shots=10"))
+    assert service.calls == []
 
 
 def test_a_snapshot_asks_nobody(service):
@@ -165,7 +167,8 @@ def machine(monkeypatch):
 @pytest.mark.parametrize("name", ["ibm_manila", "least_busy"])
 def test_a_head_runs_on_a_machine(machine, name):
     """Two blocks a circuit fill the five qubits; values are near the exact ones."""
-    head = QuantumProjection(4, 2, device=f"qiskit.remote?backend={name}&shots=2000&mode=direct", init="random").eval()
+    device = f"qiskit.remote?backend={name}&shots=2000&mode=direct"
+    head = QuantumProjection(4, 2, device=device, init="random", allow_paid=True).eval()
     embeddings = torch.randn(2, 4)
     with torch.no_grad():
         values = head(embeddings).cos()
@@ -181,7 +184,7 @@ def test_a_job_that_fails(machine, monkeypatch):
         raise IBMAccountError(f"job cancelled by {ACCOUNT}")
 
     monkeypatch.setattr(machine.EstimatorV2, "run", fail)
-    head = QuantumProjection(4, 2, device="qiskit.remote?backend=ibm_manila&shots=100").eval()
+    head = QuantumProjection(4, 2, device="qiskit.remote?backend=ibm_manila&shots=100", allow_paid=True).eval()
     with pytest.raises(DeviceRunError, match="the job was cancelled") as caught:
         head(torch.randn(1, 4))
     assert ACCOUNT not in str(caught.value)

@@ -104,6 +104,6 @@ def test_a_head_on_a_failing_machine(monkeypatch, name):
     """From the string to the error: a failed job reaches the user as one DeviceRunError."""
     monkeypatch.setattr(checks, "installed_devices", lambda: [DeviceSpec.parse(name).name])
     monkeypatch.setattr(build.qml, "device", lambda *_, **__: _Inner(_error("JobError", "job failed")))
-    head = QuantumProjection(4, 2, device=name).eval()
+    head = QuantumProjection(4, 2, device=name, allow_paid=True).eval()
     with pytest.raises(DeviceRunError, match="the job failed on the machine"), torch.no_grad():
         head(torch.rand(1, 4))

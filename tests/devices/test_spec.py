@@ -11,20 +11,25 @@ from hypothesis import strategies as st
 from hybrid_qproj import DeviceSpec
 from hybrid_qproj.devices import DeviceSpecError
 
-values = st.one_of(
-    st.integers(-1000, 1000), st.booleans(), st.from_regex(r"[a-z][a-z_:/.]{0,12}", fullmatch=True)
-).filter(lambda v: v not in ("true", "false"))
 specs = st.builds(
-    DeviceSpec,
-    name=st.sampled_from(["default.qubit", "lightning.gpu", "my_plugin.device-2"]),
-    shots=st.none() | st.integers(1, 10**6),
-    seed=st.none() | st.integers(0, 10**6),
+    lambda device, **common: DeviceSpec(device[0], **common, options=device[1]),
+    device=st.sampled_from(
+        [
+            ("default.qubit", ()),
+            ("default.qubit", (("max_workers", 2),)),
+            ("lightning.gpu", (("c_dtype", "complex64"), ("use_async", True), ("batch_obs", 3))),
+            ("my_plugin.device-2", ()),
+            ("qiskit.remote", (("backend", "fake_torino"), ("optimization_level", 0))),
+            ("braket.aws.qubit", (("device_arn", "arn:aws:braket:::device/x"), ("poll_timeout_seconds", 1e-05))),
+        ]
+    ),
+    shots=st.none() | st.integers(1, 10**7),
+    seed=st.none() | st.integers(0, 2**63 - 1),
     mode=st.sampled_from(["interpolated", "direct"]),
     pack=st.none() | st.integers(1, 64),
     wires=st.none() | st.integers(2, 200),
-    options=st.dictionaries(st.sampled_from(["backend", "c_dtype", "x"]), values, max_size=3).map(
-        lambda d: tuple(d.items())
-    ),
+    noise=st.none() | st.just("depolarizing:1e-3,readout:0.02"),
+    diff_method=st.none() | st.sampled_from(["adjoint", "parameter-shift"]),
 )
 
 
@@ -52,10 +57,11 @@ def test_same_string_back(text):
 
 
 def test_typed_values():
-    """Common keys are typed; options become numbers and booleans where they look like them."""
-    spec = DeviceSpec.parse("x.y?shots=10&flag=true&level=2&rate=1e-3&label=abc")
+    """Values become numbers and booleans where they look like them."""
+    spec = DeviceSpec.parse("braket.aws.qubit?shots=10&parallel=true&poll_timeout_seconds=1e-3&device_arn=arn:abc")
     assert spec.shots == 10
-    assert dict(spec.options) == {"flag": True, "level": 2, "rate": 1e-3, "label": "abc"}
+    assert dict(spec.options) == {"parallel": True, "poll_timeout_seconds": 1e-3, "device_arn": "arn:abc"}
+    assert dict(DeviceSpec.parse("lightning.qubit?batch_obs=2").options) == {"batch_obs": 2}
 
 
 @pytest.mark.parametrize(
