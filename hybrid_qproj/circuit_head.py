@@ -12,6 +12,7 @@ from hybrid_qproj.circuits import Ansatz, AnsatzError, get
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.encoding import AngleEncoding
 from hybrid_qproj.head import Head
+from hybrid_qproj.locks import weights_locked
 from hybrid_qproj.plan import Plan, make_plan
 from hybrid_qproj.qnodes import BlockExecutor, BlockLayer
 from hybrid_qproj.validation import check_embeddings
@@ -88,7 +89,42 @@ class CircuitHead(Head):
 
     def block_weights(self) -> Tensor:
         """Raw weights of all blocks, stage by stage, (blocks, parameters), without gradient."""
-        return torch.cat([layer.block_weights().detach() for layer in self.layers])
+        return self._read()[0].detach()
+
+    def _read(self) -> tuple[Tensor, Tensor | None]:
+        """Raw weights of all blocks, (blocks, parameters), and the encoding's scale, as they are at one moment.
+
+        Copies, so that a call goes on with what it began with while another thread replaces them.
+        """
+        with weights_locked():
+            scale = self.encoding.scale
+            return torch.cat([layer.block_weights() for layer in self.layers]), None if scale is None else scale.clone()
+
+    def _stagewise(self, blocks: Tensor) -> list[Tensor]:
+        """What is given for all blocks, stage by stage."""
+        return list(blocks.split([layer.blocks for layer in self.layers]))
+
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """As any module's; for a thread that calls the head meanwhile it is one step."""
+        with weights_locked():
+            return super().load_state_dict(*args, **kwargs)
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: Any, strict: bool, missing: Any, unexpected: Any, errors: Any
+    ) -> None:
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing, unexpected, errors)
+        if errors or local_metadata.get("assign_to_params_buffers", False):
+            return
+        # A model around the head loads its modules one by one: they find here what they will bring.
+        with weights_locked(), torch.no_grad():
+            for name, parameter in self.named_parameters():
+                value = state_dict.get(prefix + name)
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    parameter.copy_(value)
+
+    def _apply(self, *args: Any, **kwargs: Any) -> Self:
+        with weights_locked():
+            return super()._apply(*args, **kwargs)
 
     def bloch_vectors(self, embeddings: Tensor) -> list[Tensor]:
         """Where the qubits stand before the first stage and after each.
