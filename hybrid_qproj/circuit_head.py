@@ -17,6 +17,7 @@ from hybrid_qproj.devices.checks import check_known
 from hybrid_qproj.encoding import AngleEncoding
 from hybrid_qproj.head import Head
 from hybrid_qproj.head_config import CircuitConfig
+from hybrid_qproj.locks import weights_locked
 from hybrid_qproj.plan import Plan, make_plan
 from hybrid_qproj.qnodes import BlockExecutor, BlockLayer
 from hybrid_qproj.validation import check_embeddings
@@ -91,22 +92,6 @@ class CircuitHead(Head):
         self.wired_as: Tensor
         self.register_buffer("wired_as", identity(self.ansatz, self.plan, normalize, normalize_output))
 
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
-        key = f"{prefix}wired_as"
-        own = identity(self.ansatz, self.plan, self.encoding.normalize, self.normalize_output)
-        if key in state_dict and not same(state_dict[key], own):
-            raise WiringError(
-                f"the state dict is of another head: {describe(state_dict[key])}; this one is {describe(own)}. Its "
-                "weights mean nothing here; build the head with the plan, circuit and options that they were made for"
-            )
-        if key not in state_dict:
-            warnings.warn(
-                f"the state dict does not say how its head is wired; it is taken to be of {describe(own)}. Save it "
-                "again, or use head.save and load_head",
-                stacklevel=2,
-            )
-        super()._load_from_state_dict({**state_dict, key: own}, prefix, *args)  # type: ignore[no-untyped-call]  # torch's
-
     def _connect(self, spec: DeviceSpec, remembered: bool = False, allow_paid: bool = False) -> None:
         """Forget what was computed on another device; a head with more to forget says so here."""
         self._executor = BlockExecutor(self.ansatz, spec, remembered, allow_paid)
@@ -139,7 +124,66 @@ class CircuitHead(Head):
 
     def block_weights(self) -> Tensor:
         """Raw weights of all blocks, stage by stage, (blocks, parameters), without gradient."""
-        return torch.cat([layer.block_weights().detach() for layer in self.layers])
+        return self._read()[0].detach()
+
+    def _read(self) -> tuple[Tensor, Tensor | None]:
+        """Raw weights of all blocks, (blocks, parameters), and the encoding's scale, as they are at one moment.
+
+        Copies, so that a call goes on with what it began with while another thread replaces them.
+        """
+        with weights_locked():
+            scale = self.encoding.scale
+            return torch.cat([layer.block_weights() for layer in self.layers]), None if scale is None else scale.clone()
+
+    def _stagewise(self, blocks: Tensor) -> list[Tensor]:
+        """What is given for all blocks, stage by stage."""
+        return list(blocks.split([layer.blocks for layer in self.layers]))
+
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """As any module's; for a thread that calls the head meanwhile it is one step."""
+        with weights_locked():
+            return super().load_state_dict(*args, **kwargs)
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Mapping[str, Any],
+        prefix: str,
+        local_metadata: Mapping[str, Any],
+        strict: bool,
+        missing: list[str],
+        unexpected: list[str],
+        errors: list[str],
+    ) -> None:
+        given = self._check_wiring(state_dict, f"{prefix}wired_as")
+        super()._load_from_state_dict(given, prefix, local_metadata, strict, missing, unexpected, errors)  # type: ignore[no-untyped-call]  # torch's
+        if errors or local_metadata.get("assign_to_params_buffers", False):
+            return
+        # A model around the head loads its modules one by one: they find here what they will bring.
+        with weights_locked(), torch.no_grad():
+            for name, parameter in self.named_parameters():
+                value = given.get(prefix + name)
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    parameter.copy_(value)
+
+    def _check_wiring(self, state_dict: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """A state dict that is of this head's wiring, or says nothing of it."""
+        own = identity(self.ansatz, self.plan, self.encoding.normalize, self.normalize_output)
+        if key not in state_dict:
+            warnings.warn(
+                f"the state dict does not say how its head is wired; it is taken to be of {describe(own)}. Save it "
+                "again, or use head.save and load_head",
+                stacklevel=2,
+            )
+        elif not same(state_dict[key], own):
+            raise WiringError(
+                f"the state dict is of another head: {describe(state_dict[key])}; this one is {describe(own)}. Its "
+                "weights mean nothing here; build the head with the plan, circuit and options that they were made for"
+            )
+        return {**state_dict, key: own}
+
+    def _apply(self, *args: Any, **kwargs: Any) -> Self:
+        with weights_locked():
+            return super()._apply(*args, **kwargs)
 
     def bloch_vectors(self, embeddings: Tensor) -> list[Tensor]:
         """Where the qubits stand before the first stage and after each.

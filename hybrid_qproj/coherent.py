@@ -8,6 +8,8 @@ import torch
 
 from hybrid_qproj.circuit_head import CircuitHead
 from hybrid_qproj.devices import DeviceSpec
+from hybrid_qproj.encoding import encode
+from hybrid_qproj.norms import widened
 from hybrid_qproj.plan import Plan, PlanError
 from hybrid_qproj.qnodes import BlockExecutor
 from hybrid_qproj.response import ResponseCache
@@ -72,17 +74,26 @@ class CoherentProjection(CircuitHead):
         check_embeddings(embeddings, self.in_features)
         dtype = torch.promote_types(embeddings.dtype, torch.float32)
         with torch.autocast(embeddings.device.type, enabled=False):
-            return self.wiring.output(self._run(embeddings.to(dtype))).flatten(-2).to(embeddings.dtype)
+            return self.wiring.output(self._run(widened(embeddings, dtype))).flatten(-2).to(embeddings.dtype)
 
     def _run(self, embeddings: torch.Tensor) -> list[torch.Tensor]:
         """Bloch vectors, (..., 3, qubits): those of the encoding first, then those that each stage writes."""
-        cosine, sine = self.encoding(embeddings)
+        scale, maps = self._setting(embeddings.dtype)
+        cosine, sine = encode(embeddings, scale, self.encoding.normalize)
         states = [torch.stack([sine, torch.zeros_like(sine), cosine], dim=-2)]
-        maps = self._maps(self._prober, self.layers, embeddings.dtype, self.training)
         for number, stage_maps in enumerate(maps):
             control, kept = self.wiring.control[number](states), self.wiring.kept[number](states)
             states.append(apply_maps(stage_maps, control, kept))
         return states
+
+    @torch.compiler.disable
+    def _setting(self, dtype: torch.dtype) -> tuple[torch.Tensor | None, list[torch.Tensor]]:
+        """The encoding's scale, and the blocks' maps stage by stage: what a call computes with from its beginning."""
+        # Read in this order: `to_device` sets them in the other one, and new maps must not come from an old device.
+        maps, prober = self._maps, self._prober
+        weights, scale = self._read()
+        scale = None if scale is None else widened(scale, dtype)
+        return scale, self._stagewise(maps(prober, weights, dtype, self.training))
 
     def _states(self, embeddings: torch.Tensor) -> list[torch.Tensor]:
         return [state.mT for state in self._run(embeddings)]

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from hybrid_qproj.norms import unit, widened
+
 
 class AngleEncoding(nn.Module):
     """theta = pi/2 (1 + tanh(scale x)); the qubit is RY(-theta)|0>, as published (arXiv:2501.04591).
@@ -60,9 +62,9 @@ def encode(embeddings: Tensor, scale: Tensor | None, normalize: bool) -> tuple[T
         cosine and sine of the RY angle -theta, each (..., d).
     """
     if normalize:
-        embeddings = nn.functional.normalize(embeddings, dim=-1)
+        embeddings = unit(embeddings)
     if scale is not None:
-        embeddings = embeddings * scale.to(embeddings)
+        embeddings = embeddings * widened(scale, embeddings.dtype).to(embeddings.device)
     # tanh(x) = 2 sigmoid(2 x) - 1, of which torch is several times as fast; its rounding is that of 1, not of x.
     angle = torch.sigmoid(2 * embeddings) * -math.pi
     return angle.cos(), angle.sin()

@@ -13,10 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from hybrid_qproj.norms import units_and_norms
 from hybrid_qproj.wiring import Gather, Wiring
-
-SMALLEST = 1e-12
-"""Least norm by which an embedding is divided, as in torch.nn.functional.normalize."""
 
 
 class StageTape(NamedTuple):
@@ -53,8 +51,7 @@ class Piece:
         # ModuleList hides the type of what it holds.
         self._reads: list[tuple[Gather, Gather]] = list(zip(wiring.control, wiring.kept, strict=True))  # type: ignore[arg-type]
         self._scale = None if scale is None else scale.to(embeddings)
-        self._norm = embeddings.norm(dim=-1, keepdim=True).clamp_min_(SMALLEST) if normalize else None
-        self._unit = embeddings if self._norm is None else embeddings / self._norm
+        self._unit, self._norm, self._short = units_and_norms(embeddings) if normalize else (embeddings, None, None)
         twice = self._unit * (2 if self._scale is None else 2 * self._scale)
         self._angle = twice.sigmoid_().mul_(-math.pi)
         self._cosines = [self._angle.cos()]
@@ -140,9 +137,11 @@ class Piece:
         if self._scale is not None:
             gradient.mul_(self._scale)
         if self._norm is not None:
-            # Along the embedding nothing changes, but where its norm is held at the least.
-            along = (gradient * self._unit).sum(dim=-1, keepdim=True).masked_fill_(self._norm <= SMALLEST, 0)
+            # Along the embedding nothing changes.
+            along = (gradient * self._unit).sum(dim=-1, keepdim=True)
             gradient.addcmul_(self._unit, along, value=-1).div_(self._norm)
+            if self._short is not None:
+                gradient.masked_fill_(self._short, 0)
         return [by_scale, gradient]
 
 

@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hybrid_qproj.circuit_head import CircuitHead
 from hybrid_qproj.circuits import Ansatz, get
 from hybrid_qproj.devices import DeviceSpec
-from hybrid_qproj.encoding import reprepare
+from hybrid_qproj.encoding import encode, reprepare
 from hybrid_qproj.fitting import FitSettings, Moments, fit_plan, moments_of
 from hybrid_qproj.fitting.weights import correct_weights, fit_weights
 from hybrid_qproj.fused import Projector
+from hybrid_qproj.locks import weights_locked
+from hybrid_qproj.norms import unit, widened
 from hybrid_qproj.qnodes import BlockExecutor
 from hybrid_qproj.response import FixedResponses, ResponseCache, exact_or_probed, rows_of
 from hybrid_qproj.validation import check_embeddings
 
 FLOOR = 1e-5
 """Least norm by which an output is divided."""
+
+
+class _Setting(NamedTuple):
+    """What a call computes with from its beginning to its end, whatever other threads do to the head.
+
+    Attributes:
+        scale: of the encoding, or None.
+        stages: a tensor a stage: response tensors, (blocks, 3, 3), or in direct mode raw weights, (blocks, parameters).
+        direct: what runs a circuit for each block and embedding; None in interpolated mode.
+    """
+
+    scale: Tensor | None
+    stages: list[Tensor]
+    direct: BlockExecutor | None
 
 
 class QuantumProjection(CircuitHead):
@@ -149,7 +165,9 @@ class QuantumProjection(CircuitHead):
             of the control and b of the kept qubit.
         """
         with torch.no_grad():
-            return self._responses(self._executor, self.layers, torch.float32, training=False)
+            responses = self._responses(self._executor, self._read()[0], torch.float32, training=False)
+        # A copy: what the caller does to it must not reach what the head computes with.
+        return self._stagewise(responses.clone())
 
     def correct(self, rounds: int = 2) -> QuantumProjection:
         """Correct the weights for the errors of the head's device.
@@ -176,8 +194,9 @@ class QuantumProjection(CircuitHead):
     @torch.no_grad()
     def _assign(self, weights: Tensor) -> None:
         """Take over raw weights of all blocks, (blocks, parameters)."""
-        for layer, values in zip(self.layers, weights.split([layer.blocks for layer in self.layers]), strict=True):
-            layer.assign(values)
+        with weights_locked():
+            for layer, values in zip(self.layers, self._stagewise(weights), strict=True):
+                layer.assign(values)
 
     def use_responses(self, weights: Tensor, responses: Tensor) -> QuantumProjection:
         """Serve from response tensors that were measured before; see `hybrid_qproj.calibration`.
@@ -202,7 +221,7 @@ class QuantumProjection(CircuitHead):
                 f"got weights of shape {tuple(weights.shape)}; this head has {self.plan.blocks} blocks of "
                 f"{self.ansatz.parameters} parameters"
             )
-        fixed(self._executor, self.layers, torch.float64, training=False)
+        fixed(self._executor, self._read()[0], torch.float64, training=False)
         self.stages.requires_grad_(False)
         self._responses = fixed
         return self
@@ -222,14 +241,13 @@ class QuantumProjection(CircuitHead):
         check_embeddings(embeddings, self.in_features)
         dtype = torch.promote_types(embeddings.dtype, torch.float32)
         with torch.autocast(embeddings.device.type, enabled=False):
-            computed = embeddings.to(dtype)
-            direct = self.mode == "direct"
-            responses = None if direct else self._responses(self._executor, self.layers, dtype, self.training)
-            angles = self._project(computed, responses)
+            computed = widened(embeddings, dtype)
+            setting = self._setting(dtype)
+            angles = self._project(computed, setting)
             if self.normalize_output:
-                zero = self._project(computed.new_zeros(self.in_features), responses)
+                zero = self._project(computed.new_zeros(self.in_features), setting)
                 # Without a floor, the rounding of an embedding of zeros would become a direction.
-                angles = math.pi / 2 - nn.functional.normalize(zero - angles, dim=-1, eps=FLOOR)
+                angles = math.pi / 2 - unit(zero - angles, FLOOR)
             return angles.to(embeddings.dtype)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
@@ -248,28 +266,41 @@ class QuantumProjection(CircuitHead):
             raise TypeError("a head chooses torch.compile's options itself; call compile() without arguments")
         self._projector.compile()
 
-    def _project(self, embeddings: Tensor, responses: list[Tensor] | None) -> Tensor:
-        """Angles, (..., k), by the blocks' responses; in direct mode, without them, by circuits."""
-        if responses is None:
-            return self._projector.output(*self._run_circuits(embeddings))
-        return self._projector(embeddings, self.encoding.scale, responses)
+    @torch.compiler.disable
+    def _setting(self, dtype: torch.dtype) -> _Setting:
+        # Read in this order: `to_device` sets them in the other one, and new responses must not come from an old device.
+        responses, executor = self._responses, self._executor
+        weights, scale = self._read()
+        scale = None if scale is None else widened(scale, dtype)
+        if executor.spec.mode == "direct":
+            return _Setting(scale, self._stagewise(weights), executor)
+        return _Setting(scale, self._stagewise(responses(executor, weights, dtype, self.training)), None)
 
-    def _run_circuits(self, embeddings: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    def _project(self, embeddings: Tensor, setting: _Setting) -> Tensor:
+        """Angles, (..., k), by the blocks' responses, or in direct mode by circuits."""
+        if setting.direct is not None:
+            return self._projector.output(*self._run_circuits(embeddings, setting, setting.direct))
+        return self._projector(embeddings, setting.scale, setting.stages)
+
+    def _run_circuits(
+        self, embeddings: Tensor, setting: _Setting, executor: BlockExecutor
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """Direct mode: cosines and sines of the qubits' angles, of the encoding first, then those a stage writes."""
-        cosine, sine = self.encoding(embeddings)
+        cosine, sine = encode(embeddings, setting.scale, self.encoding.normalize)
         cosines, sines = [cosine], [sine]
-        for stage, read_c, read_b in zip(self.layers, self.wiring.control, self.wiring.kept, strict=True):
+        reads = zip(self.wiring.control, self.wiring.kept, strict=True)
+        for layer, weights, (read_c, read_b) in zip(self.layers, setting.stages, reads, strict=True):
             angles = [torch.atan2(read(sines), read(cosines)) for read in (read_c, read_b)]
-            z = stage(torch.stack(angles, dim=-1).flatten(-2)).clamp(-1, 1)
+            z = layer.run(torch.stack(angles, dim=-1).flatten(-2), weights, executor).clamp(-1, 1)
             cosines.append(z)
             sines.append(reprepare(z))
         return cosines, sines
 
     def _states(self, embeddings: Tensor) -> list[Tensor]:
-        if self.mode == "direct":
-            angles = self._run_circuits(embeddings)
+        setting = self._setting(embeddings.dtype)
+        if setting.direct is not None:
+            angles = self._run_circuits(embeddings, setting, setting.direct)
         else:
-            responses = self._responses(self._executor, self.layers, embeddings.dtype, self.training)
-            angles = self._projector.stages(embeddings, self.encoding.scale, *map(rows_of, responses))
+            angles = self._projector.stages(embeddings, setting.scale, *map(rows_of, setting.stages))
         # All amplitudes are real: y is 0.
         return [torch.stack([s, torch.zeros_like(s), c], dim=-1) for c, s in zip(*angles, strict=True)]

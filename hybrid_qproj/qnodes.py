@@ -6,6 +6,7 @@ inputs ride together on its broadcast dimension.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -13,12 +14,15 @@ from typing import Any
 import pennylane as qml
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from hybrid_qproj.circuits import Ansatz, AnsatzError, get
 from hybrid_qproj.devices import ADAPTERS, DeviceSpec, DeviceUnavailableError, adapter_for, can_cost, make_device
 from hybrid_qproj.devices.checks import check_known
 from hybrid_qproj.devices.cost import count
 from hybrid_qproj.devices.noise import noise_model, parse_noise
+from hybrid_qproj.locks import circuits_locked
+from hybrid_qproj.norms import widened
 from hybrid_qproj.unitary import is_unitary
 
 CHUNK = 1 << 17
@@ -52,7 +56,8 @@ class BlockExecutor:
     """Runs block circuits of one ansatz on one device; shared by all stages of a head.
 
     The live device and its QNodes are built on first use and left out of pickles and copies, so that a head
-    can be loaded where its device's plugin is missing, and every worker process builds its own.
+    can be loaded where its device's plugin is missing, and every worker process builds its own, a forked one too.
+    All threads may call it: one of them builds and runs circuits at a time.
 
     Args:
         ansatz: the block's ansatz.
@@ -75,6 +80,14 @@ class BlockExecutor:
         return {**self.__dict__, "_live": {}, "allow_paid": False}
 
     @property
+    def _built(self) -> dict[str, Any]:
+        """What is live in this process; read and filled where circuits are locked."""
+        # A fork copies a device, but not the threads, pools and GPU that it works with.
+        if self._live.get("process") != os.getpid():
+            self._live = {"process": os.getpid()}
+        return self._live
+
+    @property
     def device(self) -> qml.devices.Device:
         """The live device.
 
@@ -82,7 +95,8 @@ class BlockExecutor:
             PaidDeviceError: it can cost money, and nobody has allowed that.
             DeviceUnavailableError: it cannot be built here, and was asked for.
         """
-        return self._connect()[1]
+        with circuits_locked():
+            return self._connect()[1]
 
     @property
     def replaceable(self) -> bool:
@@ -91,7 +105,7 @@ class BlockExecutor:
 
     def _connect(self, work: str = "") -> tuple[DeviceSpec, qml.devices.Device]:
         """The spec that runs, and its device; ``work`` is what is to run, for the error of one that can cost money."""
-        if "device" not in self._live:
+        if "device" not in self._built:
             spec = self.spec
             try:
                 device = make_device(spec, self.ansatz.wires, self.allow_paid, work)
@@ -105,15 +119,23 @@ class BlockExecutor:
                     stacklevel=2,
                 )
                 device = make_device(spec, self.ansatz.wires)
-            self._live["device"] = spec, device
-        return self._live["device"]
+            self._built["device"] = spec, device
+        return self._built["device"]
 
     @property
     def by_matrices(self) -> bool:
         """Whether the blocks' matrices give what this device would: default.qubit, exact, and nothing asked of it."""
-        if "by_matrices" not in self._live:
-            self._live["by_matrices"] = str(self.spec) == "default.qubit" and is_unitary(self.ansatz)
-        return self._live["by_matrices"]
+        with circuits_locked():
+            if "by_matrices" not in self._built:
+                self._built["by_matrices"] = str(self.spec) == "default.qubit" and is_unitary(self.ansatz)
+            return bool(self._built["by_matrices"])
+
+    @property
+    def _gradient(self) -> str:
+        """The gradient method of the device that runs."""
+        spec, _ = self._connect()
+        adapter = adapter_for(spec.name)
+        return spec.diff_method or (adapter.gradient if spec.shots is None else adapter.sampled_gradient)
 
     def qnode(self, differentiable: bool = True) -> qml.QNode:
         """The QNode of a block.
@@ -126,20 +148,20 @@ class BlockExecutor:
             the QNode, taking ``inputs`` (batch, 2) and ``weights`` (batch, parameters).
         """
         key = "qnode" if differentiable else "qnode without gradient"
-        if key not in self._live:
-            spec, device = self._connect()
-            adapter = adapter_for(spec.name)
-            best = adapter.gradient if spec.shots is None else adapter.sampled_gradient
-            method = (spec.diff_method or best) if differentiable else None
-            node = qml.QNode(BlockCircuit(self.ansatz), device, interface="torch", diff_method=method)
-            if spec.noise is not None:
-                node = qml.add_noise(node, noise_model(parse_noise(spec.noise)))
-            if not adapter.batches or (spec.pack or 1) > 1 or method not in ("backprop", None):
-                # Gradient transforms refuse a trainable broadcast parameter (PennyLane issue 4462), and only
-                # separate circuits can be packed.
-                node = qml.transforms.broadcast_expand(node)
-            self._live[key] = qml.set_shots(node, spec.shots)
-        return self._live[key]
+        with circuits_locked():
+            if key not in self._built:
+                spec, device = self._connect()
+                adapter = adapter_for(spec.name)
+                method = self._gradient if differentiable else None
+                node = qml.QNode(BlockCircuit(self.ansatz), device, interface="torch", diff_method=method)
+                if spec.noise is not None:
+                    node = qml.add_noise(node, noise_model(parse_noise(spec.noise)))
+                if not adapter.batches or (spec.pack or 1) > 1 or method not in ("backprop", None):
+                    # Gradient transforms refuse a trainable broadcast parameter (PennyLane issue 4462), and only
+                    # separate circuits can be packed.
+                    node = qml.transforms.broadcast_expand(node)
+                self._built[key] = qml.set_shots(node, spec.shots)
+            return self._built[key]
 
     @torch.compiler.disable
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
@@ -150,18 +172,58 @@ class BlockExecutor:
             weights: raw weights, (rows, parameters).
 
         Returns:
-            <Z> of the kept wire, (rows,), of the dtype and on the torch device of ``inputs``.
+            <Z> of the kept wire, (rows,), of the dtype and on the torch device of ``inputs``. By simulators that torch
+            differentiates it can be differentiated any number of times, elsewhere once.
         """
         if not len(inputs):
             return inputs.new_zeros(0) + 0 * (inputs.sum() + weights.sum())
-        self._connect(count(len(inputs), self.spec.shots))
-        wanted = torch.is_grad_enabled() and (inputs.requires_grad or weights.requires_grad)
-        node = self.qnode(differentiable=wanted)
-        results = [
-            torch.as_tensor(node(chunk, rows))
-            for chunk, rows in zip(inputs.split(CHUNK), weights.split(CHUNK), strict=True)
-        ]
+        with circuits_locked():
+            self._connect(count(len(inputs), self.spec.shots))
+            simulated_by_torch = self._gradient == "backprop"
+        if not torch.is_grad_enabled() or not (inputs.requires_grad or weights.requires_grad):
+            return self._run(inputs, weights, differentiable=False)
+        if simulated_by_torch:
+            return self._run(inputs, weights, differentiable=True)
+        # On the CPU, where a backward pass stays in its thread: one that held the lock and waited for a GPU's thread
+        # would wait for ever if that one waited for the lock.
+        values: Tensor = _Circuits.apply(self, inputs.cpu(), weights.cpu())
+        return values.to(inputs)
+
+    def _run(self, inputs: Tensor, weights: Tensor, differentiable: bool) -> Tensor:
+        """Values, (rows,), by the QNode; its own graph where it is differentiable."""
+        with circuits_locked():
+            node = self.qnode(differentiable)
+            results = [
+                torch.as_tensor(node(chunk, rows))
+                for chunk, rows in zip(inputs.split(CHUNK), weights.split(CHUNK), strict=True)
+            ]
         return torch.cat([result.reshape(-1).to(inputs) for result in results])
+
+
+class _Circuits(torch.autograd.Function):
+    """Circuits whose gradient is more circuits, or shifts of them: its backward pass takes the lock too."""
+
+    @staticmethod
+    def forward(ctx: Any, executor: BlockExecutor, *given: Tensor) -> Tensor:
+        leaves = [
+            value.detach().requires_grad_(wanted) for value, wanted in zip(given, ctx.needs_input_grad[1:], strict=True)
+        ]
+        with torch.enable_grad():
+            values = executor._run(*leaves, differentiable=True)
+        # Saved the usual way so that a second backward pass over a freed graph is the usual error.
+        ctx.save_for_backward(*given)
+        ctx.inner = leaves, values
+        return values.detach()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        _ = ctx.saved_tensors
+        leaves, values = ctx.inner
+        wanted = [leaf for leaf in leaves if leaf.requires_grad]
+        with circuits_locked():
+            found = iter(torch.autograd.grad(values, wanted, upstream, retain_graph=True, allow_unused=True))
+        return None, *(next(found) if leaf.requires_grad else None for leaf in leaves)
 
 
 class BlockLayer(qml.qnn.TorchLayer):
@@ -263,11 +325,23 @@ class BlockLayer(qml.qnn.TorchLayer):
                 f"got inputs of shape {tuple(inputs.shape)} and dtype {inputs.dtype}; expected floating-point "
                 f"angles of shape (..., {2 * self.blocks}): a pair for each of the {self.blocks} blocks"
             )
+        return self.run(inputs, self.block_weights(), self.executor)
+
+    def run(self, inputs: Tensor, weights: Tensor, executor: BlockExecutor) -> Tensor:
+        """`forward` with weights and device of the caller's choice, who may have read them for several layers at once.
+
+        Args:
+            inputs: RY angles in radians, (..., 2 * blocks), floating point.
+            weights: raw weights of each block, (blocks, parameters).
+            executor: what runs the circuits.
+
+        Returns:
+            <Z> of each kept qubit, (..., blocks), of the dtype of ``inputs``.
+        """
         dtype = torch.promote_types(inputs.dtype, torch.float32)
-        rows = inputs.to(dtype).reshape(-1, 2)
-        weights = self.block_weights().to(device=inputs.device, dtype=dtype)
+        rows = widened(inputs, dtype).reshape(-1, 2)
         repeats = inputs.numel() // (2 * self.blocks)
-        values = self.executor(rows, weights.repeat(repeats, 1))
+        values = executor(rows, widened(weights.to(inputs.device), dtype).repeat(repeats, 1))
         return values.reshape(*inputs.shape[:-1], self.blocks).to(inputs.dtype)
 
     def extra_repr(self) -> str:

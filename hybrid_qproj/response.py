@@ -9,17 +9,22 @@ gates with matrices, `hybrid_qproj.unitary` gives the same R for less.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from hybrid_qproj.qnodes import BlockExecutor, BlockLayer
+from hybrid_qproj.locks import circuits_locked
+from hybrid_qproj.norms import widened
+from hybrid_qproj.qnodes import BlockExecutor
 from hybrid_qproj.unitary import pauli_responses
 
 TRINE = tuple(2 * math.pi * m / 3 for m in range(3))
 PROBES_PER_BLOCK = len(TRINE) ** 2
+KEPT = 8
+"""Sets of weights whose responses a cache keeps: callers with different dtypes or torch devices do not drive each other's
+out."""
 
 
 def probe_angles(like: Tensor) -> Tensor:
@@ -149,11 +154,19 @@ class _OnDemandGradient(torch.autograd.Function):
         return by_weights, None, None
 
 
+class _Measured(NamedTuple):
+    """Weights and their responses, which are published together."""
+
+    weights: Tensor
+    responses: Tensor
+
+
 class ResponseCache:
     """Response tensors of all stages of a head, computed in one run and kept while the weights stay.
 
     Whether weights changed is decided by their values: version counters and addresses miss changes through
-    ``.data``, ``load_state_dict(assign=True)`` and ``functional_call``.
+    ``.data``, ``load_state_dict(assign=True)`` and ``functional_call``. Any number of threads may call it; those that
+    want what nobody has measured wait for the one that measures.
 
     Args:
         compute: (executor, weights) -> response tensors.
@@ -161,51 +174,56 @@ class ResponseCache:
 
     def __init__(self, compute: Callable[[BlockExecutor, Tensor], Tensor] = exact_or_probed) -> None:
         self._compute = compute
-        self._weights: Tensor | None = None
-        self._responses: Tensor | None = None
+        # Never changed, only replaced: a thread that reads it sees one state.
+        self._measured: tuple[_Measured, ...] = ()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_weights": None, "_responses": None}
+        return {**self.__dict__, "_measured": ()}
 
     @torch.compiler.disable
-    def __call__(
-        self, executor: BlockExecutor, stages: Sequence[BlockLayer], dtype: torch.dtype, training: bool
-    ) -> list[Tensor]:
-        """Response tensors, stage by stage.
+    def __call__(self, executor: BlockExecutor, weights: Tensor, dtype: torch.dtype, training: bool) -> Tensor:
+        """Response tensors of all blocks.
 
         Args:
             executor: what runs the circuits.
-            stages: the layers that own the weights.
+            weights: raw weights, (blocks, parameters), which nobody changes meanwhile.
             dtype: float32 or float64.
             training: True computes anew whenever a gradient is wanted; False takes cached values and runs
                 circuits for the gradient only in the backward pass.
 
         Returns:
-            one tensor a stage, its first axis the blocks: (blocks, 3, 3) for `exact_or_probed`.
+            a tensor whose first axis is the blocks: (blocks, 3, 3) for `exact_or_probed`.
         """
-        weights = torch.cat([stage.block_weights() for stage in stages]).to(dtype)
-        if training and weights.requires_grad and torch.is_grad_enabled():
-            responses = self._compute(executor, weights)
-        else:
-            responses = self._cached(executor, weights.detach())
-            if weights.requires_grad and torch.is_grad_enabled():
-                responses = _OnDemandGradient.apply(weights, responses, lambda w: self._compute(executor, w))
-        return list(responses.split([stage.blocks for stage in stages]))
+        weights = widened(weights, dtype)
+        wanted = weights.requires_grad and torch.is_grad_enabled()
+        if training and wanted:
+            return self._compute(executor, weights)
+        responses = self._cached(executor, weights.detach())
+        if not wanted:
+            return responses
+        on_demand: Tensor = _OnDemandGradient.apply(weights, responses, lambda w: self._compute(executor, w))
+        return on_demand
 
     def _cached(self, executor: BlockExecutor, weights: Tensor) -> Tensor:
-        known = self._weights
-        if (
-            known is None
-            or self._responses is None
-            or known.dtype != weights.dtype
-            or known.device != weights.device
-            or not torch.equal(known, weights)
-        ):
-            # A tensor born in inference mode could not take part in a later training step.
-            with torch.inference_mode(False), torch.no_grad():
-                self._weights = weights.clone()
-                self._responses = self._compute(executor, self._weights)
-        return self._responses
+        found = self._find(weights)
+        if found is None:
+            with circuits_locked():
+                # Another thread may have measured them while this one waited.
+                found = self._find(weights)
+                if found is None:
+                    # A tensor born in inference mode could not take part in a later training step.
+                    with torch.inference_mode(False), torch.no_grad():
+                        kept = weights.clone()
+                        found = self._compute(executor, kept)
+                    self._measured = (_Measured(kept, found), *self._measured)[:KEPT]
+        return found
+
+    def _find(self, weights: Tensor) -> Tensor | None:
+        for known in self._measured:
+            same_kind = known.weights.dtype == weights.dtype and known.weights.device == weights.device
+            if same_kind and torch.equal(known.weights, weights):
+                return known.responses
+        return None
 
 
 class FixedResponses:
@@ -221,19 +239,15 @@ class FixedResponses:
         self._responses = responses
 
     @torch.compiler.disable
-    def __call__(
-        self, executor: BlockExecutor, stages: Sequence[BlockLayer], dtype: torch.dtype, training: bool
-    ) -> list[Tensor]:
-        """Response tensors, stage by stage, as `ResponseCache` gives them.
+    def __call__(self, executor: BlockExecutor, weights: Tensor, dtype: torch.dtype, training: bool) -> Tensor:
+        """Response tensors of all blocks, as `ResponseCache` gives them.
 
         Raises:
             ValueError: the weights are no longer those that were measured.
         """
-        weights = torch.cat([stage.block_weights().detach() for stage in stages])
-        if not torch.equal(weights.double().cpu(), self._weights):
+        if not torch.equal(weights.detach().double().cpu(), self._weights):
             raise ValueError(
                 "the head's weights changed since they were measured; calibrate again, or return to running circuits "
                 "with head.to_device(...)"
             )
-        responses = self._responses.to(weights.device, dtype)
-        return list(responses.split([stage.blocks for stage in stages]))
+        return self._responses.to(weights.device, dtype)

@@ -15,6 +15,7 @@ from pennylane.operation import Operator
 from torch import Tensor
 
 from hybrid_qproj.circuits import Ansatz
+from hybrid_qproj.locks import circuits_locked
 
 PAULI = {
     "I": ((1, 0), (0, 1)),
@@ -31,7 +32,8 @@ def is_unitary(ansatz: Ansatz) -> bool:
         ansatz: the block's ansatz.
     """
     weights = torch.zeros(1, ansatz.parameters, dtype=torch.float64)
-    return all(gate.has_matrix for gate in _gates(ansatz, weights))
+    with circuits_locked():
+        return all(gate.has_matrix for gate in _gates(ansatz, weights))
 
 
 def pauli_responses(ansatz: Ansatz, weights: Tensor, inputs: str, outputs: str) -> Tensor:
@@ -48,7 +50,9 @@ def pauli_responses(ansatz: Ansatz, weights: Tensor, inputs: str, outputs: str) 
         ``weights``, differentiable by them: <P_o> = sum_ij R[o, i, j] c_i b_j for inputs (sum_i c_i P_i) / 2 and
         (sum_j b_j P_j) / 2. Computed in double precision.
     """
-    columns = _columns(ansatz, weights.double())
+    # A gate may make others to find its matrix.
+    with circuits_locked():
+        columns = _columns(ansatz, weights.double())
     rows = 2**ansatz.wires
     # The readout acts on the kept wire alone: before it and after it, wires are one index each.
     split = columns.view(len(weights), 2**ansatz.kept, 2, rows >> (ansatz.kept + 1), 4)

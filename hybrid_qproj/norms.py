@@ -1,0 +1,145 @@
+"""Vectors of unit length, and half precision made single, with finite values and gradients whatever finite numbers come.
+
+A norm squares its numbers: in single precision those above 1e19 overflow, and the vector would come out as zeros. A
+gradient by a short vector, or by half precision, can exceed what its dtype holds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+SMALLEST = 1e-12
+"""Least norm by which a vector is divided, as in torch.nn.functional.normalize."""
+
+SHRINK = {torch.float32: 2.0**-80, torch.float64: 2.0**-600}
+"""Factors that bring numbers whose squares overflow to where sums of squares do not; powers of two round nothing."""
+
+
+def unit(vectors: Tensor, smallest: float = SMALLEST) -> Tensor:
+    """Vectors divided by their Euclidean norm.
+
+    Args:
+        vectors: (..., k), float32 or float64.
+        smallest: least norm by which a vector is divided.
+
+    Returns:
+        (..., k), of norm 1, or less where the norm was less than ``smallest``: such a vector has no direction to speak of,
+        and gets no gradient.
+
+    Examples:
+        >>> unit(torch.tensor([[3e38, 0.0, 3e38], [0.0, 0.0, 0.0]]))
+        tensor([[0.7071, 0.0000, 0.7071],
+                [0.0000, 0.0000, 0.0000]])
+    """
+    if not torch.compiler.is_compiling():
+        norm = vectors.norm(dim=-1, keepdim=True)
+        if _all_ordinary(norm, smallest):
+            return vectors / norm
+    if not vectors.shape[-1]:
+        return vectors
+    shrink = _shrink(vectors)
+    shrunk = vectors * shrink
+    norm = shrunk.norm(dim=-1, keepdim=True)
+    short = norm <= smallest
+    result = shrunk / torch.where(short, smallest, norm)
+    return torch.where(short, result.detach(), result)
+
+
+def units_and_norms(vectors: Tensor, smallest: float = SMALLEST) -> tuple[Tensor, Tensor, Tensor | None]:
+    """`unit` without a graph, and what its backward pass needs.
+
+    Args:
+        vectors: (..., k), float32 or float64.
+        smallest: least norm by which a vector is divided.
+
+    Returns:
+        the unit vectors; what each was divided by, (..., 1), inf where no number is large enough; and which vectors get no
+        gradient, (..., 1), or None if all do.
+    """
+    norm = vectors.norm(dim=-1, keepdim=True)
+    if _all_ordinary(norm, smallest):
+        return vectors / norm, norm, None
+    shrink = _shrink(vectors)
+    shrunk = vectors * shrink
+    norm = shrunk.norm(dim=-1, keepdim=True).clamp_min_(smallest)
+    return shrunk.div_(norm), norm / shrink, norm <= smallest
+
+
+def _all_ordinary(norm: Tensor, smallest: float) -> bool:
+    try:
+        return bool(((norm > smallest) & (norm < math.inf)).all())
+    except RuntimeError:
+        # torch.func.vmap has no value to look at; what follows gives the same numbers in more steps.
+        return False
+
+
+def _shrink(vectors: Tensor) -> Tensor:
+    factor = SHRINK[vectors.dtype]
+    largest = vectors.detach().abs().amax(dim=-1, keepdim=True)
+    # Well below where a square overflows; what is shrunk from there is still far above `SMALLEST`.
+    return torch.where(largest > factor**-0.75, factor, torch.ones_like(largest))
+
+
+def widened(value: Tensor, dtype: torch.dtype) -> Tensor:
+    """A tensor in another dtype; if that is a wider one, the gradient comes back within what the narrow one holds.
+
+    Args:
+        value: floating point.
+        dtype: floating-point dtype that is wanted.
+
+    Returns:
+        as ``value.to(dtype)``. A gradient beyond the largest number of the narrow dtype is that number, not inf.
+    """
+    if torch.finfo(value.dtype).bits >= torch.finfo(dtype).bits:
+        return value.to(dtype)
+    wide: Tensor = _Widened.apply(value, dtype)
+    return wide
+
+
+class _Widened(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(value: Tensor, dtype: torch.dtype) -> Tensor:
+        return value.to(dtype)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.narrow, ctx.wide = inputs[0].dtype, inputs[1]
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
+        largest = torch.finfo(ctx.narrow).max
+        return upstream.clamp(-largest, largest).to(ctx.narrow), None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, _: Any) -> Tensor:
+        return tangent.to(ctx.wide)
+
+
+def without_overflow(sums: Callable[[Tensor], Tensor], vectors: Tensor) -> Tensor:
+    """Weighted sums of vectors' numbers that saturate, where they would be inf or inf - inf.
+
+    Args:
+        sums: what sums; what comes after it must be the same for any sums that are very large.
+        vectors: (..., k), float32 or float64.
+
+    Returns:
+        ``sums(vectors)``; if something overflows there, or can in its gradient, that of vectors whose numbers within a
+        factor of 2^24 of the dtype's largest are that bound, and get no gradient.
+    """
+    if not torch.compiler.is_compiling():
+        result = sums(vectors)
+        total = result.detach().sum()
+        if result.requires_grad:
+            # Numbers that meet a weight of zero show in the gradient of that weight only.
+            total = total + vectors.detach().norm()
+        if bool(total.isfinite()):
+            return result
+    bound = torch.finfo(vectors.dtype).max * 2.0**-24
+    return sums(vectors.clamp(-bound, bound))
