@@ -50,7 +50,7 @@ def check_caller(similarity: str) -> None:
     Raises:
         ScoringError: the nearest evaluator or loss among the callers takes another; the message says what to do.
     """
-    frame = sys._getframe(1)  # noqa: SLF001 - see the module's first lines
+    frame = sys._getframe(1)
     while frame is not None:
         caller = frame.f_locals.get("self")
         if isinstance(caller, BaseEvaluator):
@@ -105,7 +105,11 @@ def _check_loss(loss: nn.Module, similarity: str) -> None:
 def _is_librarys(function: Any) -> bool:
     while isinstance(function, partial):
         function = function.func
-    return function == "cosine" or isinstance(function, nn.CosineSimilarity) or str(getattr(function, "__module__", "")).startswith(LIBRARY)
+    return (
+        function == "cosine"
+        or isinstance(function, nn.CosineSimilarity)
+        or str(getattr(function, "__module__", "")).startswith(LIBRARY)
+    )
 
 
 def _name(function: Any) -> str:

@@ -21,6 +21,7 @@ from hybrid_qproj.loading import load
 from hybrid_qproj.retrieval.documents import Document, Documents, open_documents, open_source
 from hybrid_qproj.retrieval.trec import read_topics, write_run
 from hybrid_qproj.sbert import Encoder
+from hybrid_qproj.sides import encode_side
 
 SHARD = 1 << 16
 """Documents of a shard: what an interruption loses at most."""
@@ -148,7 +149,7 @@ def run_search(
     if encoder.head.out_features != store.width:
         raise StoreError(f"{model!r} gives {encoder.head.out_features} angles, {folder} holds {store.width}")
     texts = read_queries(Path(queries)) if Path(queries).is_file() else {"query": queries}
-    angles = torch.atleast_2d(encoder.encode(list(texts.values()), convert_to_tensor=True, show_progress_bar=False))
+    angles = torch.atleast_2d(encode_side(encoder, list(texts.values()), "query", convert_to_tensor=True))
     if index is not None:
         scores, positions = index.search(angles, k, effort)
     elif engine == "exhaustive":
@@ -192,7 +193,7 @@ def _encode_here(
     rest = _after(source, store)
     while part := list(islice(rest, shard)):
         texts = [document.text for document in part]
-        angles = encoder.encode(texts, batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False)
+        angles = encode_side(encoder, texts, "document", batch_size=batch_size, convert_to_tensor=True)
         yield [document.id for document in part], angles
 
 

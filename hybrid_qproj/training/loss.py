@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from sentence_transformers.base.modules import Router
 from torch import Tensor, nn
 
 from hybrid_qproj.sbert import UNCOMPRESSED, Encoder
@@ -33,6 +34,7 @@ class HeadLoss(nn.Module):
     def __init__(self, model: Encoder, objective: Objective) -> None:
         super().__init__()
         self.model: nn.Module = model
+        self._by_side = any(isinstance(module, Router) for module in model.modules())
         # Not a submodule: it is the model's own, and the optimiser would meet its parameters twice.
         self._head = [model.head]
         self.objective = objective
@@ -50,6 +52,9 @@ class HeadLoss(nn.Module):
         Returns:
             a scalar.
         """
+        if not self._by_side:
+            # Done with when the texts were read; else queries and documents would not go through the head together.
+            features = [{name: value for name, value in column.items() if name != "task"} for column in features]
         results = [self.model(part) for part in _joined(features)]
         sizes = [_rows(column) for column in features]
         embeddings = torch.cat([result[UNCOMPRESSED] for result in results]).split(sizes)
