@@ -136,8 +136,8 @@ def _pool(encoder: SentenceTransformer, name: str, pooling: Pooling | None, laye
         new = layer(old.embedding_dimension, pooling, include_prompt=old.include_prompt)
         if place < len(children) - 1 and new.get_embedding_dimension() != old.get_embedding_dimension():
             raise EncoderError(
-                f"pooling={pooling!r}: {name!r} pools to {old.get_embedding_dimension()} numbers, which its later layers "
-                f"need; this gives {new.get_embedding_dimension()}"
+                f"pooling={pooling!r} gives {new.get_embedding_dimension()} numbers; the later layers of {name!r} need "
+                f"{old.get_embedding_dimension()}"
             )
         setattr(encoder, children[place][0], new)
 
@@ -159,10 +159,10 @@ def set_trainable(encoder: SentenceTransformer, layers: int | Literal["all"]) ->
         # Layers behind the transformer (Dense) are the encoder's too.
         if not isinstance(module, ProjectionHead):
             module.requires_grad_(layers == "all")
-    if layers == "all" or layers == 0:
+    if layers in {"all", 0}:
         return
     parts = input_modules(encoder)
     # A route of static embeddings has no layers to train; an encoder without any is an error.
     with_layers = [part for part in parts if encoder_stacks(part)] or parts
     for part in with_layers:
-        freeze_encoder(part, layers)
+        freeze_encoder(part, int(layers))

@@ -1,8 +1,8 @@
 """Outputs of a head in a byte or a bit a number, and back: without calibration, symmetric around an embedding of zeros.
 
-sentence-transformers' own quantisation asks whether numbers are above zero, or where they lie between the extremes of a
-sample. Angles are never negative, and codes of another sample's extremes mean nothing to a similarity. Here a code means
-the same whatever it was encoded with, so that a model's ``similarity`` can decode it.
+sentence-transformers' own quantisation asks whether numbers are above zero, or where they lie between the extremes of
+a sample. Angles are never negative, and codes of another sample's extremes mean nothing to a similarity. Here a code
+means the same whatever it was encoded with, so that a model's ``similarity`` can decode it.
 """
 
 from __future__ import annotations

@@ -89,8 +89,8 @@ class ProjectionHead(Module):
         """
         if not self.__dict__.get("_placed", True) and self.head.similarity in LOGARITHMIC and len(features) > 1:
             warnings.warn(
-                "this ProjectionHead was added to a model that was complete, which still compares by cosine; the head's "
-                f"similarity is {self.head.similarity}: build the model with hybrid_qproj.sbert.with_head",
+                "this ProjectionHead was added to a model that was complete, which still compares by cosine and not by "
+                f"{self.head.similarity}: build the model with hybrid_qproj.sbert.with_head",
                 stacklevel=2,
             )
             self._placed = True
@@ -329,8 +329,8 @@ def _take_over(model: SentenceTransformer, module: ProjectionHead) -> None:
     rest = modules[modules.index(module) + 1 :] if module in modules else modules[-1:]
     if any(isinstance(later, Normalize) for later in rest):
         raise HeadPlaceError(
-            f"a Normalize layer follows a head that is compared by {similarity}; leave it out: outputs of unit norm are "
-            "no longer what the similarity compares"
+            f"a Normalize layer follows a head that is compared by {similarity}; leave it out: outputs of unit norm "
+            "are no longer what the similarity compares"
         )
     if rest and isinstance(rest[-1], Router):
         raise HeadPlaceError(
@@ -347,8 +347,8 @@ def _take_over(model: SentenceTransformer, module: ProjectionHead) -> None:
             model.model_card_data.__class__ = EncoderCard
     elif type(model).similarity is SentenceTransformer.similarity:
         raise HeadPlaceError(
-            f"a {type(model).__name__} compares by {model.similarity_fn_name}, its head by {similarity}: derive the class "
-            "from hybrid_qproj.sbert.Encoder in place of SentenceTransformer"
+            f"a {type(model).__name__} compares by {model.similarity_fn_name}, its head by {similarity}: derive the "
+            "class from hybrid_qproj.sbert.Encoder in place of SentenceTransformer"
         )
 
 

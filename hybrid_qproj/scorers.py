@@ -72,8 +72,8 @@ def _check_evaluator(evaluator: BaseEvaluator, similarity: str) -> None:
         raise ScoringError(f"{name} would compare by a similarity of its own; the head's is {similarity}: {advice}")
     if isinstance(evaluator, evaluation.RerankingEvaluator) and _is_librarys(evaluator.similarity_fct):
         raise ScoringError(
-            f"{name} would compare by {_name(evaluator.similarity_fct)}; the head's similarity is {similarity}: give it "
-            "similarity_fct=model.similarity"
+            f"{name} would compare by {_name(evaluator.similarity_fct)}; the head's similarity is {similarity}: give "
+            "it similarity_fct=model.similarity"
         )
     if isinstance(evaluator, evaluation.InformationRetrievalEvaluator):
         for function in (evaluator.score_functions or {}).values():
@@ -105,11 +105,9 @@ def _check_loss(loss: nn.Module, similarity: str) -> None:
 def _is_librarys(function: Any) -> bool:
     while isinstance(function, partial):
         function = function.func
-    return (
-        function == "cosine"
-        or isinstance(function, nn.CosineSimilarity)
-        or str(getattr(function, "__module__", "")).startswith(LIBRARY)
-    )
+    if function == "cosine" or isinstance(function, nn.CosineSimilarity):
+        return True
+    return str(getattr(function, "__module__", "")).startswith(LIBRARY)
 
 
 def _name(function: Any) -> str:

@@ -41,31 +41,13 @@ def read_precomputed(path: Path, documents: Mapping[str, str], queries: Mapping[
 
     Raises:
         DataError: the file cannot be read, lacks an array, an array does not have the size or type that it should, an
-            id is there twice, a row holds a number that is not finite, two embeddings of one text differ, or none of its
-            ids is known.
+            id is there twice, a row holds a number that is not finite, two embeddings of one text differ, or none of
+            its ids is known.
     """
     tables = []
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [name.removesuffix(".npy") for name in archive.namelist()]
-            wanted = [name for ids, rows, _ in _ARRAYS for name in (ids, rows)]
-            if missing := set(wanted) - set(names):
-                raise DataError(f"{path} lacks the arrays {sorted(missing)}; it has {sorted(names)}")
-            if twice := [name for name in wanted if names.count(name) > 1]:
-                raise DataError(f"{path} holds the array {twice[0]!r} twice")
-            # All headers before any array.
-            shapes = {name: _header(path, archive, name) for name in wanted}
-            for ids_name, rows_name, _ in _ARRAYS:
-                ids_shape, rows_shape = shapes[ids_name][0], shapes[rows_name][0]
-                if len(ids_shape) != 1 or len(rows_shape) != 2 or ids_shape[0] != rows_shape[0]:  # noqa: PLR2004
-                    raise DataError(
-                        f"{path}: {ids_name} {ids_shape} and {rows_name} {rows_shape}; expected (n,), (n, d)"
-                    )
-            if shapes["docs"][0][1] != shapes["queries"][0][1]:
-                raise DataError(
-                    f"{path}: docs have {shapes['docs'][0][1]} numbers, queries {shapes['queries'][0][1]}; expected the "
-                    "same encoder's"
-                )
+            shapes = _forms(path, archive)
             for (ids_name, rows_name, side), texts in zip(_ARRAYS, (documents, queries), strict=True):
                 ids = _names(path, ids_name, _array(path, archive, ids_name, shapes))
                 rows = _array(path, archive, rows_name, shapes)
@@ -82,6 +64,25 @@ def read_precomputed(path: Path, documents: Mapping[str, str], queries: Mapping[
             f"{path} holds no embedding of any of the {len(documents)} documents and {len(queries)} queries"
         )
     return EmbeddingTable.merge(tables)
+
+
+def _forms(path: Path, archive: zipfile.ZipFile) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """Shapes and types of all arrays, before any is read."""
+    names = [name.removesuffix(".npy") for name in archive.namelist()]
+    wanted = [name for ids, rows, _ in _ARRAYS for name in (ids, rows)]
+    if missing := set(wanted) - set(names):
+        raise DataError(f"{path} lacks the arrays {sorted(missing)}; it has {sorted(names)}")
+    if twice := [name for name in wanted if names.count(name) > 1]:
+        raise DataError(f"{path} holds the array {twice[0]!r} twice")
+    forms = {name: _header(path, archive, name) for name in wanted}
+    for ids_name, rows_name, _ in _ARRAYS:
+        ids, rows = forms[ids_name][0], forms[rows_name][0]
+        if len(ids) != 1 or len(rows) != 2 or ids[0] != rows[0]:  # noqa: PLR2004 - a matrix
+            raise DataError(f"{path}: {ids_name} {ids} and {rows_name} {rows}; expected (n,), (n, d)")
+    widths = [forms[name][0][1] for name in ("docs", "queries")]
+    if widths[0] != widths[1]:
+        raise DataError(f"{path}: docs have {widths[0]} numbers, queries {widths[1]}; expected the same encoder's")
+    return forms
 
 
 def _header(path: Path, archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype]:

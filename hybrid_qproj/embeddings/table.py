@@ -26,7 +26,7 @@ class EmbeddingTable(InputModule):
         digests: of the texts, (n,) uint64; see `hybrid_qproj.embeddings.fingerprint.text_digests`.
         parts: their embeddings, in parts of (rows, d) each, n rows in all; of any floating type, perhaps memory-mapped:
             rows are read when they are looked up.
-        side: what the embeddings are of: queries, documents, or texts encoded as neither; None if they serve as all.
+        side: what the embeddings are of: queries, documents, or texts that are neither; None if they serve as all.
 
     Raises:
         ValueError: the numbers of rows differ, or the parts' widths.
@@ -61,7 +61,7 @@ class EmbeddingTable(InputModule):
         Args:
             texts: n texts.
             embeddings: (n, d).
-            side: what the embeddings are of: queries, documents, or texts encoded as neither; None if they serve as all.
+            side: what the embeddings are of: queries, documents, or texts that are neither; None if they serve as all.
 
         Returns:
             the table.
@@ -139,9 +139,10 @@ class EmbeddingTable(InputModule):
         rows = self.rows(texts, side)
         if (rows < 0).any():
             first = texts[int((rows < 0).argmax())]
+            role = f" as a {side}" if side else ""
             raise ValueError(
-                f"{int((rows < 0).sum())} of {len(texts)} texts have no embedding{f' as a {side}' if side else ''} in the "
-                f"table, the first: {shorten(first)}. A table knows only the texts it was made of: encode them first"
+                f"{int((rows < 0).sum())} of {len(texts)} texts have no embedding{role} in the table, the first: "
+                f"{shorten(first)}. A table knows only the texts it was made of: encode them first"
             )
         return self._read(rows)
 
