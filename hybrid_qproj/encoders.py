@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.extras import require
-from hybrid_qproj.freezing import encoder_layers, freeze_encoder
+from hybrid_qproj.freezing import encoder_stacks, freeze_encoder
+from hybrid_qproj.positions import input_modules, token_limit
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -16,6 +20,10 @@ Pooling = Literal["mean", "cls", "max"]
 
 MAX_TOKENS = 256
 """As in arXiv:2501.04591."""
+
+
+class EncoderError(HybridQprojError, ValueError):
+    """An encoder that cannot be loaded, or not used as asked."""
 
 
 class Preset(NamedTuple):
@@ -43,16 +51,19 @@ PRESETS = {
 def load_encoder(
     name: str | Path,
     pooling: Pooling | None = None,
-    max_tokens: int = MAX_TOKENS,
+    max_tokens: int | None = None,
     device: str | None = None,
 ) -> SentenceTransformer:
-    """Load an encoder without the layer that would normalise its embeddings: heads decide that for themselves.
+    """Load an encoder without the last layer if that would normalise its embeddings: heads decide that for themselves.
+
+    All else stays as the model has it: prompts, routes for queries and documents, ``truncate_dim``, other layers.
 
     Args:
         name: a preset (``"bert"``, ``"distilbert"``, ``"minilm"``), a hub name, or a folder.
         pooling: how token embeddings become one; None for the preset's or the model's own, mean for a bare
             transformer.
-        max_tokens: texts are cut there; no more than the model can take.
+        max_tokens: texts are cut there; no more than the model can take. None for 256, or the model's own limit where
+            that is less. Static embeddings take texts whole.
         device: torch device; the fastest there is when None.
 
     Returns:
@@ -60,8 +71,8 @@ def load_encoder(
 
     Raises:
         MissingExtraError: sentence-transformers, or the package that carries a preset's model, is not installed.
-        ValueError: max_tokens is not positive or exceeds what the model can take, or nothing by this name can be
-            loaded.
+        EncoderError: max_tokens is not positive or exceeds what the model can take, ``pooling`` is chosen for a model
+            that does not pool, the model has a head already, or nothing by this name can be loaded.
     """
     transformers = require("sentence_transformers", "text", "encoding text")
     modules = require("sentence_transformers.sentence_transformer.modules", "text", "encoding text")
@@ -69,27 +80,66 @@ def load_encoder(
     source = preset.model
     if preset.package is not None:
         source = str(require(preset.package, "demo", f"the encoder {name!r}").get_model_path())
+    if _has_head(Path(source)):
+        raise EncoderError(f"encoder {str(name)!r} has a head already; load it with hybrid_qproj.load({str(name)!r})")
     try:
         # Checkpoints in half precision would make heads compute in it.
-        whole = transformers.SentenceTransformer(source, device=device, model_kwargs={"dtype": "float32"})
+        encoder: SentenceTransformer = transformers.SentenceTransformer(
+            source, device=device, model_kwargs={"dtype": "float32"}
+        )
     except OSError as error:
-        raise ValueError(
+        raise EncoderError(
             f"encoder {str(name)!r} cannot be loaded: it is no folder here, and the hub gave no model of that name "
             f"({str(error).splitlines()[0]}). Presets: {', '.join(PRESETS)}"
         ) from error
-    limit = whole[0].config.max_position_embeddings
-    if not 1 <= max_tokens <= limit:
-        raise ValueError(f"max_tokens={max_tokens}: {str(name)!r} takes 1 to {limit}")
-    kept = [module for module in whole if not isinstance(module, modules.Normalize)]
-    chosen = pooling or preset.pooling
-    if chosen is not None:
-        kept = [
-            modules.Pooling(module.embedding_dimension, chosen) if isinstance(module, modules.Pooling) else module
-            for module in kept
-        ]
-    encoder = transformers.SentenceTransformer(modules=kept, device=str(whole.device))
-    encoder.max_seq_length = max_tokens
+    _cut(encoder, str(name), max_tokens)
+    # In place: a new model of the same modules would lose prompts and all else that is not a module.
+    children = list(encoder.named_children())
+    while len(children) > 1 and isinstance(children[-1][1], modules.Normalize):
+        delattr(encoder, children.pop()[0])
+        # What other named similarities make of embeddings of unit norm, cosine makes of them as they are.
+        encoder.similarity_fn_name = "cosine"
+    _pool(encoder, str(name), pooling or preset.pooling, modules.Pooling)
     return encoder
+
+
+def _has_head(folder: Path) -> bool:
+    try:
+        return "hybrid_qproj.sbert.ProjectionHead" in (folder / "modules.json").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _cut(encoder: SentenceTransformer, name: str, max_tokens: int | None) -> None:
+    for module in input_modules(encoder):
+        limit, own = token_limit(module), getattr(module, "max_seq_length", None)
+        if max_tokens is not None and not 1 <= max_tokens <= (limit or math.inf):
+            raise EncoderError(f"max_tokens={max_tokens}: {name!r} takes 1 to {limit or 'any number'}")
+        cut = max_tokens or min(MAX_TOKENS, limit or MAX_TOKENS, own or MAX_TOKENS)
+        # Static embeddings have a limit that cannot be set: they take texts whole.
+        with suppress(AttributeError):
+            module.max_seq_length = cut
+
+
+def _pool(encoder: SentenceTransformer, name: str, pooling: Pooling | None, layer: Any) -> None:
+    if pooling is None:
+        return
+    children = list(encoder.named_children())
+    places = [place for place, (_, child) in enumerate(children) if isinstance(child, layer)]
+    if not places:
+        raise EncoderError(
+            f"pooling={pooling!r}: {name!r} has no pooling layer to choose for (its layers: "
+            f"{', '.join(type(child).__name__ for _, child in children)}); leave pooling out"
+        )
+    for place in places:
+        old: Any = children[place][1]
+        new = layer(old.embedding_dimension, pooling, include_prompt=old.include_prompt)
+        if place < len(children) - 1 and new.get_embedding_dimension() != old.get_embedding_dimension():
+            raise EncoderError(
+                f"pooling={pooling!r} gives {new.get_embedding_dimension()} numbers; the later layers of {name!r} need "
+                f"{old.get_embedding_dimension()}"
+            )
+        setattr(encoder, children[place][0], new)
 
 
 def set_trainable(encoder: SentenceTransformer, layers: int | Literal["all"]) -> None:
@@ -97,13 +147,22 @@ def set_trainable(encoder: SentenceTransformer, layers: int | Literal["all"]) ->
 
     Args:
         encoder: the encoder, with or without a head, which stays as it is.
-        layers: 0 freezes it, N trains its last N layers, ``"all"`` everything, embeddings too.
+        layers: 0 freezes it, N trains its last N transformer layers (of each route, where queries and documents have
+            their own), ``"all"`` everything, embeddings too.
 
     Raises:
-        ValueError: there are not that many layers.
+        ValueError: there are not that many layers, or N > 0 and there are no transformer layers.
     """
-    if layers == "all":
-        encoder_layers(encoder)  # nothing else is an encoder
-        encoder.requires_grad_(True)
-    else:
-        freeze_encoder(encoder, layers)
+    from hybrid_qproj.sbert import ProjectionHead  # noqa: PLC0415 - imports an extra
+
+    for module in encoder:
+        # Layers behind the transformer (Dense) are the encoder's too.
+        if not isinstance(module, ProjectionHead):
+            module.requires_grad_(layers == "all")
+    if layers in {"all", 0}:
+        return
+    parts = input_modules(encoder)
+    # A route of static embeddings has no layers to train; an encoder without any is an error.
+    with_layers = [part for part in parts if encoder_stacks(part)] or parts
+    for part in with_layers:
+        freeze_encoder(part, int(layers))

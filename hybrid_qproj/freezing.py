@@ -5,27 +5,45 @@ from __future__ import annotations
 from torch import nn
 
 
-def encoder_layers(model: nn.Module) -> nn.ModuleList:
-    """The stack of transformer layers of a Hugging Face encoder, lowest first.
+def encoder_stacks(model: nn.Module) -> list[nn.ModuleList]:
+    """The stacks of transformer layers of Hugging Face encoders, lowest layer first.
 
-    Found by its length, ``config.num_hidden_layers``: BERT, MiniLM, RoBERTa, MPNet and DistilBERT keep it under
+    Found by their length, ``config.num_hidden_layers``: BERT, MiniLM, RoBERTa, MPNet, DistilBERT and T5 keep them under
     different names.
 
     Args:
-        model: a Hugging Face model, or anything that contains exactly one (a SentenceTransformer).
+        model: a Hugging Face model, or anything that contains some (a SentenceTransformer).
 
     Returns:
-        the list of layers.
-
-    Raises:
-        ValueError: there is no such list, or more than one.
+        lists of layers, none inside another.
     """
     found: list[nn.ModuleList] = []
     for module in model.modules():
         layers = getattr(getattr(module, "config", None), "num_hidden_layers", None)
         if layers is not None:
             stacks = [m for m in module.modules() if isinstance(m, nn.ModuleList) and len(m) == layers]
+            # Outer modules come first. A layer may be a list too, perhaps as long as the stack it is in.
             found.extend(stack for stack in stacks if not any(stack is known for known in found))
+    return [stack for stack in found if not any(stack is not outer and _inside(stack, outer) for outer in found)]
+
+
+def _inside(module: nn.Module, outer: nn.Module) -> bool:
+    return any(part is module for part in outer.modules())
+
+
+def encoder_layers(model: nn.Module) -> nn.ModuleList:
+    """The stack of transformer layers of a Hugging Face encoder, lowest first.
+
+    Args:
+        model: a Hugging Face model, or anything that contains exactly one (a SentenceTransformer).
+
+    Returns:
+        the list of layers; see `encoder_stacks`.
+
+    Raises:
+        ValueError: there is no such list, or more than one.
+    """
+    found = encoder_stacks(model)
     if len(found) != 1:
         raise ValueError(
             f"found {len(found)} stacks of transformer layers in a {type(model).__name__}; expected exactly one, "

@@ -36,6 +36,12 @@ def tiny_bert(tmp_path_factory):
     return _module("text_models").save_tiny_bert(tmp_path_factory.mktemp("tiny-bert"))
 
 
+@pytest.fixture(scope="session")
+def text_models():
+    """The module that makes tiny random encoders."""
+    return _module("text_models")
+
+
 @pytest.fixture
 def msmarco(tmp_path):
     """A folder for IR_DATASETS_HOME with a miniature MS MARCO."""

@@ -1,4 +1,4 @@
-"""Embeddings on disk, by what determines them: the encoder's fingerprint and the text's hash."""
+"""Embeddings on disk, by what determines them: the encoder's fingerprint, the side, and the text's hash."""
 
 from __future__ import annotations
 
@@ -7,23 +7,37 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import safetensors
 import safetensors.numpy
 
 from hybrid_qproj._util.files import write_atomically
-from hybrid_qproj.embeddings.fingerprint import encoder_fingerprint, text_digests
+from hybrid_qproj.embeddings.fingerprint import Mark, side_fingerprint, text_digests
 from hybrid_qproj.embeddings.table import EmbeddingTable
 from hybrid_qproj.errors import HybridQprojError
+from hybrid_qproj.sides import Side, encode_side, knows_sides, side_prompt
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 SHARD = 8192
 """Texts of a file: what an interruption loses at most."""
+HEADER = 4096
+"""Bytes of a file's header at most; those that are written here have a few hundred."""
+CHECKED = 1 << 16
+"""Rows looked at for numbers that are none at once."""
+LOCK = ".lock"
+ADVICE = "delete it: what was in it will be encoded again"
 
 
 class CacheError(HybridQprojError, ValueError):
@@ -33,9 +47,11 @@ class CacheError(HybridQprojError, ValueError):
 class EmbeddingCache:
     """A folder of embeddings, shared by experiments and processes.
 
-    In it is a folder for each encoder, named by its fingerprint, so that a changed encoder never meets another's
-    embeddings; and in that, files of at most `SHARD` texts, each named by the hash of its content, so that a torn or
-    changed file is noticed, and two processes that write the same write the same file.
+    In it is a folder for each encoder and side, named by their fingerprint, so that a changed encoder or prompt never
+    meets another's embeddings; an encoder that embeds queries as documents has one. In that are files of at most
+    `SHARD` texts, each named by the hash of its content, so that a torn or changed file is noticed, and processes that
+    write at the same time never write the same name with other content. Files that a killed process left half written
+    are removed by the next that writes.
 
     Args:
         folder: made when something is written.
@@ -53,6 +69,7 @@ class EmbeddingCache:
         batch_size: int = 64,
         progress: Callable[[int, int], None] = lambda done, total: None,
         shard: int = SHARD,
+        side: Side | None = None,
     ) -> EmbeddingTable:
         """Embeddings of texts: read where they are known, else computed and written, file by file.
 
@@ -62,36 +79,40 @@ class EmbeddingCache:
             batch_size: texts encoded at once.
             progress: called with the number of texts encoded so far, and of those to encode.
             shard: texts a file.
+            side: what the texts are: queries go through ``encode_query``, documents through ``encode_document``; None
+                for ``encode``.
 
         Returns:
-            a table of everything that is known of the encoder, memory-mapped.
+            a table of everything that is known of the encoder and side, memory-mapped.
 
         Raises:
-            CacheError: a file is damaged or cannot be read, or the folder cannot be written.
-            ValueError: the encoder gave NaN; nothing of that file is written.
+            CacheError: a file is damaged or cannot be read, the folder cannot be written, or the encoder gave numbers
+                that are not finite; nothing of that file is written.
         """
-        home = self.folder / encoder_fingerprint(encoder)
-        table = self._open(home, int(encoder.get_embedding_dimension() or 0))
+        home = self.folder / side_fingerprint(encoder, side)
+        width = encoder.get_embedding_dimension() or 0
+        mark = (side or "plain") if _differs(encoder) else None
         unique = list(dict.fromkeys(texts))
-        missing = unique if table is None else [t for t, row in zip(unique, table.rows(unique), strict=True) if row < 0]
+        table = _table(self._open(home), mark)
+        found = np.full(len(unique), -1) if table is None else table.rows(unique, side)
+        missing = [text for text, row in zip(unique, found, strict=True) if row < 0]
         if not missing:
-            assert table is not None or not unique
-            return table or EmbeddingTable(np.empty(0, "<u8"), [np.empty((0, encoder.get_embedding_dimension() or 0))])
+            return table or EmbeddingTable(np.empty(0, "<u8"), [np.empty((0, width))])
         self._writable(home)
         # Texts of like length share files, so that no batch is padded to the longest of them all.
         missing.sort(key=len)
         for start in range(0, len(missing), shard):
             chunk = missing[start : start + shard]
-            rows = encoder.encode(chunk, batch_size=batch_size, convert_to_numpy=True, show_progress_bar=False)
+            rows = encode_side(encoder, chunk, side, batch_size=batch_size, convert_to_numpy=True).astype(np.float32)
             if not np.isfinite(rows).all():
                 bad = int((~np.isfinite(rows)).any(axis=1).argmax())
-                raise ValueError(
+                raise CacheError(
                     f"the encoder gave numbers that are not finite, first for {chunk[bad][:60]!r}; look for overflow "
                     "in half precision or empty texts"
                 )
-            self._write(home, text_digests(chunk), rows.astype(np.float32))
+            self._write(home, text_digests(chunk), rows)
             progress(start + len(chunk), len(missing))
-        whole = self._open(home, int(encoder.get_embedding_dimension() or 0))
+        whole = _table(self._open(home), mark)
         assert whole is not None
         return whole
 
@@ -108,41 +129,82 @@ class EmbeddingCache:
     def _write(self, home: Path, digests: np.ndarray, rows: np.ndarray) -> None:
         content = safetensors.numpy.save({"digests": digests.view(np.int64), "embeddings": rows})
         try:
-            write_atomically(home / f"{hashlib.sha256(content).hexdigest()}.safetensors", content)
+            with _alone(home):
+                write_atomically(home / f"{hashlib.sha256(content).hexdigest()}.safetensors", content)
         except OSError as error:
             free = shutil.disk_usage(self.folder).free
             hint = "; make room and run again: what is written stays" if error.errno == errno.ENOSPC else ""
             raise CacheError(f"{home} cannot be written: {error.strerror} ({free:,} bytes free){hint}") from error
 
-    def _open(self, home: Path, width: int) -> EmbeddingTable | None:
-        for path in home.glob("*.safetensors"):
+    def _open(self, home: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+        parts = []
+        for path in sorted(home.glob("[!.]*.safetensors")):
             if path not in self._checked:
-                self._checked[path] = _read(path, width)
-        parts = [part for path, part in sorted(self._checked.items()) if path.parent == home]
-        if not parts:
-            return None
-        return EmbeddingTable(np.concatenate([digests for digests, _ in parts]), [rows for _, rows in parts])
+                self._checked[path] = _read(path)
+            width, expected = self._checked[path][1].shape[1], parts[0][1].shape[1] if parts else None
+            if expected not in (None, width):
+                raise CacheError(f"{path} holds embeddings of {width} numbers, other files {expected}; {ADVICE}")
+            parts.append(self._checked[path])
+        return parts
 
 
-def _read(path: Path, width: int) -> tuple[np.ndarray, np.ndarray]:
+def _differs(encoder: SentenceTransformer) -> bool:
+    """Whether an encoder embeds a text in another way as a query, as a document, or as neither."""
+    return knows_sides(encoder) or len({side_prompt(encoder, side) for side in (None, "query", "document")}) > 1
+
+
+def _table(parts: Sequence[tuple[np.ndarray, np.ndarray]], side: Mark | None) -> EmbeddingTable | None:
+    if not parts:
+        return None
+    return EmbeddingTable(np.concatenate([digests for digests, _ in parts]), [rows for _, rows in parts], side)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Write in a folder while nobody else does, without what killed processes left there."""
+    with (home / LOCK).open("a") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # let go of when the file is closed, or its process dies
+            for leftover in home.glob(".*"):
+                if leftover.name != LOCK:
+                    with suppress(FileNotFoundError):
+                        leftover.unlink()
+        yield
+
+
+def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Digests and memory-mapped embeddings of a file."""
-    advice = "delete it: what was in it will be encoded again"
     try:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
             if found != path.stem:
-                raise CacheError(f"{path} is torn or was changed; {advice}")
+                raise CacheError(f"{path} is torn or was changed; {ADVICE}")
             file.seek(0)
-            header = int.from_bytes(file.read(8), "little")
-            # The format of safetensors: the length of a header, the header, then the tensors at the offsets it gives.
-            table = json.loads(file.read(header))
-        start, shape = 8 + header + table["embeddings"]["data_offsets"][0], tuple(table["embeddings"]["shape"])
-        rows = np.memmap(path, dtype="<f4", mode="r", offset=start, shape=shape)
-        digests = np.fromfile(
-            path, dtype="<u8", count=shape[0], offset=8 + header + table["digests"]["data_offsets"][0]
-        )
-    except (OSError, KeyError) as error:
-        raise CacheError(f"{path} cannot be read ({error}); {advice}") from error
-    if shape[1] != width:
-        raise CacheError(f"{path} holds embeddings of {shape[1]} numbers, the encoder gives {width}; {advice}")
-    return digests, rows
+            length = int.from_bytes(file.read(8), "little")
+            if length > HEADER:
+                raise CacheError(f"{path} has a header of {length:,} bytes, at most {HEADER:,} are taken; {ADVICE}")
+            header = file.read(length)
+        # Compares names, types, shapes and offsets with the file's size; nothing is read yet.
+        with safetensors.safe_open(path, framework="np") as tensors:
+            forms = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118 - no mapping
+            shapes = {name: (form.get_dtype(), tuple(form.get_shape())) for name, form in forms.items()}
+        table = json.loads(header)
+    except OSError as error:
+        raise CacheError(f"{path} cannot be read ({error.strerror or error}); {ADVICE}") from error
+    except (ValueError, RecursionError, safetensors.SafetensorError) as error:
+        if isinstance(error, CacheError):
+            raise
+        raise CacheError(f"{path} is damaged ({error}); {ADVICE}") from error
+    kind, shape = shapes.get("embeddings", ("", ()))
+    if set(shapes) != {"digests", "embeddings"} or kind != "F32" or len(shape) != 2 or not all(shape):  # noqa: PLR2004
+        raise CacheError(f"{path} holds {shapes}; expected digests and a float32 matrix of embeddings; {ADVICE}")
+    if shapes["digests"] != ("I64", shape[:1]):
+        raise CacheError(f"{path} holds digests {shapes['digests']} for {shape[0]} embeddings; {ADVICE}")
+    # The format of safetensors: the length of a header, the header, then the tensors at the offsets it gives.
+    starts = {name: 8 + length + table[name]["data_offsets"][0] for name in shapes}
+    rows = np.memmap(path, dtype="<f4", mode="r", offset=starts["embeddings"], shape=shape)
+    for start in range(0, len(rows), CHECKED):
+        wrong = ~np.isfinite(rows[start : start + CHECKED]).all(axis=1)
+        if wrong.any():
+            raise CacheError(f"{path}: row {start + int(wrong.argmax())} holds numbers that are not finite; {ADVICE}")
+    return np.fromfile(path, dtype="<u8", count=shape[0], offset=starts["digests"]), rows

@@ -11,8 +11,9 @@ from sentence_transformers.base.modules.input_module import InputModule
 from torch import Tensor
 
 from hybrid_qproj.checkpoint import CheckpointError
-from hybrid_qproj.embeddings.fingerprint import text_digests
+from hybrid_qproj.embeddings.fingerprint import Mark, marked, text_digests
 from hybrid_qproj.retrieval.documents import shorten
+from hybrid_qproj.sides import Side
 
 
 class EmbeddingTable(InputModule):
@@ -25,6 +26,7 @@ class EmbeddingTable(InputModule):
         digests: of the texts, (n,) uint64; see `hybrid_qproj.embeddings.fingerprint.text_digests`.
         parts: their embeddings, in parts of (rows, d) each, n rows in all; of any floating type, perhaps memory-mapped:
             rows are read when they are looked up.
+        side: what the embeddings are of: queries, documents, or texts that are neither; None if they serve as all.
 
     Raises:
         ValueError: the numbers of rows differ, or the parts' widths.
@@ -35,8 +37,9 @@ class EmbeddingTable(InputModule):
         tensor([[0., 1.]])
     """
 
-    def __init__(self, digests: np.ndarray, parts: Sequence[np.ndarray]) -> None:
+    def __init__(self, digests: np.ndarray, parts: Sequence[np.ndarray], side: Mark | None = None) -> None:
         super().__init__()
+        digests = marked(digests, side)
         widths = {part.shape[1] for part in parts}
         rows = sum(len(part) for part in parts)
         if len(widths) != 1 or rows != len(digests):
@@ -47,22 +50,23 @@ class EmbeddingTable(InputModule):
         self.width = int(widths.pop())
         self._parts = list(parts)
         self._starts = np.cumsum([0, *(len(part) for part in parts)])
-        # Stable: of a text that is there twice, the first row counts.
+        # Stable: of a text that is there twice as the same, the first row counts.
         self._order = np.argsort(digests, kind="stable")
         self._digests = digests[self._order]
 
     @classmethod
-    def of(cls, texts: Sequence[str], embeddings: np.ndarray) -> EmbeddingTable:
+    def of(cls, texts: Sequence[str], embeddings: np.ndarray, side: Mark | None = None) -> EmbeddingTable:
         """A table of texts and their embeddings.
 
         Args:
             texts: n texts.
             embeddings: (n, d).
+            side: what the embeddings are of: queries, documents, or texts that are neither; None if they serve as all.
 
         Returns:
             the table.
         """
-        return cls(text_digests(texts), [embeddings])
+        return cls(text_digests(texts), [embeddings], side)
 
     @classmethod
     def merge(cls, tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
@@ -84,40 +88,65 @@ class EmbeddingTable(InputModule):
     def __len__(self) -> int:
         return len(self._digests)
 
-    def rows(self, texts: Sequence[str]) -> np.ndarray:
+    def rows(self, texts: Sequence[str], side: Side | None = None) -> np.ndarray:
         """Where texts stand.
 
         Args:
             texts: n texts.
+            side: what they are. Embeddings that serve as all count for either side; those of the other side do not.
+                None for whatever stands there of a text.
 
         Returns:
             (n,) row numbers, -1 for texts that are not in the table.
+
+        Raises:
+            ValueError: no side is given, and a text has other embeddings as a query than as a document.
         """
         if not len(self):
             return np.full(len(texts), -1)
         digests = text_digests(texts)
+        every = self._find(digests)
+        if side is not None:
+            own = self._find(marked(digests, side))
+            return np.where(own >= 0, own, every)
+        plain, query, document = (self._find(marked(digests, mark)) for mark in ("plain", "query", "document"))
+        neither = np.where(every >= 0, every, plain)
+        for place in np.flatnonzero((neither < 0) & (query >= 0) & (document >= 0)):
+            if not torch.equal(*self._read(np.array([query[place], document[place]]))):
+                raise ValueError(
+                    f"the text {shorten(texts[place])} is in the table as a query and as a document, with other "
+                    "embeddings: encode it with encode_query or encode_document"
+                )
+        return np.where(neither >= 0, neither, np.where(document >= 0, document, query))
+
+    def _find(self, digests: np.ndarray) -> np.ndarray:
         places = np.searchsorted(self._digests, digests).clip(max=len(self._digests) - 1)
         return np.where(self._digests[places] == digests, self._order[places], -1)
 
-    def lookup(self, texts: Sequence[str]) -> Tensor:
+    def lookup(self, texts: Sequence[str], side: Side | None = None) -> Tensor:
         """Embeddings of texts.
 
         Args:
             texts: n texts.
+            side: what they are; see `rows`.
 
         Returns:
             (n, d), float32.
 
         Raises:
-            ValueError: a text is not in the table.
+            ValueError: a text is not in the table, or without a side has two embeddings there.
         """
-        rows = self.rows(texts)
+        rows = self.rows(texts, side)
         if (rows < 0).any():
             first = texts[int((rows < 0).argmax())]
+            role = f" as a {side}" if side else ""
             raise ValueError(
-                f"{int((rows < 0).sum())} of {len(texts)} texts have no embedding in the table, the first: "
+                f"{int((rows < 0).sum())} of {len(texts)} texts have no embedding{role} in the table, the first: "
                 f"{shorten(first)}. A table knows only the texts it was made of: encode them first"
             )
+        return self._read(rows)
+
+    def _read(self, rows: np.ndarray) -> Tensor:
         # Memory of torch, not of NumPy: it is aligned, and the last bit of a product depends on that.
         result = torch.empty((len(rows), self.width))
         found = result.numpy()
@@ -127,9 +156,23 @@ class EmbeddingTable(InputModule):
             found[mine] = self._parts[owner][rows[mine] - self._starts[owner]]
         return result
 
-    def preprocess(self, inputs: Sequence[Any], prompt: str | None = None, **kwargs: Any) -> dict[str, Tensor]:
-        """Look a batch up; called by sentence-transformers where an encoder would tokenise."""
-        return {"sentence_embedding": self.lookup([f"{prompt}{text}" for text in inputs] if prompt else inputs)}
+    def preprocess(
+        self, inputs: Sequence[Any], prompt: str | None = None, task: str | None = None, **kwargs: Any
+    ) -> dict[str, Tensor]:
+        """Look a batch up; called by sentence-transformers where an encoder would tokenise.
+
+        Args:
+            inputs: texts.
+            prompt: put before each of them. Embeddings of an encoder with prompts have them in already.
+            task: "query" or "document", as ``encode_query`` and ``encode_document`` say; None for neither.
+            **kwargs: ignored.
+
+        Raises:
+            ValueError: see `lookup`.
+        """
+        texts = [f"{prompt}{text}" for text in inputs] if prompt else list(inputs)
+        side: Side | None = "query" if task == "query" else "document" if task == "document" else None
+        return {"sentence_embedding": self.lookup(texts, side)}
 
     def forward(self, features: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         """Nothing is left to do: ``features["sentence_embedding"]`` is there."""

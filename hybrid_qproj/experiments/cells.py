@@ -102,7 +102,7 @@ def build_model(cell: Cell, config: ExperimentConfig, data: ExperimentData, allo
     if is_fitted(config, cell.head):
         if data.table is None or not data.texts:
             raise ConfigError(f"head {cell.head!r} is fitted to unlabelled texts, but the experiment has no [texts]")
-        head = fit_head(config, cell.head, cell.k, data.table.lookup(data.texts), cell.seed, allow_paid)
+        head = fit_head(config, cell.head, cell.k, data.table.lookup(data.texts, "document"), cell.seed, allow_paid)
     else:
         head = build_head(config, cell.head, data.width, cell.k, cell.seed, allow_paid)
     if cell.layers == 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ from hybrid_qproj.retrieval.examples import (
 )
 from hybrid_qproj.retrieval.protocols import TestSet, make_test_set
 from hybrid_qproj.retrieval.trec import read_run
+from hybrid_qproj.sides import Side
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -149,25 +150,48 @@ def _embed(
     """Embeddings computed elsewhere where the configuration names them, the encoder's for all other texts."""
     tables = [_precomputed(path, source) for path, source in _named_embeddings(config).items()]
     known = EmbeddingTable.merge(tables) if tables else None
-    encoder = cached = None
+    if known is not None and (queries := _only(known, texts, "query", "document")):
+        # Queries among the texts without labels, which are embedded as documents, keep the embedding of the file.
+        tables.append(EmbeddingTable.of(queries, known.lookup(queries, "query").numpy(), "document"))
+        known = EmbeddingTable.merge(tables)
+    encoder, cached = None, {}
     cache = EmbeddingCache(config.encoder.cache)
-    for chunk in _chunks(_all_texts(examples, texts, tests)):
-        missing = chunk if known is None else [t for t, row in zip(chunk, known.rows(chunk), strict=True) if row < 0]
-        if not missing:
-            continue
-        encoder = encoder or open_encoder(config)
-        cached = cache.encode(
-            encoder, missing, config.encoder.batch_size, lambda done, total: progress("embedding texts", done, total)
-        )
-    return EmbeddingTable.merge([*tables, *([cached] if cached else [])])
+    for side, stream in _all_texts(examples, texts, tests).items():
+        for chunk in _chunks(stream):
+            rows = [-1] * len(chunk) if known is None else known.rows(chunk, side).tolist()
+            missing = [text for text, row in zip(chunk, rows, strict=True) if row < 0]
+            if not missing:
+                continue
+            encoder = encoder or open_encoder(config)
+            cached[side] = cache.encode(
+                encoder,
+                missing,
+                config.encoder.batch_size,
+                lambda done, total: progress("embedding texts", done, total),
+                side=side,
+            )
+    return EmbeddingTable.merge([*tables, *cached.values()])
 
 
-def _all_texts(examples: Sequence[Example], texts: Sequence[str], tests: Sequence[TestSet]) -> Iterator[str]:
-    for example in examples:
-        yield from (example.query, example.positive, *example.negatives)
-    yield from texts
-    for test in tests:
-        yield from test.all_texts()
+def _only(table: EmbeddingTable, texts: Sequence[str], there: Side, missing: Side) -> list[str]:
+    """Texts that a table has on one side and not on the other."""
+    rows = zip(texts, table.rows(texts, there), table.rows(texts, missing), strict=True)
+    return [text for text, has, lacks in rows if has >= 0 and lacks < 0]
+
+
+def _all_texts(
+    examples: Sequence[Example], texts: Sequence[str], tests: Sequence[TestSet]
+) -> dict[Side, Iterator[str]]:
+    """Every text by what it is; a text may be both, and come more than once."""
+    return {
+        "query": chain((example.query for example in examples), *(test.queries.values() for test in tests)),
+        "document": chain(
+            (text for example in examples for text in (example.positive, *example.negatives)),
+            texts,
+            # The queries come first there.
+            *(islice(test.all_texts(), len(test.queries), None) for test in tests),
+        ),
+    }
 
 
 def _chunks(texts: Iterator[str]) -> Iterator[list[str]]:

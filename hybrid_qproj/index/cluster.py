@@ -24,6 +24,7 @@ from hybrid_qproj.index.store import AngleStore
 from hybrid_qproj.index.texts import text_digests
 from hybrid_qproj.loading import load
 from hybrid_qproj.retrieval.documents import Documents
+from hybrid_qproj.sides import encode_side
 
 
 def encode_parts(
@@ -107,11 +108,12 @@ class _EncodePart:
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         (number,) = batch["number"]
         documents = list(self._parts[number])
-        angles = self._encoder.encode(
+        angles = encode_side(
+            self._encoder,
             [document.text for document in documents],
+            "document",
             batch_size=self._batch_size,
             convert_to_tensor=True,
-            show_progress_bar=False,
         )
         return {
             "ids": [[document.id for document in documents]],

@@ -28,6 +28,7 @@ from hybrid_qproj.loading import load
 from hybrid_qproj.retrieval.documents import Documents, open_documents, open_source
 from hybrid_qproj.retrieval.trec import read_topics, write_run
 from hybrid_qproj.sbert import Encoder
+from hybrid_qproj.sides import encode_side
 
 SHARD = 1 << 16
 """Documents of a shard: what an interruption loses at most."""
@@ -198,7 +199,7 @@ def run_search(
     check_angles(encoder)
     check_runs(encoder.head)
     check_model(store, encoder, model)
-    angles = torch.atleast_2d(encoder.encode(list(texts.values()), convert_to_tensor=True, show_progress_bar=False))
+    angles = torch.atleast_2d(encode_side(encoder, list(texts.values()), "query", convert_to_tensor=True))
     if index is not None:
         scores, positions = index.search(angles, k, effort)
     elif engine == "exhaustive":
@@ -229,7 +230,7 @@ def _encode_here(
     rest = changes.pick(source)
     while part := list(islice(rest, shard)):
         texts = [document.text for document in part]
-        angles = encoder.encode(texts, batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False)
+        angles = encode_side(encoder, texts, "document", batch_size=batch_size, convert_to_tensor=True)
         yield [document.id for document in part], angles, text_digests(texts)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from hybrid_qproj.retrieval.collection import Collection
 from hybrid_qproj.retrieval.documents import DataError, Documents
 from hybrid_qproj.retrieval.measures import Run
+from hybrid_qproj.sides import Side, encode_side
 from hybrid_qproj.top_k import BestScores
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def rank(encoder: Encoder, test: TestSet, batch_size: int = 64) -> Run:
     """Rank a test set's documents.
 
     Args:
-        encoder: a model with a head; its similarity scores.
+        encoder: a model with a head; its similarity scores. Queries go through ``encode_query``, documents through
+            ``encode_document``.
         test: the test set.
         batch_size: texts encoded at once.
 
@@ -131,11 +133,11 @@ def rank(encoder: Encoder, test: TestSet, batch_size: int = 64) -> Run:
         the run: query id -> document id -> score.
     """
     ids = list(test.queries)
-    queries = _encode(encoder, list(test.queries.values()), batch_size)
+    queries = _encode(encoder, list(test.queries.values()), batch_size, "query")
     if test.candidates is None:
         return _rank_corpus(encoder, test, ids, queries, batch_size)
     rows = {document: row for row, document in enumerate(test.texts)}
-    documents = _encode(encoder, list(test.texts.values()), batch_size)
+    documents = _encode(encoder, list(test.texts.values()), batch_size, "document")
     run = {}
     for row, query in enumerate(ids):
         names = test.candidates[query]
@@ -150,7 +152,7 @@ def _rank_corpus(encoder: Encoder, test: TestSet, ids: list[str], queries: Tenso
     names: list[str] = []
     stream = iter(test.documents)
     while chunk := list(islice(stream, CHUNK)):
-        documents = _encode(encoder, [document.text for document in chunk], batch_size)
+        documents = _encode(encoder, [document.text for document in chunk], batch_size, "document")
         best.add(encoder.similarity(queries, documents))
         names += [document.id for document in chunk]
     if not names:
@@ -161,6 +163,7 @@ def _rank_corpus(encoder: Encoder, test: TestSet, ids: list[str], queries: Tenso
     }
 
 
-def _encode(encoder: Encoder, texts: list[str], batch_size: int) -> Tensor:
+def _encode(encoder: Encoder, texts: list[str], batch_size: int, side: Side) -> Tensor:
+    encoded: Tensor = encode_side(encoder, texts, side, batch_size=batch_size, convert_to_tensor=True)
     # A clone: tensors born in inference mode cannot be used in every later computation.
-    return encoder.encode(texts, batch_size=batch_size, convert_to_tensor=True, show_progress_bar=False).clone()
+    return encoded.clone()

@@ -10,6 +10,7 @@ from sentence_transformers.base.evaluation import BaseEvaluator
 from sentence_transformers.util import batch_to_device
 
 from hybrid_qproj.sbert import Encoder
+from hybrid_qproj.sides import side_prompt
 from hybrid_qproj.training.loss import HeadLoss
 
 
@@ -51,6 +52,8 @@ class HeldOutLoss(BaseEvaluator):
         with torch.no_grad():
             for start in range(0, len(self.texts), self.batch_size):
                 batch = self.texts[start : start + self.batch_size]
-                values.append(self.loss([batch_to_device(model.preprocess(batch), model.device)]).item())
+                # As they are trained on.
+                features = model.preprocess(batch, prompt=side_prompt(model, "document") or None, task="document")
+                values.append(self.loss([batch_to_device(features, model.device)]).item())
         self.loss.train(was_training)
         return {self.primary_metric: sum(values) / len(values)}

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from sentence_transformers.base.modules import Router
 from torch import Tensor, nn
 
 from hybrid_qproj.sbert import UNCOMPRESSED, Encoder
 from hybrid_qproj.training.objectives import Batch, Objective
 
 Features = dict[str, Any]
+ROWS = frozenset({"input_ids", "attention_mask", "token_type_ids", "sentence_embedding"})
+"""Tensors that have a row for each text, unless others are beside them."""
 
 
 class HeadLoss(nn.Module):
@@ -33,6 +36,7 @@ class HeadLoss(nn.Module):
     def __init__(self, model: Encoder, objective: Objective) -> None:
         super().__init__()
         self.model: nn.Module = model
+        self._by_side = any(isinstance(module, Router) for module in model.modules())
         # Not a submodule: it is the model's own, and the optimiser would meet its parameters twice.
         self._head = [model.head]
         self.objective = objective
@@ -50,8 +54,12 @@ class HeadLoss(nn.Module):
         Returns:
             a scalar.
         """
+        if not self._by_side:
+            # Done with when the texts were read; else queries and documents would not go through the head together.
+            features = [{name: value for name, value in column.items() if name != "task"} for column in features]
         results = [self.model(part) for part in _joined(features)]
-        sizes = [_rows(column) for column in features]
+        # All columns of a batch have the same number of rows.
+        sizes = sum(len(result[UNCOMPRESSED]) for result in results) // len(features)
         embeddings = torch.cat([result[UNCOMPRESSED] for result in results]).split(sizes)
         outputs = torch.cat([result["sentence_embedding"] for result in results]).split(sizes)
         loss = self.objective(self._head[0], Batch(embeddings, outputs))
@@ -82,7 +90,7 @@ def _joined(features: Sequence[Features]) -> list[Features]:
 
     The circuits of a training step run once for each call of the head, whatever the number of rows.
     """
-    if len({_form(column) for column in features}) > 1:
+    if len({_form(column) for column in features}) > 1 or not all(map(_by_rows, features)):
         return list(features)
     first = features[0]
     return [{name: torch.cat([c[name] for c in features]) if isinstance(v, Tensor) else v for name, v in first.items()}]
@@ -93,5 +101,6 @@ def _form(column: Features) -> tuple[tuple[str, Any], ...]:
     return tuple((name, v.shape[1:] if isinstance(v, Tensor) else v) for name, v in sorted(column.items()))
 
 
-def _rows(column: Features) -> int:
-    return len(next(value for value in column.values() if isinstance(value, Tensor)))
+def _by_rows(column: Features) -> bool:
+    """Whether each row of the tensors is a text's: tokens of static embeddings, for one, stand in a single line."""
+    return all(name in ROWS for name, value in column.items() if isinstance(value, Tensor))

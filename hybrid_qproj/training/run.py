@@ -12,6 +12,7 @@ from hybrid_qproj.baselines import trainable_parameters
 from hybrid_qproj.sbert import Encoder
 from hybrid_qproj.training.anchor import Anchor
 from hybrid_qproj.training.checkpoints import finished_with, load_losses, load_weights, resume_point
+from hybrid_qproj.training.columns import columns_of
 from hybrid_qproj.training.contrastive import Contrastive
 from hybrid_qproj.training.distillation import BestDistillation, SimilarityDistillation
 from hybrid_qproj.training.held_out import HeldOutLoss
@@ -58,7 +59,8 @@ def train(
 
     Args:
         model: trained in place, and left in eval mode. Which of its parameters train is the caller's choice.
-        data: columns of texts: queries, positives and negatives; or texts alone.
+        data: columns of texts: queries, positives and negatives; or texts alone. Queries get the model's prompt and
+            route for queries, all else those for documents.
         objectives: one for each dataset, by the same names.
         settings: how.
         folder: of checkpoints and logs; a run found there is continued, to the same weights it would have reached
@@ -90,11 +92,12 @@ def train(
         judge = HeadLoss(model, BestDistillation(objective.teacher_scale))
         evaluator = HeldOutLoss(held_out, judge, settings.batch_size)
     in_batch = any(isinstance(objective, Contrastive) and objective.in_batch for objective in objectives.values())
+    columns = columns_of(model, {name: dataset.column_names for name, dataset in rest.items()})
     trainer = HeadTrainer(
         model,
         losses,
         folder,
-        args=training_arguments(settings, folder, seed, evaluator, keep, in_batch),
+        args=training_arguments(settings, folder, seed, evaluator, keep, in_batch, columns),
         train_dataset=rest,
         evaluator=evaluator,
         callbacks=[CheckpointEvery(settings.checkpoint_steps)] if settings.checkpoint_steps and keep else [],

@@ -15,6 +15,7 @@ from hybrid_qproj.errors import ExpectedError
 from hybrid_qproj.extras import require
 from hybrid_qproj.sbert import Encoder
 from hybrid_qproj.training import checkpoints
+from hybrid_qproj.training.columns import Columns
 from hybrid_qproj.training.loss import HeadLoss
 from hybrid_qproj.training.settings import TrainingSettings
 
@@ -146,6 +147,7 @@ def training_arguments(
     best: BaseEvaluator | None = None,
     keep: bool = True,
     in_batch: bool = False,
+    columns: Columns | None = None,
 ) -> SentenceTransformerTrainingArguments:
     """The trainer's arguments.
 
@@ -156,6 +158,7 @@ def training_arguments(
         best: whose primary measure chooses the step that is kept; None to keep the last weights.
         keep: whether checkpoints and TensorBoard logs are written; without, a run cannot be resumed.
         in_batch: keep duplicates out of a batch, where they would count as each other's negatives.
+        columns: how the columns of each dataset are encoded; None for all alike, without prompts.
 
     Returns:
         the arguments.
@@ -197,6 +200,8 @@ def training_arguments(
         disable_tqdm=not keep,
         seed=seed,
         data_seed=seed,
+        prompts=columns.prompts if columns else None,
+        router_mapping=columns.sides if columns else {},
         # The model is on its device already; the trainer must not move it to another.
         use_cpu=not torch.cuda.is_available(),
         # Frozen parameters of an encoder are not unused ones, but a head may leave BERT's pooler aside.
