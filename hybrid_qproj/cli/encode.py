@@ -12,7 +12,9 @@ from hybrid_qproj.cli.errors import one_line_errors
 
 def encode(
     model: Annotated[str, typer.Argument(help="Folder or hub id of an encoder with a quantum head.")],
-    documents: Annotated[str, typer.Argument(help=".tsv or .jsonl, perhaps .gz, or an id of ir_datasets.")],
+    documents: Annotated[
+        str, typer.Argument(help=".tsv or .jsonl, perhaps .gz; a BEIR folder; lee; or an id of ir_datasets.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the angles.")],
     precision: Annotated[str, typer.Option(help="float32, float16 or uint8.")] = "float32",
     batch_size: Annotated[int, typer.Option(min=1, help="Texts the encoder takes at once.")] = 64,

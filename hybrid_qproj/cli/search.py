@@ -19,6 +19,7 @@ def search(
     engine: Annotated[str, typer.Option(help="index; exhaustive: all documents; ray: all, on a cluster.")] = "index",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of the cluster; one a core.")] = None,
     effort: Annotated[int | None, typer.Option(min=1, help="Cells that ivf visits, or hnsw's list.")] = None,
+    text: Annotated[bool, typer.Option("--text", help="QUERIES is a text, even if it looks like a file.")] = False,
 ) -> None:
     """Search encoded documents: candidates by L2 over angles, ordered by exact fidelity."""
     with one_line_errors():
@@ -29,5 +30,5 @@ def search(
         require("sentence_transformers", "text", "encoding text")
         from hybrid_qproj.index.commands import run_search  # noqa: PLC0415 - imports extras
 
-        lines = run_search(model, folder, queries, k, out, engine, workers, effort)
+        lines = run_search(model, folder, queries, k, out, engine, workers, effort, text)
         typer.echo(f"run: {out}" if out else "\n".join(lines))
