@@ -126,10 +126,10 @@ def _lines(path: Path, span: Span | None) -> Iterator[tuple[int, int, str]]:
 
 def _begin(path: Path, line: bytes, file: BufferedReader | gzip.GzipFile) -> bytes:
     """The first line without its byte-order mark, if it is one of UTF-8."""
-    if line.startswith(_UTF_16) or b"\0" in line[:1024]:
-        raise DataError(f"{path} is UTF-16 or no text at all; convert it to UTF-8")
     if line.startswith(_GZIP):
         raise DataError(f"{path} is compressed by gzip; let its name end in .gz")
+    if line.startswith(_UTF_16) or b"\0" in line[:1024]:
+        raise DataError(f"{path} is UTF-16 or no text at all; convert it to UTF-8")
     if b"\r" in line.rstrip(b"\r\n") and not file.peek(1):
         raise DataError(f"{path} separates lines by carriage returns alone; expected line feeds: convert the file")
     return line.removeprefix(codecs.BOM_UTF8)

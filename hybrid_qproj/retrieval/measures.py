@@ -121,7 +121,8 @@ def _grades(qrels: Qrels) -> dict[str, dict[str, int]]:
         where = f"judgements, query {show(query)}"
         checked[check_id(query, where, "the id of a query")] = mine = {}
         for document, grade in grades.items():
-            mine[check_id(document, where)] = check_grade(grade, where)
+            # All below 0 are the same to every measure here; those below -1 overwrite trec_eval's own memory.
+            mine[check_id(document, where)] = max(check_grade(grade, where), -1)
     return checked
 
 

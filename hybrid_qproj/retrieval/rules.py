@@ -96,9 +96,10 @@ def check_grade(value: object, where: str) -> int:
     """
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise DataError(f"{where}: grade {show(value)}; expected a whole number such as 1")
-    if abs(value) > LARGEST_GRADE:
+    grade = int(value)
+    if abs(grade) > LARGEST_GRADE:
         raise DataError(f"{where}: grade {show(value)}; expected one of at most {LARGEST_GRADE:,}")
-    return int(value)
+    return grade
 
 
 def parse_grade(text: str, where: str) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 
 from hybrid_qproj.retrieval.documents import tsv_fields
@@ -67,24 +69,25 @@ def _tsv_or_topics(path: str | Path) -> Iterator[tuple[int, str, str]]:
 
 def _topics(path: str | Path, lines: list[tuple[int, str]]) -> Iterator[tuple[int, str, str]]:
     """Topics of a file: what stands between <top> and </top>; nothing but markup may stand outside."""
-    whole, starts = "", []
-    parts: list[str] = []
-    place = 0
-    for number, line in lines:
-        starts.append((place, number))
-        parts.append(line)
-        place += len(line) + 1
-    whole = "\n".join(parts)
+    starts = [0, *accumulate(len(line) + 1 for _, line in lines)]
+    whole = "\n".join(line for _, line in lines)
 
     def line_of(place: int) -> int:
-        return max((start, number) for start, number in starts if start <= place)[1]
+        return lines[bisect_right(starts, place, hi=len(lines)) - 1][0]
+
+    def refuse_outside(start: int, stop: int) -> None:
+        text = whole[start:stop]
+        left = _BETWEEN.sub("", text).strip(C_SPACE)
+        if left or "</top>" in text.lower():
+            number = line_of(start + len(text) - len(text.lstrip(C_SPACE)))
+            raise DataError(f"{path}, line {number}: {shorten(left or '</top>')} outside of a topic; expected <top>")
 
     place = 0
     for tag in re.finditer(r"<top>(.*?)(</top>|<top>|\Z)", whole, re.IGNORECASE | re.DOTALL):
         number = line_of(tag.start())
         if tag[2].lower() != "</top>":
             raise DataError(f"{path}, line {number}: a topic without its end </top>; the file may be cut off")
-        _outside(path, whole[place : tag.start()], line_of(place))
+        refuse_outside(place, tag.start())
         place = tag.end()
         where = f"{path}, line {number}"
         query, title = (_field(where, tag[1], name) for name in ("num", "title"))
@@ -93,7 +96,7 @@ def _topics(path: str | Path, lines: list[tuple[int, str]]) -> Iterator[tuple[in
         if not query or not title:
             raise DataError(f"{where}: a topic without <num> and <title>")
         yield number, check_columns(query, where), title
-    _outside(path, whole[place:], line_of(place))
+    refuse_outside(place, len(whole))
 
 
 def _field(where: str, topic: str, name: str) -> str:
@@ -105,12 +108,6 @@ def _field(where: str, topic: str, name: str) -> str:
     rest = topic[found[0].end() :]
     end = _END.search(rest)
     return rest[: end.start() if end else None].strip(C_SPACE)
-
-
-def _outside(path: str | Path, text: str, number: int) -> None:
-    left = _BETWEEN.sub("", text).strip(C_SPACE)
-    if left or "</top>" in text.lower():
-        raise DataError(f"{path}, line {number}: {shorten(left or '</top>')} outside of a topic; expected <top>")
 
 
 def _words(text: str) -> list[str]:
