@@ -15,7 +15,7 @@ from hybrid_qproj.retrieval.lee import load_lee
 from hybrid_qproj.retrieval.lines import Span, is_file, is_folder, read_lines, split_lines
 from hybrid_qproj.retrieval.records import keys_of, read_records, record_id
 from hybrid_qproj.retrieval.rules import DataError, check_id, check_text, shorten, show
-from hybrid_qproj.retrieval.unique import SeenIds, refuse_twice
+from hybrid_qproj.retrieval.unique import ONE_ID, SeenIds, refuse_twice
 
 __all__ = [
     "DataError",
@@ -42,7 +42,6 @@ LEE = ("lee", "lee-background")
 """Names of the Lee corpus: its judged texts, and its other ones."""
 READ_THROUGH = 10**6
 """Documents of a dataset of ir_datasets up to which all ids are read where some documents are wanted."""
-_TWICE = "each document needs an id of its own"
 
 
 class Document(NamedTuple):
@@ -76,7 +75,7 @@ class Documents(ABC):
         for document in self if wanted else ():
             if document.id in wanted:
                 if document.id in found:
-                    raise DataError(f"document {show(document.id)} is in the corpus twice; {_TWICE}")
+                    raise DataError(f"document {show(document.id)} is in the corpus twice; {ONE_ID}")
                 found[document.id] = document.text
         return {name: found[name] for name in wanted if name in found}
 
@@ -140,7 +139,7 @@ class CheckedDocuments(Documents):
             raise DataError(f"{self.name} has no documents to retrieve from, to encode or to learn from: it is empty")
 
     def _refuse(self, codes: set[int]) -> None:
-        refuse_twice(lambda: ((self._where(number), document.id) for number, document in self._read()), codes, _TWICE)
+        refuse_twice(lambda: ((self._where(number), document.id) for number, document in self._read()), codes, ONE_ID)
 
 
 class MemoryDocuments(CheckedDocuments):

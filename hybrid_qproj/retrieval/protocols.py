@@ -192,6 +192,7 @@ def _rank_corpus(encoder: Encoder, test: TestSet, ids: list[str], queries: Tenso
     while chunk := list(islice(stream, CHUNK)):
         documents = _encode(encoder, [document.text for document in chunk], batch_size)
         best.add([document.id for document in chunk], encoder.similarity(queries, documents))
+    best.finish()
     if not best.names:
         raise DataError(f"{test.name} has no documents to retrieve from")
     run = {}

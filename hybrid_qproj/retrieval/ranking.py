@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.retrieval.rules import DataError, single
+from hybrid_qproj.retrieval.unique import ONE_ID, SeenIds, refuse_twice
 
 
 def trec_order(scores: Mapping[str, float]) -> list[str]:
@@ -44,6 +45,7 @@ class BestDocuments:
 
     def __init__(self, queries: int, depth: int) -> None:
         self._depth = depth
+        self._seen = SeenIds()
         self.names: list[str] = []
         self.scores = torch.empty((queries, 0))
         self.positions = torch.empty((queries, 0), dtype=torch.long)
@@ -56,7 +58,7 @@ class BestDocuments:
             scores: (queries, documents), higher is better.
 
         Raises:
-            DataError: a score is not finite.
+            DataError: a score is not finite, or an id came before: `finish` notices those that are missed here.
         """
         if not bool(torch.isfinite(scores).all()):
             raise DataError(f"{int((~torch.isfinite(scores)).sum())} scores are not finite; a ranking needs numbers")
@@ -68,6 +70,7 @@ class BestDocuments:
         columns = among.nonzero()[:, 1].cpu().numpy() + len(self.names)
         ends = among.sum(dim=1).cumsum(dim=0).tolist()
         self.names += names
+        self._refuse(set().union(*map(self._seen.add, names)))
         rows = [
             self._best(
                 np.concatenate([self.scores[row].numpy(), values[start:stop]]),
@@ -78,6 +81,18 @@ class BestDocuments:
         if rows:
             self.scores = torch.from_numpy(np.stack([values for values, _ in rows]))
             self.positions = torch.from_numpy(np.stack([places for _, places in rows]))
+
+    def finish(self) -> None:
+        """Look for ids that came twice among the last ones.
+
+        Raises:
+            DataError: one did.
+        """
+        self._refuse(self._seen.rest())
+
+    def _refuse(self, codes: set[int]) -> None:
+        if codes:
+            refuse_twice(lambda: ((f"document {n}", name) for n, name in enumerate(self.names, start=1)), codes, ONE_ID)
 
     def _best(self, values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         order = np.argsort(-values, kind="stable")

@@ -11,6 +11,9 @@ from hybrid_qproj.retrieval.rules import DataError, show
 BATCH = 1 << 16
 """Ids that are held as they are; older ones take eight bytes each."""
 
+ONE_ID = "each document needs an id of its own"
+"""What to do about one that is there twice."""
+
 
 class SeenIds:
     """Hashes of the ids seen so far: eight bytes an id, so that a corpus of millions is checked while it streams.
