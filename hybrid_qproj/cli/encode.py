@@ -13,7 +13,9 @@ from hybrid_qproj.cli.options import Device, Yes
 
 def encode(
     model: Annotated[str, typer.Argument(help="Folder or hub id of an encoder with a quantum head.")],
-    documents: Annotated[str, typer.Argument(help=".tsv or .jsonl, perhaps .gz, or an id of ir_datasets.")],
+    documents: Annotated[
+        str, typer.Argument(help=".tsv or .jsonl, perhaps .gz; a BEIR folder; lee; or an id of ir_datasets.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the angles.")],
     precision: Annotated[
         str | None, typer.Option(help="float32, float16 or uint8; that of the store, or float32 for a new one.")

@@ -13,7 +13,9 @@ from hybrid_qproj.cli.options import Yes
 
 def fit(
     encoder: Annotated[str, typer.Argument(help="Preset, hub name or folder of an encoder.")],
-    documents: Annotated[str, typer.Argument(help=".tsv or .jsonl, perhaps .gz, or an id of ir_datasets.")],
+    documents: Annotated[
+        str, typer.Argument(help=".tsv or .jsonl, perhaps .gz; a BEIR folder; lee; or an id of ir_datasets.")
+    ],
     k: Annotated[int, typer.Option(min=1, help="Angles a text.")],
     out: Annotated[Path, typer.Option(help="Folder of the encoder with its head.")],
     circuit: Annotated[str, typer.Option(help="Ansatz of the blocks.")] = "rotor",

@@ -20,6 +20,7 @@ def search(
     engine: Annotated[str, typer.Option(help="index; exhaustive: all documents; ray: all, on a cluster.")] = "index",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of the cluster; one a core.")] = None,
     effort: Annotated[int | None, typer.Option(min=1, help="Cells that ivf visits, or hnsw's list.")] = None,
+    text: Annotated[bool, typer.Option("--text", help="QUERIES is a text, even if it looks like a file.")] = False,
     device: Device = None,
     yes: Yes = False,
 ) -> None:
@@ -33,6 +34,6 @@ def search(
         from hybrid_qproj.index.commands import run_search  # noqa: PLC0415 - imports extras
 
         lines = run_search(
-            model, folder, queries, k, out, engine, workers, effort, quantum_device=device, allow_paid=yes
+            model, folder, queries, k, out, engine, workers, effort, text, quantum_device=device, allow_paid=yes
         )
         typer.echo(f"run: {out}" if out else "\n".join(lines))

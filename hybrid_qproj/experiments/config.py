@@ -6,12 +6,25 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StrictInt,
+    ValidationError,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
 
 from hybrid_qproj.encoders import MAX_TOKENS, Pooling
 from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.fitting import FitSettings
 from hybrid_qproj.heads import HEADS
+from hybrid_qproj.retrieval.collection import drops_self
+from hybrid_qproj.retrieval.documents import LEE, beir_file
 from hybrid_qproj.retrieval.measures import MEASURES
 from hybrid_qproj.retrieval.protocols import DEPTH, Protocol
 from hybrid_qproj.training.settings import Count, TrainingSettings
@@ -28,6 +41,25 @@ def _beside_config(path: Path, info: ValidationInfo) -> Path:
 
 File = Annotated[Path, AfterValidator(_beside_config)]
 """A path; a relative one starts at the configuration file's folder."""
+
+
+def _folder_or_name(dataset: str | Path, info: ValidationInfo) -> str | Path:
+    """A BEIR folder beside the configuration, as a path; else the name of a dataset, as it is."""
+    if not str(dataset).strip():
+        raise ValueError("the name of a dataset is blank")
+    path = _beside_config(Path(dataset), info)
+    if beir_file(path, "corpus.jsonl"):
+        return path
+    if str(dataset) not in LEE and beir_file(dataset, "corpus.jsonl"):
+        raise ValueError(
+            f"{str(dataset)!r} is a folder of the working directory; paths start at the configuration file's folder: "
+            "write the path from there"
+        )
+    return str(dataset)
+
+
+Dataset = Annotated[str | Path, AfterValidator(_folder_or_name)]
+"""A collection by name; the path of a BEIR folder starts at the configuration file's folder."""
 
 Fraction = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, le=1)]
 """Training queries: a whole number of them, or a share as a decimal (1.0 is all)."""
@@ -63,9 +95,10 @@ class DataConfig(Strict):
     """Where a collection is read from: exactly one of ``dataset``, ``judged`` and ``documents``.
 
     Attributes:
-        dataset: id of ir_datasets, a BEIR folder, "lee" or "lee-background".
+        dataset: a BEIR folder (one with corpus.jsonl), "lee", "lee-background", or an id of ir_datasets.
         split: of a BEIR folder.
         judged: JSONL, a query with its judged passages a line.
+        local_ids: whether docids in it are local to their query; documents are then called QID:DOCID.
         documents: TSV or JSONL; with ``queries`` and ``qrels``.
         queries: topics, TSV or JSONL.
         qrels: judgements, TREC or BEIR format.
@@ -73,13 +106,14 @@ class DataConfig(Strict):
         embeddings: NPZ of embeddings computed elsewhere (docids, docs, qids, queries).
     """
 
-    dataset: str | None = None
+    dataset: Dataset | None = None
     split: str = "test"
     judged: File | None = None
+    local_ids: bool = False
     documents: File | None = None
     queries: File | None = None
     qrels: File | None = None
-    grades: dict[int, int] | None = None
+    grades: dict[int, StrictInt] | None = None
     embeddings: File | None = None
 
     @model_validator(mode="after")
@@ -89,7 +123,17 @@ class DataConfig(Strict):
             raise ValueError(f"expected exactly one of dataset, judged and documents; got {given or 'none'}")
         if self.documents is None and (self.queries or self.qrels):
             raise ValueError("queries and qrels go with documents; a dataset or judged file has its own")
+        if self.local_ids and self.judged is None:
+            raise ValueError("local_ids goes with judged: only there do passages' ids stand with a query")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # What is not chosen is not written, so that results from before there was a choice keep their digests.
+        table: dict[str, Any] = handler(self)
+        if not self.local_ids:
+            table.pop("local_ids", None)
+        return table
 
 
 class TestConfig(DataConfig):
@@ -101,6 +145,8 @@ class TestConfig(DataConfig):
         run: first stage of ``"rerank"``, a TREC run file.
         relevant: least grade that is relevant for binary measures.
         depth: documents a query of ``"retrieve"``.
+        drop_self: whether the document with the query's own id is left out of its ranking; None: as BEIR does for
+            BEIR's collections and for "lee", not for others.
     """
 
     __test__ = False  # no test of pytest
@@ -110,6 +156,20 @@ class TestConfig(DataConfig):
     run: File | None = None
     relevant: int = 1
     depth: Count = DEPTH
+    drop_self: bool | None = None
+
+    @property
+    def drops_self(self) -> bool:
+        """Whether the document with the query's own id is left out of its ranking."""
+        return drops_self(self.dataset) if self.drop_self is None else self.drop_self
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        table = super()._without_defaults(handler)
+        del table["drop_self"]
+        # The judgements of "lee" name no text as its own: nothing to drop, and nothing that changes a result.
+        idle = self.drop_self is None and self.dataset == "lee" and self.protocol == "judged"
+        return {**table, "drop_self": True} if self.drops_self and not idle else table
 
     @model_validator(mode="after")
     def _run_is_there(self) -> TestConfig:

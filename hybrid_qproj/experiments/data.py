@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -19,7 +19,7 @@ from hybrid_qproj.experiments.config import (
     TestConfig,
     TextsConfig,
 )
-from hybrid_qproj.retrieval.collection import Collection, check_documents, load_collection, read_collection, read_judged
+from hybrid_qproj.retrieval.collection import Collection, load_collection, read_collection, read_judged
 from hybrid_qproj.retrieval.examples import (
     Example,
     Examples,
@@ -28,6 +28,7 @@ from hybrid_qproj.retrieval.examples import (
     read_examples,
 )
 from hybrid_qproj.retrieval.protocols import TestSet, make_test_set
+from hybrid_qproj.retrieval.rules import DataError, show
 from hybrid_qproj.retrieval.trec import read_run
 from hybrid_qproj.sides import Side
 
@@ -108,7 +109,7 @@ def _collection(source: DataConfig) -> Collection:
     if source.dataset is not None:
         return load_collection(source.dataset, source.split, source.grades)
     if source.judged is not None:
-        return read_judged(source.judged)
+        return read_judged(source.judged, source.grades, source.local_ids)
     assert source.documents is not None
     return read_collection(source.documents, source.queries, source.qrels, source.grades)
 
@@ -133,10 +134,7 @@ def _texts(config: TextsConfig) -> tuple[str, ...]:
 def _test_set(config: TestConfig) -> TestSet:
     run = read_run(config.run) if config.run else None
     collection = _collection(config)
-    if config.protocol == "retrieve" and config.dataset is None:
-        # Files of one's own; the collections of ir_datasets were checked by those who put them there.
-        collection = replace(collection, problems=(*collection.problems, *check_documents(collection)))
-    test = make_test_set(collection, config.protocol, run, config.relevant, config.depth)
+    test = make_test_set(collection, config.protocol, run, config.relevant, config.depth, config.drops_self)
     return replace(test, name=config.name)
 
 
@@ -219,6 +217,16 @@ def _precomputed(path: Path, sources: Sequence[DataConfig]) -> EmbeddingTable:
     queries: dict[str, str] = {}
     for source in sources:
         collection = _collection(source)
-        documents.update({document.id: document.text for document in collection.documents})
-        queries.update(collection.queries)
+        _join(documents, ((document.id, document.text) for document in collection.documents), path, "document")
+        _join(queries, collection.queries.items(), path, "query")
     return read_precomputed(path, documents, queries)
+
+
+def _join(known: dict[str, str], more: Iterable[tuple[str, str]], path: Path, what: str) -> None:
+    """Texts of one more collection whose embeddings are in a file: there, an id stands for one text."""
+    for name, text in more:
+        if known.setdefault(name, text) != text:
+            raise DataError(
+                f"{path} is to hold embeddings of several collections, in which {what} {show(name)} has different "
+                "texts; give each collection a file of its own"
+            )

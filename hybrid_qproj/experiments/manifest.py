@@ -56,6 +56,7 @@ def write_manifest(folder: Path, config: ExperimentConfig, table: dict[str, Any]
         "versions": versions,
         "seeds": list(range(config.seeds)),
         "config": table,
+        "drop_self": {test.name: test.drops_self for test in config.test},
         "data": {str(path): digest for path, digest in data_hashes(config, table).items()},
     }
     write_atomically(folder / "manifest.json", json.dumps(found, indent=2).encode())
@@ -76,7 +77,14 @@ def data_hashes(config: ExperimentConfig, table: dict[str, Any]) -> dict[str, st
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file; read once as long as neither its size nor its time of change differs."""
+    """SHA-256 of a file; read once as long as neither its size nor its time of change differs.
+
+    Of a folder (of BEIR): of the names and hashes of the files of its collection.
+    """
+    if path.is_dir():
+        files = sorted(p for pattern in ("*.jsonl*", "qrels/*.tsv*") for p in path.glob(pattern) if p.is_file())
+        lines = [f"{file.relative_to(path).as_posix()} {file_hash(file)}\n" for file in files]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
     state = path.stat()
     return _file_hash(path.resolve(), state.st_size, state.st_mtime_ns)
 

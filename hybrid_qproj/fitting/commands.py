@@ -34,7 +34,8 @@ def run_fit(
 
     Args:
         encoder: preset, hub name or folder of an encoder.
-        documents: a .tsv or .jsonl file (perhaps with .gz), or an id of ir_datasets; read as a stream.
+        documents: a .tsv or .jsonl file (perhaps with .gz), a BEIR folder, "lee", "lee-background", or an id of
+            ir_datasets; read as a stream.
         out_features: k.
         out: folder of the model.
         circuit: ansatz of the blocks.
@@ -59,8 +60,9 @@ def run_fit(
     spec = DeviceSpec.parse(device)
     check_known(spec.name)
     check_request(spec)
+    source = open_source(documents)
     model = load_encoder(encoder, max_tokens=max_tokens)
-    texts = (document.text for document in islice(open_source(documents), limit))
+    texts = (document.text for document in islice(source, limit))
     columns = (TextColumn("{task.description} {task.completed:,}"), TimeElapsedColumn())
     with Progress(*columns, console=make_console()) as progress:
         task = progress.add_task("texts", total=None)

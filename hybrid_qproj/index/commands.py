@@ -25,8 +25,11 @@ from hybrid_qproj.index.search import CANDIDATES, AngleIndex, Kind
 from hybrid_qproj.index.store import AngleStore, StoreError
 from hybrid_qproj.index.texts import text_digests
 from hybrid_qproj.loading import load
-from hybrid_qproj.retrieval.documents import Documents, open_documents, open_source
-from hybrid_qproj.retrieval.trec import read_topics, write_run
+from hybrid_qproj.retrieval.documents import Documents, looks_like_file, open_source
+from hybrid_qproj.retrieval.lines import is_file, is_folder
+from hybrid_qproj.retrieval.rules import DataError, check_columns, check_text, shorten
+from hybrid_qproj.retrieval.topics import read_topics
+from hybrid_qproj.retrieval.trec import write_run
 from hybrid_qproj.sbert import Encoder
 from hybrid_qproj.sides import encode_side
 
@@ -59,7 +62,8 @@ def run_encode(
 
     Args:
         model: folder or hub id of an encoder with a quantum head.
-        documents: a .tsv or .jsonl file (perhaps with .gz), or an id of ir_datasets.
+        documents: a .tsv or .jsonl file (perhaps with .gz), a BEIR folder, "lee", "lee-background", or an id of
+            ir_datasets; see `open_source`.
         out: folder of the store.
         precision: of the angles on disk; None for that of the store, or float32 for a new one.
         batch_size: texts the encoder takes at once.
@@ -155,6 +159,7 @@ def run_search(
     engine: str = "index",
     workers: int | None = None,
     effort: int | None = None,
+    text: bool = False,
     quantum_device: str | None = None,
     allow_paid: bool = False,
 ) -> list[str]:
@@ -169,6 +174,7 @@ def run_search(
         engine: ``"index"``; ``"exhaustive"`` to compare with every document; ``"ray"`` to do that on a Ray cluster.
         workers: processes of the cluster; None for one a core.
         effort: of the index, see `AngleIndex.search`.
+        text: whether ``queries`` is a query's text, whatever it looks like.
         quantum_device: device string that replaces the saved one.
         allow_paid: whether circuits may run on a device that can cost money.
 
@@ -192,7 +198,10 @@ def run_search(
         raise OutputError(f"{out} could not be written: there is no folder {str(out.parent)!r}; make it first")
     if out is not None and out.is_dir():
         raise OutputError(f"{out} is a folder; choose a file to write")
-    texts = read_queries(Path(queries)) if Path(queries).is_file() else {"query": queries}
+    texts = given_queries(queries, text)
+    if out is not None:
+        for query in texts:
+            check_columns(query, str(queries))
     index = AngleIndex.load(folder) if engine == "index" else None
     store = AngleStore(folder) if index is None else index.store
     encoder = load(model, quantum_device=quantum_device, allow_paid=allow_paid)
@@ -217,11 +226,47 @@ def run_search(
     return [json.dumps({"query": query, "documents": found}, ensure_ascii=False) for query, found in run.items()]
 
 
-def read_queries(path: Path) -> dict[str, str]:
-    """Queries of a file: id -> text."""
-    if path.name.removesuffix(".gz").endswith((".tsv", ".jsonl")):
-        return {document.id: document.text for document in open_documents(path)}
-    return read_topics(path)
+def given_queries(queries: str, text: bool = False) -> dict[str, str]:
+    """Queries of a file, or one query's text.
+
+    Args:
+        queries: the name of a file, or a text. What has white space in it and no ending such as .tsv is a text, and so
+            is a word without a separator of paths.
+        text: whether it is a text, whatever it looks like.
+
+    Returns:
+        query id -> text; the id of one given as a text is ``"query"``.
+
+    Raises:
+        DataError: a query is blank, the file cannot be read, or what looks like a file is none.
+    """
+    if not text and is_file(queries):
+        return read_queries(queries)
+    if not text and (is_folder(queries) or _is_path(queries)):
+        raise DataError(
+            f"no file of queries {shorten(queries)}; check its name, or say with --text that this is the query itself"
+        )
+    if not queries.strip():
+        raise DataError("the query is blank; expected a text, or a file of queries")
+    return {"query": check_text(queries, "the command line", "the query's text")}
+
+
+def _is_path(name: str) -> bool:
+    one_word = len(name.split()) == 1
+    return looks_like_file(name) or (one_word and any(separator in name for separator in "/\\"))
+
+
+def read_queries(path: str | Path) -> dict[str, str]:
+    """Queries of a file: id -> text; see `read_topics`.
+
+    Raises:
+        DataError: see there; or a query is blank.
+    """
+    texts = read_topics(path)
+    blank = next((query for query, text in texts.items() if not text.strip()), None)
+    if blank is not None:
+        raise DataError(f"{path}: query {blank!r} is blank; expected a text to search for")
+    return texts
 
 
 def _encode_here(

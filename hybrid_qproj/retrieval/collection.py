@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection as Sized
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hybrid_qproj.extras import require
+from hybrid_qproj.retrieval.datasets import dataset_qrels, dataset_queries, open_dataset
 from hybrid_qproj.retrieval.documents import (
+    LEE,
     DataError,
     Documents,
     IrDocuments,
     JsonlDocuments,
     MemoryDocuments,
+    beir_file,
+    lee_documents,
     open_documents,
-    read_records,
 )
+from hybrid_qproj.retrieval.judged import parse_judged
 from hybrid_qproj.retrieval.lee import load_lee
-from hybrid_qproj.retrieval.trec import read_qrels, read_topics
+from hybrid_qproj.retrieval.lines import is_folder
+from hybrid_qproj.retrieval.rules import check_grade, check_id, check_text, show
+from hybrid_qproj.retrieval.topics import read_topics
+from hybrid_qproj.retrieval.trec import read_qrels
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,11 @@ class Collection:
         queries: query id -> text.
         qrels: query id -> document id -> grade.
         problems: what is wrong with it, counted, for people.
+        drop_self: whether its rankings leave out the document that has the query's own id unless one says otherwise,
+            as those of BEIR do.
+
+    Raises:
+        DataError: an id is blank, a text no string, or a grade no whole number.
     """
 
     name: str
@@ -39,6 +49,31 @@ class Collection:
     queries: dict[str, str]
     qrels: dict[str, dict[str, int]]
     problems: tuple[str, ...] = ()
+    drop_self: bool = False
+
+    def __post_init__(self) -> None:
+        for query, text in self.queries.items():
+            check_id(query, self.name, "the id of a query")
+            check_text(text, f"{self.name}, query {show(query)}", "its text")
+        for query, grades in self.qrels.items():
+            where = f"{self.name}, judgements of query {show(query)}"
+            check_id(query, where, "the id of a query")
+            for document, grade in grades.items():
+                check_grade(grade, f"{where}, document {show(check_id(document, where))}")
+
+
+def drops_self(source: str | Path | None) -> bool:
+    """Whether a collection's rankings leave out the document that has the query's own id unless one says otherwise.
+
+    So do BEIR's, whatever the collection: where queries are documents of the corpus (ArguAna), a query would find
+    itself. So do those of the Lee corpus.
+
+    Args:
+        source: name of a collection, see `load_collection`; None for loose files, which say nothing of that.
+    """
+    if source is None:
+        return False
+    return beir_file(source, "corpus.jsonl") is not None or str(source).startswith("beir/") or str(source) == "lee"
 
 
 def load_collection(source: str | Path, split: str = "test", grades: Mapping[int, int] | None = None) -> Collection:
@@ -57,41 +92,42 @@ def load_collection(source: str | Path, split: str = "test", grades: Mapping[int
         DataError: there is no such collection, it has no queries, or a file is malformed.
         MissingExtraError: ir_datasets is not installed.
     """
-    folder = Path(source)
-    if folder.is_dir():
-        qrels = read_qrels(folder / "qrels" / f"{split}.tsv")
-        return _checked(
-            folder.name, JsonlDocuments(folder / "corpus.jsonl"), read_topics(folder / "queries.jsonl"), qrels, grades
-        )
     name = str(source)
-    if name in ("lee", "lee-background"):
-        return _lee(name)
-    ir_datasets = require("ir_datasets", "eval", "loading datasets")
-    try:
-        dataset = ir_datasets.load(name)
-    except KeyError:
-        near = difflib.get_close_matches(name, list(ir_datasets.registry), n=3)
-        raise DataError(
-            f"{name!r} is neither a folder nor a dataset of ir_datasets"
-            + (f"; did you mean {', '.join(near)}?" if near else "")
-        ) from None
-    queries = {q.query_id: q.default_text() for q in dataset.queries_iter()} if dataset.has_queries() else {}
-    qrels = {}
-    for judgement in dataset.qrels_iter() if dataset.has_qrels() else ():
-        qrels.setdefault(judgement.query_id, {})[judgement.doc_id] = judgement.relevance
-    return _checked(name, IrDocuments(name), queries, qrels, grades)
+    if corpus := beir_file(source, "corpus.jsonl"):
+        folder = Path(source)
+        queries = read_topics(_needed(folder, "queries.jsonl"))
+        qrels = read_qrels(_needed(folder, f"qrels/{split}.tsv"))
+        return _checked(folder.name or name, JsonlDocuments(corpus), queries, qrels, grades, drop_self=True)
+    if name in LEE:
+        qrels = load_lee().qrels() if drops_self(name) else {}
+        documents = lee_documents(name)
+        return Collection(name, documents, dict(documents.texts) if qrels else {}, qrels, drop_self=bool(qrels))
+    if is_folder(source):
+        raise DataError(f"{name} is a folder without corpus.jsonl; expected one in BEIR's format")
+    dataset = open_dataset(name)
+    return _checked(
+        name,
+        IrDocuments(name),
+        dataset_queries(name, dataset),
+        dataset_qrels(name, dataset),
+        grades,
+        drop_self=drops_self(name),
+    )
 
 
-def _lee(name: str) -> Collection:
-    corpus = load_lee()
-    texts = corpus.documents if name == "lee" else corpus.background
-    documents = {str(number): text for number, text in enumerate(texts)}
-    queries = documents if name == "lee" else {}
-    return Collection(name, MemoryDocuments(documents), queries, corpus.qrels() if queries else {})
+def _needed(folder: Path, name: str) -> Path:
+    path = beir_file(folder, name)
+    if path is None:
+        there = sorted(path.name for path in (folder / name).parent.glob("*.tsv*")) if "/" in name else []
+        raise DataError(f"no file {str(folder / name)!r}" + (f"; there are {', '.join(there)}" if there else ""))
+    return path
 
 
 def read_collection(
-    documents: Path, queries: Path | None = None, qrels: Path | None = None, grades: Mapping[int, int] | None = None
+    documents: str | Path,
+    queries: str | Path | None = None,
+    qrels: str | Path | None = None,
+    grades: Mapping[int, int] | None = None,
 ) -> Collection:
     """Read a collection from loose files.
 
@@ -105,40 +141,34 @@ def read_collection(
         the collection.
 
     Raises:
-        DataError: a file is missing or malformed.
+        DataError: a file is missing or malformed, or there are judgements without queries.
     """
-    stream = open_documents(documents)
+    stream, name = open_documents(documents), Path(documents).name
     if queries is None:
-        return Collection(documents.name, stream, {}, {})
-    return _checked(documents.name, stream, read_topics(queries), read_qrels(qrels) if qrels else {}, grades)
+        if qrels is not None:
+            raise DataError(f"{qrels} judges queries, of which there is no file; give both or none")
+        return Collection(name, stream, {}, {})
+    return _checked(name, stream, read_topics(queries), read_qrels(qrels) if qrels else {}, grades)
 
 
-def read_judged(path: Path) -> Collection:
+def read_judged(path: str | Path, grades: Mapping[int, int] | None = None, local_ids: bool = False) -> Collection:
     """Read queries with their judged passages: JSONL of qid, query, and passages of docid, rel and text.
 
     Args:
         path: the file, perhaps with ``.gz``.
+        grades: see `load_collection`.
+        local_ids: whether a docid names a passage of its query only; documents are then called QID:DOCID. Else a
+            docid names the same text wherever it stands.
 
     Returns:
         the collection of the passages in it.
 
     Raises:
-        DataError: a malformed line, or no queries.
+        DataError: a malformed line, a query on two lines, a docid twice in a line, one docid for two texts, or no
+            queries.
     """
-    texts: dict[str, str] = {}
-    queries: dict[str, str] = {}
-    qrels: dict[str, dict[str, int]] = {}
-    for number, record in read_records(path):
-        try:
-            query = str(record["qid"])
-            grades = {str(p["docid"]): int(p["rel"]) for p in record["passages"]}
-            texts.update({str(p["docid"]): str(p["text"]) for p in record["passages"]})
-            queries[query], qrels[query] = str(record["query"]), grades
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(
-                f"{path}, line {number}: expected qid, query and passages with docid, rel and text ({error!r})"
-            ) from error
-    return _checked(path.name, MemoryDocuments(texts), queries, qrels, None)
+    found, name = parse_judged(path, local_ids), Path(path).name
+    return _checked(name, MemoryDocuments(found.texts, name), found.queries, found.qrels, grades)
 
 
 def _checked(
@@ -147,17 +177,21 @@ def _checked(
     queries: dict[str, str],
     qrels: dict[str, dict[str, int]],
     grades: Mapping[int, int] | None,
+    drop_self: bool = False,
 ) -> Collection:
     if not queries:
         raise DataError(f"{name} has no queries")
     if grades:
+        for grade in (*grades, *grades.values()):
+            check_grade(grade, f"{name}, grades to replace")
         qrels = {query: {d: grades.get(g, g) for d, g in judged.items()} for query, judged in qrels.items()}
+    judged = {query for query, grades_of in qrels.items() if grades_of}
     problems = [
-        *_count(len(queries.keys() - qrels.keys()), f"of {len(queries)} queries have no judgements and are left out"),
+        *_count(len(queries.keys() - judged), f"of {len(queries)} queries have no judgements and are left out"),
         *_count(len(qrels.keys() - queries.keys()), f"of {len(qrels)} judged queries have no text and are left out"),
         *_count(sum(not text.strip() for text in queries.values()), "queries are empty"),
     ]
-    return Collection(name, documents, queries, qrels, tuple(problems))
+    return Collection(name, documents, queries, qrels, tuple(problems), drop_self)
 
 
 def check_documents(collection: Collection) -> tuple[str, ...]:
@@ -167,20 +201,48 @@ def check_documents(collection: Collection) -> tuple[str, ...]:
         collection: the collection.
 
     Returns:
-        duplicate ids, empty texts, and judged documents that do not exist, each with its count, for people.
+        empty texts, and judged documents that do not exist, each with its count, for people.
+
+    Raises:
+        DataError: an id is there twice, or there are no documents.
     """
-    seen: set[str] = set()
-    duplicates = empty = 0
-    for document in collection.documents:
-        duplicates += document.id in seen
-        empty += not document.text.strip()
-        seen.add(document.id)
+    return inspect_documents(collection)[0]
+
+
+def inspect_documents(collection: Collection) -> tuple[tuple[str, ...], dict[str, bool]]:
+    """Read all documents once.
+
+    Args:
+        collection: the collection.
+
+    Returns:
+        what is wrong with them, see `check_documents`; and the queries whose id is a document's too, with whether their
+        text is the document's.
+
+    Raises:
+        DataError: an id is there twice, or there are no documents.
+    """
     judged = {document for grades in collection.qrels.values() for document in grades}
-    return (
-        *_count(duplicates, f"of {len(seen) + duplicates} documents have an id that came before"),
-        *_count(empty, f"of {len(seen) + duplicates} documents are empty"),
-        *missing_texts("judged documents", judged, seen),
-    )
+    there: set[str] = set()
+    own: dict[str, bool] = {}
+    count = empty = 0
+    for document in collection.documents:
+        count += 1
+        empty += not document.text.strip()
+        if document.id in judged:
+            there.add(document.id)
+        query = collection.queries.get(document.id)
+        if query is not None:
+            own[document.id] = same_text(query, document.text)
+    if not count:
+        raise DataError(f"{collection.name} has no documents to retrieve from")
+    problems = (*_count(empty, f"of {count} documents are empty"), *missing_texts("judged documents", judged, there))
+    return problems, own
+
+
+def same_text(query: str, document: str) -> bool:
+    """Whether a query's text is a document's, which may have a title before it."""
+    return bool(query.strip()) and document.strip().endswith(query.strip())
 
 
 def missing_texts(what: str, wanted: Iterable[str], there: Sized[str]) -> tuple[str, ...]:

@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
-import gzip
-import json
+import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from hybrid_qproj.errors import HybridQprojError
-from hybrid_qproj.extras import require
+from hybrid_qproj.retrieval.datasets import explained, open_dataset, read_all
+from hybrid_qproj.retrieval.judged import is_judged, parse_judged
+from hybrid_qproj.retrieval.lee import load_lee
+from hybrid_qproj.retrieval.lines import Span, is_file, is_folder, read_lines, split_lines
+from hybrid_qproj.retrieval.records import keys_of, read_records, record_id
+from hybrid_qproj.retrieval.rules import DataError, check_id, check_text, shorten, show
+from hybrid_qproj.retrieval.unique import ONE_ID, SeenIds, refuse_twice
 
+__all__ = [
+    "DataError",
+    "Document",
+    "Documents",
+    "FileDocuments",
+    "IrDocuments",
+    "JsonlDocuments",
+    "MemoryDocuments",
+    "Part",
+    "Span",
+    "TsvDocuments",
+    "beir_file",
+    "lee_documents",
+    "open_documents",
+    "open_source",
+    "read_lines",
+    "read_records",
+    "shorten",
+    "split_lines",
+]
 
-class DataError(HybridQprojError, ValueError):
-    """Data that cannot be read, or from which nothing is left."""
+LEE = ("lee", "lee-background")
+"""Names of the Lee corpus: its judged texts, and its other ones."""
+READ_THROUGH = 10**6
+"""Documents of a dataset of ir_datasets up to which all ids are read where some documents are wanted."""
 
 
 class Document(NamedTuple):
@@ -33,24 +59,24 @@ class Documents(ABC):
         """Read the documents from the first one."""
 
     def get(self, ids: Iterable[str]) -> dict[str, str]:
-        """Texts of some documents, in one pass that stops when all are found.
+        """Texts of some documents, in one pass over all: a wanted id that is there twice would be seen nowhere else.
 
         Args:
             ids: the documents wanted.
 
         Returns:
             id -> text of those that exist, in the order of ``ids``.
+
+        Raises:
+            DataError: an id is there twice.
         """
         wanted = dict.fromkeys(ids)
-        missing = set(wanted)
-        found = {}
-        if missing:
-            for document in self:
-                if document.id in missing:
-                    found[document.id] = document.text
-                    missing.remove(document.id)
-                    if not missing:
-                        break
+        found: dict[str, str] = {}
+        for document in self if wanted else ():
+            if document.id in wanted:
+                if document.id in found:
+                    raise DataError(f"document {show(document.id)} is in the corpus twice; {ONE_ID}")
+                found[document.id] = document.text
         return {name: found[name] for name in wanted if name in found}
 
     def split(self, size: int) -> list[Documents]:
@@ -61,6 +87,9 @@ class Documents(ABC):
 
         Returns:
             the parts, in order.
+
+        Raises:
+            DataError: the corpus is malformed or empty, or an id is there twice: no part alone would show it.
         """
         count = sum(1 for _ in self)
         return [Part(self, start, start + size) for start in range(0, count, size)]
@@ -82,39 +111,62 @@ class Part(Documents):
         return islice(iter(self.source), self.start, self.stop)
 
 
-class MemoryDocuments(Documents):
+class CheckedDocuments(Documents):
+    """A stream in which each id is an id, each text a text, no id comes twice, and something comes at all."""
+
+    name: str
+    """For people."""
+    whole = True
+    """Whether it is a corpus and no part of one."""
+
+    @abstractmethod
+    def _read(self) -> Iterator[tuple[int, Document]]:
+        """The documents with their numbers, each checked by itself."""
+
+    def _where(self, number: int) -> str:
+        return f"{self.name}, document {number}"
+
+    def __iter__(self) -> Iterator[Document]:
+        seen = SeenIds()
+        document = None
+        for _, document in self._read():
+            if codes := seen.add(document.id):
+                self._refuse(codes)
+            yield document
+        if codes := seen.rest():
+            self._refuse(codes)
+        if document is None and self.whole:
+            raise DataError(f"{self.name} has no documents to retrieve from, to encode or to learn from: it is empty")
+
+    def _refuse(self, codes: set[int]) -> None:
+        refuse_twice(lambda: ((self._where(number), document.id) for number, document in self._read()), codes, ONE_ID)
+
+
+class MemoryDocuments(CheckedDocuments):
     """Documents that are in memory already.
 
     Args:
         texts: id -> text.
+        name: for people.
     """
 
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        self.texts = texts
+    def __init__(self, texts: Mapping[str, str], name: str = "the corpus in memory") -> None:
+        self.texts, self.name = texts, name
 
-    def __iter__(self) -> Iterator[Document]:
-        return (Document(*item) for item in self.texts.items())
+    def _read(self) -> Iterator[tuple[int, Document]]:
+        for number, item in enumerate(self.texts.items(), start=1):
+            yield number, self._check(*item)
+
+    def _check(self, name: str, text: str) -> Document:
+        check_id(name, self.name, "the id of a document")
+        return Document(name, check_text(text, f"{self.name}, document {show(name)}", "its text"))
 
     def get(self, ids: Iterable[str]) -> dict[str, str]:
         """Texts of some documents."""
-        return {name: self.texts[name] for name in dict.fromkeys(ids) if name in self.texts}
+        return {name: self._check(name, self.texts[name]).text for name in dict.fromkeys(ids) if name in self.texts}
 
 
-class Span(NamedTuple):
-    """Consecutive lines of a file.
-
-    Attributes:
-        start: first byte.
-        stop: the byte after the last.
-        line: number of the first line.
-    """
-
-    start: int
-    stop: int
-    line: int
-
-
-class FileDocuments(Documents):
+class FileDocuments(CheckedDocuments):
     """Documents of a file, one a line.
 
     Args:
@@ -122,41 +174,51 @@ class FileDocuments(Documents):
         span: which lines; None for all. Not for ``.gz``.
     """
 
-    def __init__(self, path: Path, span: Span | None = None) -> None:
-        self.path, self.span = path, span
+    def __init__(self, path: str | Path, span: Span | None = None) -> None:
+        self.path, self.span = Path(path), span
+        self.name, self.whole = str(path), span is None
+
+    def _where(self, number: int) -> str:
+        return f"{self.name}, line {number}"
 
     def split(self, size: int) -> list[Documents]:
         """Consecutive parts; those of a plain file are read without reading what is before them."""
         if self.path.name.endswith(".gz") or self.span:
             return super().split(size)
-        return [type(self)(self.path, span) for span in split_lines(self.path, size)]
+        spans = split_lines(self.path, size)
+        # What only the whole shows.
+        for _ in self:
+            pass
+        return [type(self)(self.path, span) for span in spans]
 
 
 class TsvDocuments(FileDocuments):
     """Lines of id, tab, text; ``.gz`` too."""
 
-    def __iter__(self) -> Iterator[Document]:
+    def _read(self) -> Iterator[tuple[int, Document]]:
         for number, line in read_lines(self.path, self.span):
-            name, tab, text = line.partition("\t")
-            if not tab or not name:
-                raise DataError(f"{self.path}, line {number}: {shorten(line)}; expected an id, a tab and the text")
-            yield Document(name, text)
+            yield number, Document(*tsv_fields(line, self.name, number, "the text"))
 
 
 class JsonlDocuments(FileDocuments):
-    """A corpus in the format of BEIR: a JSON object a line with _id, text and perhaps title; ``.gz`` too."""
+    """A corpus in the format of BEIR; ``.gz`` too.
 
-    def __iter__(self) -> Iterator[Document]:
+    A line is a JSON object with ``_id`` (or ``id``; a string or a whole number), ``text``, and perhaps ``title``
+    (null is none). Title and text are joined as BEIR joins them.
+    """
+
+    def _read(self) -> Iterator[tuple[int, Document]]:
         for number, record in read_records(self.path, self.span):
-            name, text, title = record.get("_id"), record.get("text"), record.get("title") or ""
-            if not (isinstance(name, str) and isinstance(text, str) and isinstance(title, str)):
-                raise DataError(
-                    f"{self.path}, line {number}: keys {sorted(record)}; expected _id and text, both strings"
-                )
-            yield Document(name, f"{title} {text}".strip())
+            where = self._where(number)
+            if "text" not in record:
+                raise DataError(f"{where}: {keys_of(record)}; expected _id and text")
+            name = record_id(record, where)
+            where = f"{where}, document {show(name)}"
+            title = "" if record.get("title") is None else check_text(record["title"], where, "its title")
+            yield number, Document(name, f"{title} {check_text(record['text'], where, 'its text')}".strip())
 
 
-class IrDocuments(Documents):
+class IrDocuments(CheckedDocuments):
     """The documents of a dataset of ir_datasets.
 
     Args:
@@ -164,22 +226,50 @@ class IrDocuments(Documents):
     """
 
     def __init__(self, dataset_id: str) -> None:
-        self.dataset_id = dataset_id
+        self.dataset_id = self.name = dataset_id
 
-    def _dataset(self) -> Any:
-        return require("ir_datasets", "eval", "loading datasets").load(self.dataset_id)
+    def _read(self) -> Iterator[tuple[int, Document]]:
+        dataset = open_dataset(self.dataset_id)
+        if not dataset.has_docs():
+            raise DataError(f"{self.dataset_id} of ir_datasets has no documents; expected one with a corpus")
+        for number, row in enumerate(read_all(self.dataset_id, "documents", dataset.docs_iter), start=1):
+            name = check_id(row.doc_id, self._where(number), "its id")
+            yield number, Document(name, self._text(row))
 
-    def __iter__(self) -> Iterator[Document]:
-        return (Document(document.doc_id, document.default_text()) for document in self._dataset().docs_iter())
+    def _text(self, row: object) -> str:
+        name = getattr(row, "doc_id", None)
+        return check_text(row.default_text(), f"{self.name}, document {show(name)}", "its text")  # type: ignore[attr-defined]  # a row of ir_datasets
 
     def get(self, ids: Iterable[str]) -> dict[str, str]:
-        """Texts of some documents, by the dataset's own index."""
+        """Texts of some documents: of a corpus of more than a million by the dataset's own index, unchecked."""
         wanted = dict.fromkeys(ids)
-        found = self._dataset().docs_store().get_many(list(wanted))
-        return {name: found[name].default_text() for name in wanted if name in found}
+        dataset = open_dataset(self.dataset_id)
+        if not dataset.has_docs() or (dataset.docs_count() or 0) <= READ_THROUGH:
+            return super().get(wanted)
+        with explained(self.dataset_id, "documents"):
+            found = dataset.docs_store().get_many(list(wanted))
+        return {name: self._text(found[name]) for name in wanted if name in found}
 
 
-def open_documents(path: Path) -> Documents:
+def tsv_fields(line: str, path: str | Path, number: int, what: str) -> tuple[str, str]:
+    """Id and text of a line; the text may hold further tabs.
+
+    Args:
+        line: the line.
+        path: of the file.
+        number: of the line.
+        what: what the text is.
+
+    Raises:
+        DataError: there is no tab, or no id before it.
+    """
+    name, tab, text = line.partition("\t")
+    if not tab or not name:
+        raise DataError(f"{path}, line {number}: {shorten(line)}; expected an id, a tab and {what}")
+    return check_id(name, f"{path}, line {number}"), text
+
+
+def open_documents(path: str | Path) -> Documents:
     """Documents of a file, by its suffix.
 
     Args:
@@ -189,102 +279,78 @@ def open_documents(path: Path) -> Documents:
         DataError: another suffix.
     """
     kinds: dict[str, type[TsvDocuments | JsonlDocuments]] = {".tsv": TsvDocuments, ".jsonl": JsonlDocuments}
-    suffix = Path(path.name.removesuffix(".gz")).suffix
+    suffix = Path(Path(path).name.removesuffix(".gz")).suffix
     if suffix not in kinds:
         raise DataError(f"{path}: expected documents as .tsv or .jsonl, perhaps with .gz")
     return kinds[suffix](path)
 
 
-def open_source(name: str) -> Documents:
-    """Documents by a name: of a file if there is one, else of a dataset of ir_datasets.
+def beir_file(folder: str | Path, name: str) -> Path | None:
+    """A file of a BEIR folder, perhaps compressed; None if it is not there."""
+    paths = (Path(folder, name), Path(folder, f"{name}.gz"))
+    return next((path for path in paths if is_file(path)), None)
+
+
+def lee_documents(name: str) -> MemoryDocuments:
+    """The texts of the Lee corpus, numbered from 0.
 
     Args:
-        name: path, or id of ir_datasets.
-
-    Raises:
-        DataError: a file of another suffix.
+        name: ``"lee"``, the judged ones, or ``"lee-background"``, the others.
     """
-    return open_documents(Path(name)) if Path(name).is_file() else IrDocuments(name)
+    corpus = load_lee()
+    texts = corpus.documents if name == "lee" else corpus.background
+    return MemoryDocuments({str(number): text for number, text in enumerate(texts)}, name)
 
 
-def read_lines(path: Path, span: Span | None = None) -> Iterator[tuple[int, str]]:
-    """Lines of a text file that are not empty, numbered from 1.
-
-    Args:
-        path: UTF-8, perhaps compressed by gzip (``.gz``).
-        span: which lines, or None for all.
-
-    Raises:
-        DataError: the file is missing, is cut off, or is no UTF-8.
-    """
-    number = 0
-    start, stop, first = span or (0, None, 1)
-    try:
-        with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as file:
-            file.seek(start)
-            for number, line in enumerate(file, start=first):
-                if stop is not None and start >= stop:
-                    return
-                start += len(line)
-                text = line.decode("utf-8").rstrip("\r\n")
-                if text:
-                    yield number, text
-    except FileNotFoundError:
-        raise DataError(f"no file {str(path)!r}") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}, line {number}: not UTF-8 ({error.reason}); convert the file") from error
-    except (EOFError, gzip.BadGzipFile) as error:
-        raise DataError(f"{path} is cut off or no gzip file after line {number}: {error}") from error
-
-
-def split_lines(path: Path, size: int) -> list[Span]:
-    """Consecutive parts of a text file.
+def open_source(name: str | Path, local_ids: bool = False) -> Documents:
+    """Documents by a name, whatever it names.
 
     Args:
-        path: not compressed.
-        size: lines of each part that are not empty; the last may hold fewer.
+        name: a file of documents (.tsv or .jsonl, perhaps with .gz), or of judged passages (.jsonl, see
+            `hybrid_qproj.retrieval.collection.read_judged`); a folder in BEIR's format; ``"lee"`` or
+            ``"lee-background"``; or an id of ir_datasets.
+        local_ids: see `read_judged`.
 
     Returns:
-        the parts, in order.
+        the documents, the first of which could be read.
 
     Raises:
-        DataError: the file is missing.
+        DataError: there is no such thing, a file has another suffix or is malformed, or no document is in it.
     """
-    spans, lines = [], 0
-    begin, place = (0, 1), 0
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                place += len(line)
-                lines += bool(line.rstrip(b"\r\n"))
-                if lines == size:
-                    spans.append(Span(begin[0], place, begin[1]))
-                    begin, lines = (place, number + 1), 0
-    except FileNotFoundError:
-        raise DataError(f"no file {str(path)!r}") from None
-    return [*spans, Span(begin[0], place, begin[1])] if lines else spans
+    documents = _named(str(name), local_ids)
+    # Before anybody makes a folder for what comes of it.
+    next(iter(documents))
+    return documents
 
 
-def read_records(path: Path, span: Span | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
-    """JSON objects of a file, one a line.
-
-    Args:
-        path: JSONL, perhaps with ``.gz``.
-        span: which lines, or None for all.
-
-    Raises:
-        DataError: a line is no JSON object.
-    """
-    for number, line in read_lines(path, span):
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path}, line {number}: {shorten(line)}; expected a JSON object ({error})") from error
-        if not isinstance(record, dict):
-            raise DataError(f"{path}, line {number}: {shorten(line)}; expected a JSON object")
-        yield number, record
+def _named(name: str, local_ids: bool) -> Documents:
+    if is_file(name):
+        if Path(name).name.removesuffix(".gz").endswith(".jsonl") and is_judged(name):
+            return MemoryDocuments(parse_judged(name, local_ids).texts, name)
+        return open_documents(name)
+    if corpus := beir_file(name, "corpus.jsonl"):
+        return JsonlDocuments(corpus)
+    if name in LEE:
+        return lee_documents(name)
+    if is_folder(name):
+        raise DataError(f"{name} is a folder without corpus.jsonl; expected one in BEIR's format, or a file")
+    if looks_like_file(name):
+        raise DataError(f"no file {show(name)}{_near(name)}; expected documents as .tsv or .jsonl, perhaps with .gz")
+    return IrDocuments(name)
 
 
-def shorten(line: str, width: int = 60) -> str:
-    """A line for an error message."""
-    return repr(line if len(line) <= width else line[: width - 3] + "...")
+SUFFIXES = (".tsv", ".jsonl", ".json", ".csv", ".txt", ".xml", ".trec", ".topics", ".gz", ".bz2", ".xz", ".zip")
+"""How names of files end."""
+
+
+def looks_like_file(name: str) -> bool:
+    """Whether a name that is no file was meant for one: by its suffix, or because it starts like a path."""
+    return name.lower().rstrip().endswith(SUFFIXES) or name.startswith(("/", "./", "../", "~/", ".\\", "..\\"))
+
+
+def _near(name: str) -> str:
+    """Files in the same folder whose names are nearly the same."""
+    folder = Path(name).parent
+    names = [path.name for path in islice(folder.iterdir(), 10_000)] if is_folder(folder) else []
+    near = difflib.get_close_matches(Path(name).name, names, n=3)
+    return f"; did you mean {', '.join(near)}?" if near else ""

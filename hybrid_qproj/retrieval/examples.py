@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from hybrid_qproj.extras import require
 from hybrid_qproj.retrieval.collection import Collection, missing_texts
-from hybrid_qproj.retrieval.documents import DataError, IrDocuments, read_lines, read_records, shorten
+from hybrid_qproj.retrieval.datasets import dataset_queries, open_dataset, read_all
+from hybrid_qproj.retrieval.documents import IrDocuments
+from hybrid_qproj.retrieval.lines import read_lines
+from hybrid_qproj.retrieval.records import keys_of, read_records
+from hybrid_qproj.retrieval.rules import DataError, check_text, shorten, show
 
 
 class Example(NamedTuple):
@@ -50,6 +53,8 @@ def choose(names: Iterable[str], queries: float, seed: int) -> list[str]:
     """
     order = sorted(names)
     random.Random(seed).shuffle(order)  # noqa: S311 - no secret
+    if isinstance(queries, bool) or (isinstance(queries, float) and not 0 < queries <= 1):
+        raise DataError(f"{queries} training queries: expected a whole number, or a share in (0, 1] such as 0.5")
     wanted = queries if isinstance(queries, int) else max(1, round(queries * len(order)))
     if not 1 <= wanted <= len(order):
         raise DataError(f"{queries} training queries were asked for; there are {len(order)}")
@@ -74,7 +79,7 @@ def choose_queries(examples: Sequence[Example], queries: float, seed: int) -> li
     return [example for example in examples if example.query in chosen]
 
 
-def read_examples(path: Path, negatives: int, queries: float = 1.0, seed: int = 0) -> Examples:
+def read_examples(path: str | Path, negatives: int, queries: float = 1.0, seed: int = 0) -> Examples:
     """Read triples of texts: TSV of query, positive, negative; or JSONL of query, positive, negatives (a list).
 
     Lines of the same query and positive are one example with the negatives of all of them. The file is read twice, the
@@ -100,30 +105,45 @@ def read_examples(path: Path, negatives: int, queries: float = 1.0, seed: int = 
     for query, positive, rest in _triples(path):
         if query in chosen:
             known = found.setdefault((query, positive), {})
-            known.update(dict.fromkeys(rest[: negatives - len(known)]))
+            for text in rest:
+                if len(known) == negatives:
+                    break
+                known[text] = None
     items = [Example(*pair, tuple(rest)) for pair, rest in found.items() if len(rest) == negatives]
     short = len(found) - len(items)
     problems = [f"{short} of {len(found)} examples have fewer than {negatives} negatives"] * (short > 0)
-    return _some(path.name, items, problems)
+    return _some(Path(path).name, items, problems)
 
 
-def _triples(path: Path) -> Iterator[tuple[str, str, list[str]]]:
-    if path.name.removesuffix(".gz").endswith(".jsonl"):
-        for number, record in read_records(path):
-            rest = record.get("negatives", record.get("negative"))
-            rest = [rest] if isinstance(rest, str) else rest
-            texts = [record.get("query"), record.get("positive"), *(rest if isinstance(rest, list) else [None])]
-            if not all(isinstance(text, str) for text in texts):
-                raise DataError(
-                    f"{path}, line {number}: keys {sorted(record)}; expected query, positive and negatives, all texts"
-                )
-            yield texts[0], texts[1], texts[2:]
-    else:
-        for number, line in read_lines(path):
-            fields = line.split("\t")
-            if len(fields) != 3:  # noqa: PLR2004 - a triple
-                raise DataError(f"{path}, line {number}: {shorten(line)}; expected query, positive, negative and tabs")
-            yield fields[0], fields[1], fields[2:]
+def _triples(path: str | Path) -> Iterator[tuple[str, str, list[str]]]:
+    jsonl = Path(path).name.removesuffix(".gz").endswith(".jsonl")
+    for number, query, positive, rest in _jsonl(path) if jsonl else _tsv(path):
+        if positive in rest:
+            raise DataError(
+                f"{path}, line {number}: {shorten(positive)} both answers query {shorten(query)} and does not; a pair "
+                "has one grade"
+            )
+        yield query, positive, rest
+
+
+def _jsonl(path: str | Path) -> Iterator[tuple[int, str, str, list[str]]]:
+    for number, record in read_records(path):
+        where = f"{path}, line {number}"
+        given = [key for key in ("negatives", "negative") if key in record]
+        if not {"query", "positive"} <= record.keys() or len(given) != 1:
+            raise DataError(f"{where}: {keys_of(record)}; expected query, positive and negatives, all texts")
+        rest = record[given[0]]
+        texts = [record["query"], record["positive"], *(rest if isinstance(rest, list) else [rest])]
+        query, positive, *rest = (check_text(text, where, "query, positive and negatives, all texts") for text in texts)
+        yield number, query, positive, rest
+
+
+def _tsv(path: str | Path) -> Iterator[tuple[int, str, str, list[str]]]:
+    for number, line in read_lines(path):
+        fields = line.split("\t")
+        if len(fields) != 3:  # noqa: PLR2004 - a triple
+            raise DataError(f"{path}, line {number}: {shorten(line)}; expected query, positive, negative and tabs")
+        yield number, fields[0], fields[1], fields[2:]
 
 
 def judged_examples(
@@ -195,17 +215,26 @@ def docpair_examples(dataset_id: str, negatives: int, queries: float = 1.0, seed
     Raises:
         DataError: the dataset has no docpairs, nothing is left, or there are fewer queries than asked for.
     """
-    dataset = require("ir_datasets", "eval", "loading datasets").load(dataset_id)
+    dataset = open_dataset(dataset_id)
     if not dataset.has_docpairs():
         raise DataError(f"{dataset_id} has no docpairs; expected one such as msmarco-passage/train/triples-small")
-    texts = {query.query_id: query.default_text() for query in dataset.queries_iter()}
-    judged = {judgement.query_id for judgement in dataset.qrels_iter()} if dataset.has_qrels() else texts.keys()
+    texts = dataset_queries(dataset_id, dataset)
+    judged = (
+        {row.query_id for row in read_all(dataset_id, "judgements", dataset.qrels_iter)}
+        if dataset.has_qrels()
+        else texts.keys()
+    )
     chosen = choose(texts.keys() & judged, queries, seed)
     positive: dict[str, str] = {}
     found: dict[str, dict[str, None]] = {query: {} for query in chosen}
     missing = set(chosen)
-    for pair in dataset.docpairs_iter():
+    for pair in read_all(dataset_id, "docpairs", dataset.docpairs_iter):
         query = pair.query_id
+        if query in missing and pair.doc_id_a == pair.doc_id_b:
+            raise DataError(
+                f"{dataset_id}: document {show(pair.doc_id_a)} both answers query {show(query)} and does not; a "
+                "pair has one grade"
+            )
         if query in missing and positive.setdefault(query, pair.doc_id_a) == pair.doc_id_a:
             found[query][pair.doc_id_b] = None
             if len(found[query]) == negatives:

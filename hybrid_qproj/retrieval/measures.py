@@ -9,6 +9,8 @@ import numpy as np
 from torch import Tensor
 
 from hybrid_qproj.extras import require
+from hybrid_qproj.retrieval.ranking import trec_order
+from hybrid_qproj.retrieval.rules import LARGEST_SCORE, DataError, check_grade, check_id, check_score, show
 
 Qrels = Mapping[str, Mapping[str, int]]
 Run = Mapping[str, Mapping[str, float]]
@@ -25,9 +27,11 @@ def similarity_run(scores: Tensor, ids: Sequence[str]) -> dict[str, dict[str, fl
         for each text the scores of the others.
 
     Raises:
-        ValueError: the sizes differ, or a score is not finite.
+        ValueError: the sizes differ, a score is not finite, or an id is there twice.
     """
     table = scores.detach().cpu().double().numpy()
+    if len(set(ids)) < len(ids):
+        raise DataError(f"{len(ids) - len(set(ids))} of {len(ids)} ids came before; each text needs its own")
     if table.shape != (len(ids), len(ids)):
         raise ValueError(f"got scores of shape {table.shape} for {len(ids)} texts; expected a square")
     if not np.isfinite(table).all():
@@ -46,7 +50,9 @@ def evaluate_run(
 ) -> dict[str, dict[str, float]]:
     """Measures of a run for each judged query, by trec_eval.
 
-    NDCG takes the grades themselves as gains (linear gain), whatever ``relevant`` is.
+    Documents are ranked as trec_eval ranks them: by score in single precision, equal ones by descending id. NDCG takes
+    the grades themselves as gains (linear gain), whatever ``relevant`` is; a negative grade is no gain and not
+    relevant.
 
     Args:
         qrels: query id -> document id -> relevance grade.
@@ -57,10 +63,12 @@ def evaluate_run(
 
     Returns:
         measure -> query id -> value in [0, 1]. A judged query that the run does not answer counts as 0, as
-        trec_eval's option -c does.
+        trec_eval's option -c does, and so does one without relevant documents. A query with no judgement at all is
+        left out: to trec_eval it is not judged.
 
     Raises:
-        ValueError: an unknown measure, or no query in both.
+        ValueError: an unknown measure, ``relevant`` below 1, or no query in both.
+        DataError: a score is no finite number of single precision, a grade no whole number, or an id no id.
         MissingExtraError: pytrec_eval is not installed.
 
     Examples:
@@ -68,28 +76,31 @@ def evaluate_run(
         {'MRR@10': {'q': 0.5}, 'P@1': {'q': 0.0}}
     """
     pytrec_eval = require("pytrec_eval", "eval", "evaluation")
-    if not qrels.keys() & run.keys():
+    if not isinstance(relevant, int) or isinstance(relevant, bool) or relevant < 1:
+        raise ValueError(f"relevant = {relevant}; expected a grade of at least 1: documents without judgement have 0")
+    named = [(measure, *_trec_name(measure)) for measure in measures]
+    judged = {query: grades for query, grades in _grades(qrels).items() if grades}
+    scored = _scores(run)
+    if not judged.keys() & scored.keys():
         raise ValueError(
-            f"no query is in both: {len(qrels)} queries are judged, {len(run)} are in the run; check the ids"
+            f"no query is in both: {len(judged)} queries are judged, {len(scored)} are in the run; check the ids"
         )
     # trec_eval has no cut-off for the reciprocal rank: the run is cut instead, one cut at a time.
     cuts: dict[int | None, dict[str, str]] = {}
-    for measure in measures:
-        name, cut = _trec_name(measure)
+    for measure, name, cut in named:
         cuts.setdefault(cut, {})[measure] = name
-    judged = {query: dict(grades) for query, grades in qrels.items()}
     values: dict[str, dict[str, float]] = {}
     for cut, names in cuts.items():
         evaluator = pytrec_eval.RelevanceEvaluator(judged, set(names.values()), relevance_level=relevant)
-        answered = evaluator.evaluate({query: _top(scores, cut) for query, scores in run.items()})
+        answered = evaluator.evaluate({query: _top(scores, cut) for query, scores in scored.items()})
         for measure, name in names.items():
-            values[measure] = {query: answered[query][name] if query in answered else 0.0 for query in qrels}
+            values[measure] = {query: answered[query][name] if query in answered else 0.0 for query in judged}
     return {measure: values[measure] for measure in measures}
 
 
 def _trec_name(measure: str) -> tuple[str, int | None]:
     """trec_eval's name of a measure, and where the run must be cut for it."""
-    match = re.fullmatch(r"(NDCG|R|P|MAP|MRR)(?:@([1-9]\d*))?", measure)
+    match = re.fullmatch(r"(NDCG|R|P|MAP|MRR)(?:@([1-9][0-9]{0,8}))?", measure)
     if match is None or (match[2] is None and match[1] not in ("MAP", "MRR")):
         raise ValueError(f"measure {measure!r}: expected NDCG@k, P@k, R@k, MAP, MAP@k, MRR or MRR@k with k a number")
     name, cut = match[1], match[2]
@@ -99,10 +110,35 @@ def _trec_name(measure: str) -> tuple[str, int | None]:
 
 
 def _top(scores: Mapping[str, float], cut: int | None) -> dict[str, float]:
-    """The best of a ranking; ties by descending document id, as trec_eval breaks them."""
-    if cut is None:
-        return dict(scores)
-    return dict(sorted(scores.items(), key=lambda item: (item[1], item[0]), reverse=True)[:cut])
+    """The best of a ranking, in trec_eval's order."""
+    return dict(scores) if cut is None else {name: scores[name] for name in trec_order(scores)[:cut]}
+
+
+def _grades(qrels: Qrels) -> dict[str, dict[str, int]]:
+    """Judgements that trec_eval reads as they are: it takes 2**31 for no grade, and what is behind a NUL for none."""
+    checked: dict[str, dict[str, int]] = {}
+    for query, grades in qrels.items():
+        where = f"judgements, query {show(query)}"
+        checked[check_id(query, where, "the id of a query")] = mine = {}
+        for document, grade in grades.items():
+            # All below 0 are the same to every measure here; those below -1 overwrite trec_eval's own memory.
+            mine[check_id(document, where)] = max(check_grade(grade, where), -1)
+    return checked
+
+
+def _scores(run: Run) -> dict[str, dict[str, float]]:
+    """A run that trec_eval reads as it is."""
+    checked: dict[str, dict[str, float]] = {}
+    for query, scores in run.items():
+        where = f"the run, query {show(query)}"
+        checked[check_id(query, where, "the id of a query")] = mine = {}
+        for document, score in scores.items():
+            # Runs are long; most scores are what they should be.
+            sound = type(score) is float and -LARGEST_SCORE <= score <= LARGEST_SCORE
+            mine[check_id(document, where)] = (
+                score if sound else check_score(score, f"{where}, document {show(document)}")
+            )
+    return checked
 
 
 def mean_ndcg(qrels: Qrels, run: Run) -> float:

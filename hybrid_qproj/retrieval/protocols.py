@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from torch import Tensor
 
-from hybrid_qproj.retrieval.collection import Collection
+from hybrid_qproj.retrieval.collection import Collection, inspect_documents, same_text
 from hybrid_qproj.retrieval.documents import DataError, Documents
 from hybrid_qproj.retrieval.measures import Run
+from hybrid_qproj.retrieval.ranking import BestDocuments
 from hybrid_qproj.sides import Side, encode_side
-from hybrid_qproj.top_k import BestScores
 
 if TYPE_CHECKING:
     from hybrid_qproj.sbert import Encoder
@@ -42,6 +42,7 @@ class TestSet:
         relevant: least grade that counts as relevant for binary measures.
         depth: documents a query, where the whole corpus is ranked.
         problems: what was left out and why, for people.
+        drop_self: whether a query's ranking leaves out the document of its own id.
     """
 
     __test__ = False  # no test of pytest
@@ -55,6 +56,7 @@ class TestSet:
     relevant: int = 1
     depth: int = DEPTH
     problems: tuple[str, ...] = ()
+    drop_self: bool = False
 
     def all_texts(self) -> Iterator[str]:
         """Every text that a ranking needs, queries first; a text may come twice."""
@@ -67,7 +69,12 @@ class TestSet:
 
 
 def make_test_set(
-    collection: Collection, protocol: Protocol, run: Run | None = None, relevant: int = 1, depth: int = DEPTH
+    collection: Collection,
+    protocol: Protocol,
+    run: Run | None = None,
+    relevant: int = 1,
+    depth: int = DEPTH,
+    drop_self: bool | None = None,
 ) -> TestSet:
     """Prepare a collection for evaluation.
 
@@ -78,13 +85,20 @@ def make_test_set(
         run: the first stage of ``"rerank"``.
         relevant: see `TestSet`.
         depth: see `TestSet`.
+        drop_self: whether the document that has a query's own id is left out of its ranking, as BEIR leaves it out,
+            for collections whose queries are documents of their own corpus; None for what the collection says.
 
     Returns:
         the test set, of the queries that have text and judgements.
 
     Raises:
-        DataError: no query is left, or the run is missing or answers none of the queries.
+        DataError: no query is left, the run is missing or answers none of the queries, or an id of the corpus is there
+            twice (for ``"retrieve"``, whose corpus is read once here).
     """
+    if protocol not in get_args(Protocol):
+        raise DataError(f"protocol {protocol!r}: expected one of {', '.join(get_args(Protocol))}")
+    if depth < 1:
+        raise DataError(f"depth = {depth}: expected at least 1 document a query")
     queries = {query: text for query, text in collection.queries.items() if collection.qrels.get(query)}
     problems = list(collection.problems)
     if not queries:
@@ -93,31 +107,57 @@ def make_test_set(
             f"{len(collection.qrels)} judged ones): nothing can be evaluated; check the split and the ids"
         )
     qrels = {query: collection.qrels[query] for query in queries}
+    drop = collection.drop_self if drop_self is None else drop_self
     if protocol == "retrieve":
+        wrong, own = inspect_documents(collection)
+        mine = {query: same for query, same in own.items() if query in queries}
+        problems += [*wrong, *_own_documents(mine, len(queries), drop)]
         return TestSet(
-            collection.name, queries, qrels, None, {}, collection.documents, relevant, depth, tuple(problems)
+            collection.name, queries, qrels, None, {}, collection.documents, relevant, depth, tuple(problems), drop
         )
-    if protocol == "judged":
-        wanted = {query: tuple(grades) for query, grades in qrels.items()}
-    else:
-        if run is None:
-            raise DataError("protocol 'rerank' orders the documents of a first stage anew: give its run file")
-        wanted = {query: tuple(run.get(query, ())) for query in queries}
-        unanswered = sum(not documents for documents in wanted.values())
-        if unanswered == len(wanted):
-            raise DataError(f"the run answers none of the {len(queries)} queries of {collection.name}; check the ids")
-        if unanswered:
-            problems.append(f"{unanswered} of {len(queries)} queries are not in the run and count as 0")
+    wanted = {query: tuple(grades) for query, grades in qrels.items()}
+    if protocol == "rerank":
+        wanted, left = _first_stage(collection.name, queries, run)
+        problems += left
     texts = collection.documents.get({document for documents in wanted.values() for document in documents})
     candidates = {query: tuple(d for d in documents if d in texts) for query, documents in wanted.items()}
     lost = sum(map(len, wanted.values())) - sum(map(len, candidates.values()))
     if lost:
         problems.append(f"{lost} candidates have no text in the collection and are left out")
+    same = {query: same_text(text, texts[query]) for query, text in queries.items() if query in candidates[query]}
+    problems += _own_documents(same, len(queries), drop)
+    if drop:
+        candidates = {query: tuple(d for d in documents if d != query) for query, documents in candidates.items()}
     if not any(candidates.values()):
         raise DataError(f"no candidate of {collection.name} has text: is it the collection that the ids are from?")
     return TestSet(
-        collection.name, queries, qrels, candidates, texts, collection.documents, relevant, depth, tuple(problems)
+        collection.name, queries, qrels, candidates, texts, collection.documents, relevant, depth, tuple(problems), drop
     )
+
+
+def _first_stage(
+    name: str, queries: Mapping[str, str], run: Run | None
+) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """The documents that a run has for each query, and what is missing of it."""
+    if run is None:
+        raise DataError("protocol 'rerank' orders the documents of a first stage anew: give its run file")
+    wanted = {query: tuple(run.get(query, ())) for query in queries}
+    unanswered = sum(not documents for documents in wanted.values())
+    if unanswered == len(wanted):
+        raise DataError(f"the run answers none of the {len(queries)} queries of {name}; check the ids")
+    return wanted, [f"{unanswered} of {len(queries)} queries are not in the run and count as 0"] * (unanswered > 0)
+
+
+def _own_documents(same: Mapping[str, bool], queries: int, drop: bool) -> list[str]:
+    """What is said of queries that have the id of a document: query id -> whether they have its text too."""
+    if not same:
+        return []
+    found = (
+        f"{len(same)} of {queries} queries have the id of a document that they rank ({sum(same.values())} its text too)"
+    )
+    if drop:
+        return [f"{found}: it is left out of their rankings, as BEIR leaves it out; drop_self = false keeps it"]
+    return [f"{found}: it stays in their rankings; drop_self = true leaves it out, as BEIR does"]
 
 
 def rank(encoder: Encoder, test: TestSet, batch_size: int = 64) -> Run:
@@ -148,19 +188,22 @@ def rank(encoder: Encoder, test: TestSet, batch_size: int = 64) -> Run:
 
 
 def _rank_corpus(encoder: Encoder, test: TestSet, ids: list[str], queries: Tensor, batch_size: int) -> Run:
-    best = BestScores(len(ids), test.depth, queries.device)
-    names: list[str] = []
+    # One more, so that the depth is reached without the query's own document.
+    best = BestDocuments(len(ids), test.depth + test.drop_self)
     stream = iter(test.documents)
     while chunk := list(islice(stream, CHUNK)):
         documents = _encode(encoder, [document.text for document in chunk], batch_size, "document")
-        best.add(encoder.similarity(queries, documents))
-        names += [document.id for document in chunk]
-    if not names:
+        best.add([document.id for document in chunk], encoder.similarity(queries, documents))
+    best.finish()
+    if not best.names:
         raise DataError(f"{test.name} has no documents to retrieve from")
-    scores, positions = best.scores.double().tolist(), best.positions.tolist()
-    return {
-        query: {names[p]: s for p, s in zip(positions[row], scores[row], strict=True)} for row, query in enumerate(ids)
-    }
+    run = {}
+    for query, places, scores in zip(ids, best.positions.tolist(), best.scores.double().tolist(), strict=True):
+        found = {best.names[place]: score for place, score in zip(places, scores, strict=True)}
+        if test.drop_self:
+            found.pop(query, None)
+        run[query] = dict(islice(found.items(), test.depth))
+    return run
 
 
 def _encode(encoder: Encoder, texts: list[str], batch_size: int, side: Side) -> Tensor:

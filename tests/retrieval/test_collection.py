@@ -21,10 +21,10 @@ from hybrid_qproj.retrieval.documents import DataError
 
 @pytest.fixture
 def beir(tmp_path):
-    """A BEIR folder in which something is wrong everywhere."""
+    """A BEIR folder in which something is wrong everywhere, but nothing that is an error."""
     folder = tmp_path / "mini"
     (folder / "qrels").mkdir(parents=True)
-    corpus = [("d1", "a cat"), ("d2", " "), ("d1", "again")]
+    corpus = [("d1", "a cat"), ("d2", " "), ("d3", "again")]
     (folder / "corpus.jsonl").write_text("".join(json.dumps({"_id": i, "text": t}) + "\n" for i, t in corpus))
     queries = [("q1", "cat"), ("q2", "unjudged"), ("q4", "")]
     (folder / "queries.jsonl").write_text("".join(json.dumps({"_id": i, "text": t}) + "\n" for i, t in queries))
@@ -47,9 +47,8 @@ def test_beir_folder(beir):
 
 
 def test_documents_are_checked_in_one_pass(beir):
-    """Duplicate ids, empty texts, judged documents that do not exist."""
+    """Empty texts, judged documents that do not exist."""
     assert check_documents(load_collection(beir, split="dev")) == (
-        "1 of 3 documents have an id that came before",
         "1 of 3 documents are empty",
         "1 of 2 judged documents have no text",
     )
@@ -92,7 +91,7 @@ def test_missing_texts():
 def test_unknown_names_get_suggestions():
     """A name that is nearly one of ir_datasets."""
     pytest.importorskip("ir_datasets", reason="needs the extra 'eval'")
-    with pytest.raises(DataError, match=r"neither a folder nor a dataset of ir_datasets; did you mean .*cranfield"):
+    with pytest.raises(DataError, match=r"neither a folder nor a dataset of ir_datasets; did you mean cranfield"):
         load_collection("cranfeld")
 
 

@@ -16,6 +16,7 @@ from hybrid_qproj.retrieval.documents import (
 )
 
 TSV = "d1\ta cat\n\nd2\tein Käfig\twith a tab\n"
+LONG = "".join(f"d{i}\ta\n" for i in range(1000)).encode()
 JSONL = '{"_id": "d1", "title": "Cats", "text": "a cat"}\n{"_id": "d2", "text": "a dog"}\n'
 
 
@@ -45,10 +46,11 @@ def test_get_keeps_the_order_asked_for(tmp_path, kind):
     assert documents.get([]) == {}
 
 
-def test_get_stops_when_all_are_found(tmp_path):
-    """What comes after the last wanted document is not read, not even if it is malformed."""
-    (tmp_path / "docs.tsv").write_text("d1\ta cat\nno tab here\n")
-    assert TsvDocuments(tmp_path / "docs.tsv").get(["d1"]) == {"d1": "a cat"}
+def test_get_reads_to_the_end(tmp_path):
+    """A wanted id that is there again behind the last wanted document is seen nowhere else."""
+    (tmp_path / "docs.tsv").write_text("d1\ta cat\nd2\ta dog\nd1\tanother cat\n")
+    with pytest.raises(DataError, match=r"docs\.tsv, line 3: the id 'd1' came before, in .*docs\.tsv, line 1; each"):
+        TsvDocuments(tmp_path / "docs.tsv").get(["d1"])
 
 
 @pytest.mark.parametrize(
@@ -59,9 +61,9 @@ def test_get_stops_when_all_are_found(tmp_path):
         ("a.tsv", b"d1\t\xff\n", r"line 1: not UTF-8 .*; convert the file"),
         ("a.jsonl", b'{"_id": "d1", "text": "a"}\n{"_id": \n', "line 2: .*expected a JSON object"),
         ("a.jsonl", b"[1]\n", r"line 1: '\[1\]'; expected a JSON object"),
-        ("a.jsonl", b'{"id": "d1", "text": "a"}\n', r"keys \['id', 'text'\]; expected _id and text"),
-        ("a.jsonl", b'{"_id": 7, "text": "a"}\n', "expected _id and text, both strings"),
-        ("a.tsv.gz", gzip.compress(b"d1\ta\n" * 1000, mtime=0)[:-12], "is cut off or no gzip file"),
+        ("a.jsonl", b'{"docid": "d1", "text": "a"}\n', r"keys \['docid', 'text'\]; expected _id and text"),
+        ("a.jsonl", b'{"_id": "d1", "contents": "a"}\n', r"keys \['_id', 'contents'\]; expected _id and text"),
+        ("a.tsv.gz", gzip.compress(LONG, mtime=0)[:-12], "is cut off or no gzip file"),
         ("a.tsv.gz", b"no gzip", "is cut off or no gzip file"),
     ],
 )

@@ -116,6 +116,18 @@ def test_some_queries_of_a_file(tmp_path):
         ("t.tsv", "q\tp\n", "line 1: .*expected query, positive, negative and tabs"),
         ("t.jsonl", '{"query": "q", "positive": "p"}\n', "expected query, positive and negatives, all texts"),
         ("t.jsonl", '{"query": "q", "positive": 7, "negatives": ["n"]}\n', "all texts"),
+        ("t.tsv", "q\tp\tn\nq\tp\tp\n", "line 2: 'p' both answers query 'q' and does not; a pair has one grade"),
+        ("t.jsonl", '{"query": "q", "positive": "p", "negatives": ["n", "p"]}\n', "'p' both answers query 'q'"),
+        ("t.jsonl", '{"query": null, "positive": "p", "negatives": ["n"]}\n', "line 1: None; expected query"),
+        ("t.jsonl", '{"query": "q\\ud800", "positive": "p", "negatives": ["n"]}\n', "line 1: .*surrogate"),
+        ("t.jsonl", '{"query": "q", "positive": "p", "negatives": ["n", null]}\n', "line 1: None; expected query"),
+        ("t.jsonl", '{"query": "q", "positive": "p", "negatives": "n", "negative": "n"}\n', "expected query, positive"),
+        (
+            "t.jsonl",
+            '{"query": "q", "positive": "p", "positive": "x", "negative": "n"}\n',
+            "'positive' stands there twice",
+        ),
+        ("t.tsv", "q\tp\tn\tx\n", "expected query, positive, negative and tabs"),
         ("t.tsv", "", "gives no training example: it is empty"),
     ],
 )
@@ -124,3 +136,17 @@ def test_malformed_triples(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=message):
         read_examples(tmp_path / name, negatives=1)
+
+
+def test_repeated_negatives_do_not_count_twice(tmp_path):
+    """What is already there makes no room for nothing."""
+    line = {"query": "q", "positive": "p", "negatives": ["a", "a", "b"]}
+    (tmp_path / "t.jsonl").write_text("\ufeff" + json.dumps(line) + "\n")
+    assert read_examples(str(tmp_path / "t.jsonl"), negatives=2).items == (Example("q", "p", ("a", "b")),)
+
+
+@pytest.mark.parametrize("queries", [0, -1, True, 0.0, -0.5, 1.5, float("nan"), float("inf")])
+def test_what_is_no_number_of_queries(queries):
+    """A whole number of them, or a share in (0, 1]."""
+    with pytest.raises(DataError, match="training queries"):
+        choose(["a", "b"], queries, 0)

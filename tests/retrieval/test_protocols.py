@@ -13,7 +13,7 @@ from hybrid_qproj.classical import Uncompressed
 from hybrid_qproj.embeddings.table import EmbeddingTable
 from hybrid_qproj.retrieval import protocols
 from hybrid_qproj.retrieval.collection import Collection
-from hybrid_qproj.retrieval.documents import DataError, MemoryDocuments
+from hybrid_qproj.retrieval.documents import DataError, Document, Documents, MemoryDocuments
 from hybrid_qproj.retrieval.protocols import make_test_set, rank
 from hybrid_qproj.sbert import Encoder, ProjectionHead
 
@@ -93,3 +93,67 @@ def test_refusals(collection):
     empty = Collection("mini", MemoryDocuments({}), QUERIES, QRELS)
     with pytest.raises(DataError, match="has no documents to retrieve from"):
         rank(model(Uncompressed(6)), make_test_set(empty, "retrieve"))
+
+
+OWN = {"d1": "text 1", "d2": "text 2", "d3": "text 3"}
+
+
+def own(drop_self=False):
+    """Queries that are documents of their corpus: each is nearest to itself."""
+    return Collection("own", MemoryDocuments(TEXTS), OWN, {query: {"d9": 1, query: 0} for query in OWN}, (), drop_self)
+
+
+@pytest.mark.parametrize("protocol", ["retrieve", "judged", "rerank"])
+def test_own_documents_are_dropped(protocol):
+    """On every protocol, at full depth, and said; what the caller says goes before what the collection says."""
+    stage = {query: {"d9": 1.0, query: 2.0, "d4": 0.0} for query in OWN} if protocol == "rerank" else None
+    for collection, drop_self in ((own(), True), (own(True), None)):
+        test = make_test_set(collection, protocol, stage, depth=4, drop_self=drop_self)
+        run = rank(model(Uncompressed(6)), test)
+        assert test.drop_self
+        assert all(query not in scores for query, scores in run.items())
+        assert {len(scores) for scores in run.values()} == {{"retrieve": 4, "judged": 1, "rerank": 2}[protocol]}
+        (note,) = test.problems
+        assert "3 of 3 queries have the id of a document that they rank (3 its text too): it is left out" in note
+
+
+@pytest.mark.parametrize("protocol", ["retrieve", "judged", "rerank"])
+def test_own_documents_that_stay_are_said(protocol):
+    """A warning where ids coincide and nothing is dropped."""
+    stage = {query: {"d9": 1.0, query: 2.0} for query in OWN} if protocol == "rerank" else None
+    for collection, drop_self in ((own(), None), (own(True), False)):
+        test = make_test_set(collection, protocol, stage, depth=4, drop_self=drop_self)
+        run = rank(model(Uncompressed(6)), test)
+        assert not test.drop_self
+        assert all(max(scores, key=scores.get) == query for query, scores in run.items())
+        assert "it stays in their rankings; drop_self = true leaves it out" in test.problems[0]
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 100])
+def test_ties_at_the_depth(chunk, monkeypatch):
+    """Equal scores are cut where trec_eval would cut them, whatever the chunks."""
+    monkeypatch.setattr(protocols, "CHUNK", chunk)
+    texts = {f"d{i}": "text 1" for i in (3, 1, 4, 5, 9, 2, 6)}
+    test = make_test_set(Collection("ties", MemoryDocuments(texts), QUERIES, QRELS), "retrieve", depth=3)
+    assert list(rank(model(Uncompressed(6)), test)["q1"]) == ["d9", "d6", "d5"]
+
+
+def test_duplicates_are_an_error():
+    """Of any stream, wherever it comes from."""
+
+    class Mine(Documents):
+        def __iter__(self):
+            return iter([Document("d1", "text 1"), Document("d2", "text 2"), Document("d1", "text 3")])
+
+    mine = Collection("mine", Mine(), QUERIES, QRELS)
+    for protocol in ("retrieve", "judged"):
+        with pytest.raises(DataError, match="'d1'"):
+            rank(model(Uncompressed(6)), make_test_set(mine, protocol))
+
+
+def test_what_is_no_protocol(collection):
+    """A misspelt name is none of the others, and a ranking has documents."""
+    with pytest.raises(DataError, match="protocol 'retreive': expected one of rerank, judged, retrieve"):
+        make_test_set(collection, "retreive")
+    with pytest.raises(DataError, match="depth = 0: expected at least 1"):
+        make_test_set(collection, "retrieve", depth=0)

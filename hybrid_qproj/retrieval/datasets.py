@@ -1,0 +1,123 @@
+"""Datasets of the package ir_datasets: what goes wrong in them is told in one line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from hybrid_qproj.errors import HybridQprojError
+from hybrid_qproj.extras import require
+from hybrid_qproj.retrieval.rules import DataError, check_grade, check_id, check_text, show
+
+_LONGEST = 200
+
+
+def open_dataset(name: str) -> Any:
+    """A dataset of ir_datasets.
+
+    Args:
+        name: its id.
+
+    Raises:
+        DataError: there is none; ids that are nearly the same are named.
+        MissingExtraError: ir_datasets is not installed.
+    """
+    ir_datasets = require("ir_datasets", "eval", "loading datasets")
+    try:
+        with explained(name, "description"):
+            return ir_datasets.load(name)
+    except DataError as error:
+        if not isinstance(error.__cause__, KeyError):
+            raise
+        near = difflib.get_close_matches(name, list(ir_datasets.registry), n=3) if len(name) <= _LONGEST else []
+        raise DataError(
+            f"{show(name)} is no file, and neither a folder nor a dataset of ir_datasets"
+            + (f"; did you mean {', '.join(near)}?" if near else "; check the spelling")
+        ) from None
+
+
+@contextmanager
+def explained(name: str, what: str) -> Iterator[None]:
+    """Turn whatever ir_datasets raises into a `DataError`.
+
+    Args:
+        name: the dataset's id.
+        what: what is read of it.
+    """
+    try:
+        yield
+    except HybridQprojError:
+        raise
+    except Exception as error:
+        # It downloads, unpacks and parses: it may raise anything.
+        reason = " ".join(str(error).split())
+        reason = reason if len(reason) <= _LONGEST else reason[: _LONGEST - 3] + "..."
+        raise DataError(
+            f"ir_datasets cannot read the {what} of {show(name)} ({type(error).__name__}: {reason}); see "
+            "https://ir-datasets.com for how to get them"
+        ) from error
+
+
+def read_all(name: str, what: str, rows: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+    """What a dataset streams.
+
+    Args:
+        name: the dataset's id.
+        what: what that is.
+        rows: gives the stream.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    with explained(name, what):
+        yield from rows()
+
+
+def dataset_queries(name: str, dataset: Any) -> dict[str, str]:
+    """A dataset's queries.
+
+    Args:
+        name: its id.
+        dataset: the dataset.
+
+    Returns:
+        query id -> text; none if it has no queries.
+
+    Raises:
+        DataError: they cannot be read, or an id is there twice.
+    """
+    queries: dict[str, str] = {}
+    for row in read_all(name, "queries", dataset.queries_iter) if dataset.has_queries() else ():
+        query = check_id(row.query_id, name, "the id of a query")
+        if query in queries:
+            raise DataError(f"{name}: query {show(query)} is there twice; expected one text of it")
+        queries[query] = check_text(row.default_text(), f"{name}, query {show(query)}", "its text")
+    return queries
+
+
+def dataset_qrels(name: str, dataset: Any) -> dict[str, dict[str, int]]:
+    """A dataset's judgements.
+
+    Args:
+        name: its id.
+        dataset: the dataset.
+
+    Returns:
+        query id -> document id -> grade; none if it has no judgements.
+
+    Raises:
+        DataError: they cannot be read, a grade is no whole number, or a document is judged twice for a query.
+    """
+    qrels: dict[str, dict[str, int]] = {}
+    for row in read_all(name, "judgements", dataset.qrels_iter) if dataset.has_qrels() else ():
+        query, document = (check_id(part, name, "an id in a judgement") for part in (row.query_id, row.doc_id))
+        grades = qrels.setdefault(query, {})
+        if document in grades:
+            raise DataError(
+                f"{name}: document {show(document)} is judged twice for query {show(query)}; a pair has one grade: "
+                "write the judgements to a file of your own and settle it there"
+            )
+        grades[document] = check_grade(row.relevance, f"{name}, query {show(query)}, document {show(document)}")
+    return qrels
