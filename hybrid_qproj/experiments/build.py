@@ -133,5 +133,5 @@ def build_objectives(head: HeadConfig, objective: ObjectiveConfig) -> dict[str, 
 def _call(cls: type[Objective], keywords: Mapping[str, Any]) -> Objective:
     try:
         return cls(**keywords)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ConfigError(f"objective {cls.__name__}: {error}; given {dict(keywords)}") from error

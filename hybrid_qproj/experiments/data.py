@@ -12,6 +12,7 @@ from hybrid_qproj.embeddings.cache import EmbeddingCache
 from hybrid_qproj.embeddings.precomputed import read_precomputed
 from hybrid_qproj.embeddings.table import EmbeddingTable
 from hybrid_qproj.encoders import load_encoder
+from hybrid_qproj.experiments.checks import check_tests
 from hybrid_qproj.experiments.config import (
     DataConfig,
     ExperimentConfig,
@@ -62,18 +63,24 @@ class ExperimentData:
     problems: tuple[str, ...]
 
 
-def read_data(config: ExperimentConfig, progress: Progress = lambda what, done, total: None) -> ExperimentData:
+def read_data(
+    config: ExperimentConfig,
+    progress: Progress = lambda what, done, total: None,
+    encoder: SentenceTransformer | None = None,
+) -> ExperimentData:
     """Read an experiment's data; embed it where the encoder is frozen.
 
     Args:
         config: the experiment.
         progress: called with what is going on, how much of it is done, and the total.
+        encoder: the experiment's, where it is open already.
 
     Returns:
         the data. Reading again gives the same; embeddings come from the cache then.
 
     Raises:
         DataError: a file is malformed, or nothing is left of a collection.
+        ConfigError: a collection cannot give the numbers that are asked for.
         CacheError: the cache is damaged or cannot be written.
         ValueError: the encoder cannot be loaded.
     """
@@ -81,15 +88,16 @@ def read_data(config: ExperimentConfig, progress: Progress = lambda what, done, 
     texts = _texts(config.texts) if config.texts else ()
     tests = read_tests(config)
     dev = _test_set(config.dev) if config.dev else None
+    check_tests(config, tests)
     problems = [*(f"training: {problem}" for problem in examples.problems)]
     for test in (*tests, *([dev] if dev else [])):
         problems += [f"{test.name}: {problem}" for problem in test.problems]
     table = None
     if 0 in config.encoder.layers:
-        table = _embed(config, examples.items, texts, [*tests, *([dev] if dev else [])], progress)
+        table = _embed(config, examples.items, texts, [*tests, *([dev] if dev else [])], progress, encoder)
         width = table.get_embedding_dimension()
     else:
-        width = int(open_encoder(config).get_embedding_dimension() or 0)
+        width = int((encoder or open_encoder(config)).get_embedding_dimension() or 0)
     return ExperimentData(width, examples.items, texts, tests, dev, table, tuple(problems))
 
 
@@ -145,11 +153,12 @@ def _embed(
     texts: Sequence[str],
     tests: Sequence[TestSet],
     progress: Progress,
+    encoder: SentenceTransformer | None,
 ) -> EmbeddingTable:
     """Embeddings computed elsewhere where the configuration names them, the encoder's for all other texts."""
-    tables = [_precomputed(path, source) for path, source in _named_embeddings(config).items()]
+    tables = [_precomputed(path, source) for path, source in named_embeddings(config).items()]
     known = EmbeddingTable.merge(tables) if tables else None
-    encoder = cached = None
+    cached = None
     cache = EmbeddingCache(config.encoder.cache)
     for chunk in _chunks(_all_texts(examples, texts, tests)):
         missing = chunk if known is None else [t for t, row in zip(chunk, known.rows(chunk), strict=True) if row < 0]
@@ -175,7 +184,8 @@ def _chunks(texts: Iterator[str]) -> Iterator[list[str]]:
         yield list(dict.fromkeys(chunk))
 
 
-def _named_embeddings(config: ExperimentConfig) -> dict[Path, list[DataConfig]]:
+def named_embeddings(config: ExperimentConfig) -> dict[Path, list[DataConfig]]:
+    """Files of embeddings computed elsewhere, and the collections that name them."""
     sources: list[DataConfig] = [*config.test]
     if config.dev:
         sources.append(config.dev)
