@@ -40,7 +40,7 @@ def output_folder(path: Path, what: str) -> Iterator[None]:
     with writing(path):
         path.mkdir(parents=True, exist_ok=True)
     try:
-        with _locked(path):
+        with held(path / LOCK, path):
             yield
     except BaseException:
         if new:
@@ -51,15 +51,26 @@ def output_folder(path: Path, what: str) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    lock = exclusive(path / LOCK, str(path))
+def held(lock: Path, path: Path) -> Iterator[None]:
+    """Hold a lock file while a block runs.
+
+    Args:
+        lock: the file; its folder is there.
+        path: what is written, for messages.
+
+    Raises:
+        OutputError: the lock cannot be written.
+        LockedError: another process holds it.
+    """
+    held = exclusive(lock, str(path))
     with writing(path):
-        lock.__enter__()
+        held.__enter__()
     try:
         yield
     finally:
+        # Where its folder is gone by now, or can no longer be written, nobody else can hold it.
         with suppress(OSError):
-            lock.__exit__(None, None, None)
+            held.__exit__(None, None, None)
 
 
 def write_together(folder: Path, files: Mapping[str, bytes | Callable[[Path], None]]) -> None:

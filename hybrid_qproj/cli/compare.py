@@ -8,17 +8,18 @@ from typing import Annotated
 import typer
 
 from hybrid_qproj.cli.errors import need_experiments, one_line_errors
-from hybrid_qproj.cli.options import Config
+from hybrid_qproj.cli.options import Ansaetze, Config
 
 
 def compare(
     config: Config,
     out: Annotated[Path, typer.Option(help="Folder of the results.")],
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core for frozen encoders.")] = None,
+    ansatz: Ansaetze = None,
 ) -> None:
     """Run an experiment's grid and report it. Run again, only what is missing is run."""
     with one_line_errors():
         need_experiments()
         from hybrid_qproj.experiments.commands import run_compare  # noqa: PLC0415 - imports extras
 
-        run_compare(config, out, workers)
+        run_compare(config, out, workers, ansaetze=ansatz or ())

@@ -8,17 +8,18 @@ from typing import Annotated
 import typer
 
 from hybrid_qproj.cli.errors import need_experiments, one_line_errors
-from hybrid_qproj.cli.options import Config
+from hybrid_qproj.cli.options import Ansaetze, Config
 
 
 def evaluate(
     model: Annotated[str, typer.Argument(help="Folder of a saved encoder with a head.")],
     config: Config,
     out: Annotated[Path, typer.Option(help="Folder for TREC runs and measures.")],
+    ansatz: Ansaetze = None,
 ) -> None:
     """Evaluate a saved model on the tests of an experiment; writes TREC runs."""
     with one_line_errors():
         need_experiments()
         from hybrid_qproj.experiments.commands import run_evaluate  # noqa: PLC0415 - imports extras
 
-        run_evaluate(model, config, out)
+        run_evaluate(model, config, out, ansaetze=ansatz or ())

@@ -26,6 +26,7 @@ def fit(
     angles: Annotated[int | None, typer.Option(min=1, help="Budget; the merging alone if not given.")] = None,
     limit: Annotated[int | None, typer.Option(min=2, help="Texts that are used.")] = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Texts are cut there.")] = 256,
+    force: Annotated[bool, typer.Option("--force", help="Replace a model that is at OUT.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Correct on a device that can cost money.")] = False,
 ) -> None:
     """Fit a head to unlabelled texts: no training, seconds beside the encoder."""
@@ -44,6 +45,6 @@ def fit(
             )
         settings = FitSettings(mixing, merging, pairs, depth, power, angles)  # type: ignore[arg-type]  # checked there
         fitted = run_fit(
-            encoder, documents, k, out, circuit, device, settings, corrections, limit, max_tokens=max_tokens
+            encoder, documents, k, out, circuit, device, settings, corrections, limit, max_tokens=max_tokens, force=force
         )
         typer.echo(f"{fitted.head}: {out}")

@@ -8,4 +8,8 @@ from typing import Annotated
 import typer
 
 Config = Annotated[Path, typer.Argument(help="Experiment, a TOML file.")]
+Ansaetze = Annotated[
+    list[str] | None,
+    typer.Option("--ansatz", help="Ansatz of your own that a file may name, as package.module:name; repeatable."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hybrid_qproj.cli.errors import need_experiments, one_line_errors
-from hybrid_qproj.cli.options import Config
+from hybrid_qproj.cli.options import Ansaetze, Config
 
 
 def train(
@@ -18,10 +18,11 @@ def train(
     size: Annotated[int | None, typer.Option(help="Which size, if the experiment has several.")] = None,
     objective: Annotated[str | None, typer.Option(help="Which objective, if the experiment has several.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    ansatz: Ansaetze = None,
 ) -> None:
     """Train one head of an experiment, alone or with its encoder. Run again after an interruption, it goes on."""
     with one_line_errors():
         need_experiments()
         from hybrid_qproj.experiments.commands import run_train  # noqa: PLC0415 - imports extras
 
-        run_train(config, out, head, size, objective, seed)
+        run_train(config, out, head, size, objective, seed, ansaetze=ansatz or ())

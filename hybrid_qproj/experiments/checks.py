@@ -35,7 +35,7 @@ def check_files(config: ExperimentConfig) -> None:
                 raise ConfigError(f"{'.'.join(key)} = {str(path)!r} is a file; expected a folder")
         elif not path.exists():
             raise ConfigError(f"{'.'.join(key)}: there is no file {str(path)!r}")
-        elif not path.is_file():
+        elif not path.is_file() and key[-1] != "dataset":
             raise ConfigError(f"{'.'.join(key)}: {str(path)!r} is no file")
 
 

@@ -9,8 +9,10 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-NOT_GIVEN = frozenset({"self", "in_features", "out_features", "generator", "embeddings", "settings"})
-"""Parameters that an experiment decides by itself."""
+NOT_GIVEN = frozenset(
+    {"self", "in_features", "out_features", "generator", "embeddings", "settings", "parameters", "allow_paid"}
+)
+"""Parameters that an experiment decides by itself, or its caller."""
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", type(None): "nothing"}
 
 
