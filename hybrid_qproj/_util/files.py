@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -61,7 +62,8 @@ def replace_file(path: Path) -> Iterator[Path]:
     with writing(path):
         remove_leftovers(path)
         with _temporary(path) as (temporary, file):
-            yield temporary
+            with named(temporary, path):
+                yield temporary
             _sync(temporary)
             # The library may have put another file in the place of ours.
             temporary.chmod(0o644)
@@ -71,26 +73,66 @@ def replace_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def named(temporary: Path, path: Path) -> Iterator[None]:
+    """Tell errors of what is written under a temporary name by the name that it will have.
+
+    Args:
+        temporary: the file or folder that is written.
+        path: what it will be.
+    """
+    try:
+        yield
+    except OutputError as error:
+        raise OutputError(str(error).replace(str(temporary), str(path))) from error
+
+
+@contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Tell errors of the system while `path` is written by its name, not by that of a temporary file.
 
     Raises:
-        OutputError: in place of any other OSError.
+        OutputError: in place of any other OSError, and of what libraries make of one.
     """
     try:
         yield
     except HybridQprojError:
         raise
-    except OSError as error:
-        number = error.errno or errno.EIO
+    except Exception as error:
+        reason, number = system_error(error)
+        if reason is None:
+            raise
         advice = {
             errno.ENOSPC: "; make room and run again",
             errno.EDQUOT: "; make room and run again",
             errno.ENOENT: f"; is there a folder {str(path.parent)!r}?",
         }.get(number, "")
         raise OutputError(
-            f"{path} could not be written: {os.strerror(number)}; what was there before is unchanged{advice}"
+            f"{path} could not be written: {reason}; what was there before is unchanged{advice}"
         ) from error
+
+
+def system_error(error: Exception) -> tuple[str | None, int]:
+    """What the system said to a library that wrote or read a file.
+
+    Args:
+        error: an OSError, or what a library made of one.
+
+    Returns:
+        the reason in words, None if it is no error of the system, and its number, 0 if it is not known.
+    """
+    if isinstance(error, OSError):
+        if error.errno:
+            return os.strerror(error.errno), error.errno
+        # Libraries raise some without a number.
+        return (str(error).splitlines() or [type(error).__name__])[0], 0
+    text = str(error)
+    # Those written in Rust give the number in words.
+    if found := re.search(r"\(os error (\d{1,3})\)", text):
+        return os.strerror(int(found[1])), int(found[1])
+    # torch says that it could not, and not why.
+    if isinstance(error, RuntimeError) and "PytorchStreamWriter" in text:
+        return "a file was cut short, as on a full disk", 0
+    return None, 0
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hybrid_qproj._util.files import SUFFIX, read_json, sync_folder, writing
+from hybrid_qproj._util.files import SUFFIX, named, read_json, sync_folder, writing
 from hybrid_qproj._util.locks import exclusive
 
 PREVIOUS = ".previous"
@@ -41,17 +41,18 @@ def replace_folder(path: Path, owned: Callable[[Path], set[str]]) -> Iterator[Pa
         OutputError: it could not be written; an older folder is unchanged.
         LockedError: another process is replacing it.
     """
-    path = path.resolve()
-    with writing(path):
+    given, path = path, path.resolve()
+    with writing(given):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with exclusive(path.parent / f".{path.name}.lock", str(path)):
+        with exclusive(path.parent / f".{path.name}.lock", str(given)):
             settle(path)
             for leftover in path.parent.glob(f".{path.name}.*{SUFFIX}"):
                 # The lock is ours, so nobody is filling it.
                 shutil.rmtree(leftover, ignore_errors=True)
             staging = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=SUFFIX))
             try:
-                yield staging
+                with named(staging, given):
+                    yield staging
                 staging.chmod(0o755)
                 if path.is_dir():
                     _take_along(path, staging, owned(path))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from hybrid_qproj.cli.calibrate import calibrate
@@ -10,6 +12,7 @@ from hybrid_qproj.cli.demo import demo
 from hybrid_qproj.cli.devices import devices
 from hybrid_qproj.cli.draw import draw
 from hybrid_qproj.cli.encode import encode
+from hybrid_qproj.cli.errors import debugging
 from hybrid_qproj.cli.estimate import estimate
 from hybrid_qproj.cli.evaluate import evaluate
 from hybrid_qproj.cli.fit import fit
@@ -43,8 +46,11 @@ for command in (
 
 
 @app.callback()
-def _root() -> None:
+def _root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+) -> None:
     """Quantum projection heads for text embeddings."""
+    debugging.set(debug)
 
 
 def main() -> None:

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from hybrid_qproj.cli.errors import need_experiments, one_line_errors
-from hybrid_qproj.cli.options import Config, Device, Yes
+from hybrid_qproj.cli.options import Ansaetze, Config, Device, Yes
 
 
 def evaluate(
     model: Annotated[str, typer.Argument(help="Folder of a saved encoder with a head.")],
     config: Config,
     out: Annotated[Path, typer.Option(help="Folder for TREC runs and measures.")],
+    ansatz: Ansaetze = None,
     device: Device = None,
     yes: Yes = False,
 ) -> None:
@@ -23,4 +24,4 @@ def evaluate(
         need_experiments()
         from hybrid_qproj.experiments.commands import run_evaluate  # noqa: PLC0415 - imports extras
 
-        run_evaluate(model, config, out, quantum_device=device, allow_paid=yes)
+        run_evaluate(model, config, out, ansaetze=ansatz or (), quantum_device=device, allow_paid=yes)

@@ -29,6 +29,7 @@ def fit(
     angles: Annotated[int | None, typer.Option(min=1, help="Budget; the merging alone if not given.")] = None,
     limit: Annotated[int | None, typer.Option(min=2, help="Texts that are used.")] = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Texts are cut there.")] = 256,
+    force: Annotated[bool, typer.Option("--force", help="Replace a model that is at OUT.")] = False,
     yes: Yes = False,
 ) -> None:
     """Fit a head to unlabelled texts: no training, seconds beside the encoder."""
@@ -51,6 +52,7 @@ def fit(
             corrections,
             limit,
             max_tokens=max_tokens,
+            force=force,
             allow_paid=yes,
         )
         typer.echo(f"{fitted.head}: {out}")

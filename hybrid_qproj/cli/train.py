@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hybrid_qproj.cli.errors import need_experiments, one_line_errors
-from hybrid_qproj.cli.options import Config, Yes
+from hybrid_qproj.cli.options import Ansaetze, Config, Yes
 
 
 def train(
@@ -18,6 +18,7 @@ def train(
     size: Annotated[int | None, typer.Option(help="Which size, if the experiment has several.")] = None,
     objective: Annotated[str | None, typer.Option(help="Which objective, if the experiment has several.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    ansatz: Ansaetze = None,
     yes: Yes = False,
 ) -> None:
     """Train one head of an experiment, alone or with its encoder. Run again after an interruption, it goes on."""
@@ -25,4 +26,4 @@ def train(
         need_experiments()
         from hybrid_qproj.experiments.commands import run_train  # noqa: PLC0415 - imports extras
 
-        run_train(config, out, head, size, objective, seed, allow_paid=yes)
+        run_train(config, out, head, size, objective, seed, ansaetze=ansatz or (), allow_paid=yes)

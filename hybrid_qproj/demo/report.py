@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hybrid_qproj._util.files import write_atomically
+from hybrid_qproj._util.files import writing
+from hybrid_qproj._util.outputs import write_together
 from hybrid_qproj.demo.heads import QUANTUM
 from hybrid_qproj.demo.plot import plot_rows
 from hybrid_qproj.demo.table import Row, verdicts
@@ -18,8 +19,6 @@ from hybrid_qproj.drawing import block_picture, to_figure
 from hybrid_qproj.figures import image_bytes
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from hybrid_qproj.sbert import Encoder
 
 PACKAGES = ("hybrid-qproj", "pennylane", "torch", "sentence-transformers", "transformers", "gensim")
@@ -49,12 +48,11 @@ def write_report(folder: Path, rows: Sequence[Row], model: Encoder, seeds: int) 
     """Write the report.
 
     Args:
-        folder: made if missing.
+        folder: is there.
         rows: the table.
         model: the encoder with the trained quantum head, to be saved.
         seeds: number of seeds, for the text.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     said = verdicts(rows)
     text = f"""# Heads on the Lee corpus
 
@@ -81,20 +79,20 @@ The model in `model/` is "{QUANTUM}", k = {model.head.out_features}, seed 0: `hy
 
 Versions: {", ".join(f"{name} {number}" for name, number in versions().items())}.
 """
-    write_atomically(folder / "report.md", text.encode())
     record: dict[str, Any] = {
         "versions": versions(),
         "seeds": list(range(seeds)),
         "rows": [asdict(row) for row in rows],
         "verdicts": said,
     }
-    write_atomically(folder / "report.json", json.dumps(record, indent=1).encode())
-    save_figure(plot_rows(rows), folder, "plot", ("svg", "png"))
-    save_figure(to_figure(block_picture("u_cu")), folder, "circuit", ("svg", "pdf"))
-    model.save_pretrained(str(folder / "model"))
-
-
-def save_figure(figure: Figure, folder: Path, name: str, formats: Sequence[str]) -> None:
-    """Save a figure under several formats, the same bytes for the same figure."""
-    for suffix in formats:
-        write_atomically(folder / f"{name}.{suffix}", image_bytes(figure, suffix, dpi=160, tight=True))
+    with writing(folder / "model"):
+        model.save_pretrained(str(folder / "model"))
+    plot, circuit = plot_rows(rows), to_figure(block_picture("u_cu"))
+    pictures = {
+        f"{name}.{suffix}": image_bytes(figure, suffix, dpi=160, tight=True)
+        for name, figure, suffixes in (("plot", plot, ("svg", "png")), ("circuit", circuit, ("svg", "pdf")))
+        for suffix in suffixes
+    }
+    write_together(
+        folder, {**pictures, "report.json": json.dumps(record, indent=1).encode(), "report.md": text.encode()}
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,9 +12,6 @@ from torch import Tensor
 from hybrid_qproj.baselines import PCAProjection, trainable_parameters
 from hybrid_qproj.circuit_head import CircuitHead
 from hybrid_qproj.classical import LowRankLinear, Uncompressed
-from hybrid_qproj.devices import DeviceSpec, DeviceSpecError, check_usable
-from hybrid_qproj.devices.checks import check_known
-from hybrid_qproj.devices.cost import check_allowed
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig, HeadConfig, ObjectiveConfig
 from hybrid_qproj.fitting import FitSettings
 from hybrid_qproj.head import Head
@@ -23,32 +20,6 @@ from hybrid_qproj.projection import QuantumProjection
 from hybrid_qproj.training.contrastive import Contrastive
 from hybrid_qproj.training.distillation import SimilarityDistillation
 from hybrid_qproj.training.objectives import Objective
-
-
-def check_devices(config: ExperimentConfig, names: Iterable[str], allow_paid: bool) -> None:
-    """Refuse, before data are read, devices that would be refused when heads run there; none is built or contacted.
-
-    Args:
-        config: the experiment.
-        names: heads that are to run.
-        allow_paid: whether devices may be such that can cost money.
-
-    Raises:
-        ConfigError: a head's device string is not sound.
-        DeviceUnavailableError: a device is not usable.
-        PaidDeviceError: it can cost money and is not allowed.
-    """
-    for name in names:
-        if "device" not in config.heads[name].args:
-            continue
-        try:
-            spec = DeviceSpec.parse(config.heads[name].args["device"])
-        except DeviceSpecError as error:
-            raise ConfigError(f"head {name!r}: {error}") from None
-        check_known(spec.name)
-        shots = f" of {spec.shots:,} shots" if spec.shots else ""
-        check_allowed(spec, allow_paid, f"Head {name!r}: nine circuits a block{shots} were to run at every step")
-        check_usable(spec)
 
 
 def build_head(
@@ -172,5 +143,5 @@ def build_objectives(head: HeadConfig, objective: ObjectiveConfig) -> dict[str, 
 def _call(cls: type[Objective], keywords: Mapping[str, Any]) -> Objective:
     try:
         return cls(**keywords)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ConfigError(f"objective {cls.__name__}: {error}; given {dict(keywords)}") from error

@@ -56,7 +56,8 @@ def cells(config: ExperimentConfig, width: int) -> list[Cell]:
         the cells, in the order of the configuration.
 
     Raises:
-        ConfigError: a fitted head is asked to stand on an encoder that trains.
+        ConfigError: a head cannot be built, or is fitted and asked to stand on an encoder that trains; an objective does
+            not take its keywords; there is nothing to train for; two cells would have one name.
     """
     found = []
     for layers in config.encoder.layers:
@@ -69,15 +70,25 @@ def cells(config: ExperimentConfig, width: int) -> list[Cell]:
                     seeds = config.seeds if is_random(config, name) else 1
                     found += [Cell(name, k, "", None, layers, seed) for seed in range(seeds)]
                     continue
+                if not config.objectives:
+                    raise ConfigError(f"head {name!r} trains, but the experiment has no [objectives.NAME] to train for")
                 for objective, table in config.objectives.items():
                     if objective not in (config.heads[name].objectives or config.objectives):
                         continue
+                    build_objectives(config.heads[name], table)
                     fractions = config.fractions if table.labels is not None else (None,)
                     found += [
                         Cell(name, k, objective, fraction, layers, seed)
                         for fraction in fractions
                         for seed in range(config.seeds)
                     ]
+    names: dict[str, Cell] = {}
+    for cell in found:
+        if (other := names.setdefault(cell.name, cell)) is not cell:
+            raise ConfigError(
+                f"heads or objectives {cell.head!r}, {cell.objective!r} and {other.head!r}, {other.objective!r} would share "
+                f"the file {cell.name!r}: give them names that differ in more than spaces and signs"
+            )
     return found
 
 
@@ -127,7 +138,7 @@ def train_cell(
         keep: whether there are checkpoints, from which an interrupted run goes on.
 
     Returns:
-        first and last loss.
+        the loss before and after, on the same examples.
     """
     head, objective = config.heads[cell.head], config.objectives[cell.objective]
     objectives = build_objectives(head, objective)

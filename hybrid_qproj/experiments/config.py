@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
+import json
+from collections.abc import Collection, Hashable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -19,24 +20,54 @@ from pydantic import (
     model_validator,
 )
 
+from hybrid_qproj.circuits import get
+from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.encoders import MAX_TOKENS, Pooling
 from hybrid_qproj.errors import HybridQprojError
+from hybrid_qproj.experiments.keywords import check_keywords
+from hybrid_qproj.experiments.toml import TomlError, explain, read_toml
 from hybrid_qproj.fitting import FitSettings
 from hybrid_qproj.heads import HEADS
+from hybrid_qproj.projection import QuantumProjection
 from hybrid_qproj.retrieval.collection import drops_self
 from hybrid_qproj.retrieval.documents import LEE, beir_file
-from hybrid_qproj.retrieval.measures import MEASURES
+from hybrid_qproj.retrieval.measures import MEASURES, check_measure
 from hybrid_qproj.retrieval.protocols import DEPTH, Protocol
-from hybrid_qproj.training.settings import Count, TrainingSettings
+from hybrid_qproj.training.contrastive import Contrastive
+from hybrid_qproj.training.distillation import SimilarityDistillation
+from hybrid_qproj.training.settings import BatchSize, Count, TrainingSettings
+
+MOST_CELLS = 100_000
+"""Runs of one experiment at most; more are a slip of the pen."""
 
 
 class ConfigError(HybridQprojError, ValueError):
     """A configuration file that cannot be read or contradicts itself."""
 
 
+T = TypeVar("T", bound=Collection[Any])
+
+
 def _beside_config(path: Path, info: ValidationInfo) -> Path:
+    if "\0" in str(path):
+        raise ValueError("a path holds no null character")
     folder = (info.context or {}).get("folder", Path())
     return folder / path.expanduser()
+
+
+def _once(values: T) -> T:
+    seen: set[Hashable] = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{value!r} stands there twice")
+        seen.add(value)
+    return values
+
+
+def _printable(name: str) -> str:
+    if not name.isprintable() or name != name.strip():
+        raise ValueError("a name has no control characters, and no space at its ends")
+    return name
 
 
 File = Annotated[Path, AfterValidator(_beside_config)]
@@ -60,15 +91,21 @@ def _folder_or_name(dataset: str | Path, info: ValidationInfo) -> str | Path:
 
 Dataset = Annotated[str | Path, AfterValidator(_folder_or_name)]
 """A collection by name; the path of a BEIR folder starts at the configuration file's folder."""
-
-Fraction = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, le=1)]
+Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
+"""Of a head, an objective, a test: it goes into tables and names of files."""
+Size = Annotated[int, Field(ge=1, le=100_000)]
+Grade = Annotated[int, Field(ge=1, le=1_000_000)]
+"""Least grade that is relevant; 0 would make everything so."""
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
+Layers = Annotated[int, Field(ge=0, le=1000)] | Literal["all"]
+Fraction = Annotated[int, Field(ge=1, le=1_000_000_000)] | Annotated[float, Field(gt=0, le=1)]
 """Training queries: a whole number of them, or a share as a decimal (1.0 is all)."""
 
 
 class Strict(BaseModel):
     """A table in which a misspelt key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class EncoderConfig(Strict):
@@ -83,12 +120,12 @@ class EncoderConfig(Strict):
         batch_size: texts encoded at once.
     """
 
-    name: str = "minilm"
+    name: Annotated[str, Field(min_length=1)] = "minilm"
     pooling: Pooling | None = None
-    max_tokens: Count = MAX_TOKENS
-    layers: tuple[Annotated[int, Field(ge=0)] | Literal["all"], ...] = (0,)
+    max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = MAX_TOKENS
+    layers: Annotated[tuple[Layers, ...], Field(min_length=1), AfterValidator(_once)] = (0,)
     cache: File = Field(default=Path("embeddings"), validate_default=True)
-    batch_size: Count = 64
+    batch_size: BatchSize = 64
 
 
 class DataConfig(Strict):
@@ -151,11 +188,11 @@ class TestConfig(DataConfig):
 
     __test__ = False  # no test of pytest
 
-    name: str
+    name: Name
     protocol: Protocol
     run: File | None = None
-    relevant: int = 1
-    depth: Count = DEPTH
+    relevant: Grade = 1
+    depth: Annotated[int, Field(ge=1, le=1_000_000)] = DEPTH
     drop_self: bool | None = None
 
     @property
@@ -194,10 +231,10 @@ class LabelsConfig(Strict):
     source: DataConfig | None = None
     docpairs: str | None = None
     triples: File | None = None
-    negatives: Count = 4
-    relevant: int = 2
+    negatives: Annotated[int, Field(ge=1, le=10_000)] = 4
+    relevant: Grade = 2
     queries: Fraction = 1.0
-    seed: int = 42
+    seed: Seed = 42
 
     @model_validator(mode="after")
     def _one_source(self) -> LabelsConfig:
@@ -249,8 +286,8 @@ class HeadConfig(Strict):
     training_for: dict[str, dict[str, Any]] = {}
     labels: dict[str, Any] = {}
     texts: dict[str, Any] = {}
-    sizes: tuple[Count, ...] | None = None
-    objectives: tuple[str, ...] | None = None
+    sizes: Annotated[tuple[Size, ...], Field(min_length=1), AfterValidator(_once)] | None = None
+    objectives: Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_once)] | None = None
 
     @model_validator(mode="after")
     def _known(self) -> HeadConfig:
@@ -269,10 +306,25 @@ class HeadConfig(Strict):
         if self.fit is not None:
             if self.kind != "QuantumProjection" or not self.args.keys().isdisjoint({"plan", "init", "normalize"}):
                 raise ValueError("fit is for QuantumProjection, whose plan, init and normalize it decides")
-            try:
-                FitSettings(**self.fit)
-            except TypeError as error:
-                raise ValueError(f"fit: {error}") from error
+            _in("fit", check_keywords, FitSettings, self.fit)
+            FitSettings(**self.fit)
+        return self
+
+    @model_validator(mode="after")
+    def _keywords_exist(self, info: ValidationInfo) -> HeadConfig:
+        made_by = HEADS[self.kind] if self.fit is None else QuantumProjection.fit
+        _in("args", check_keywords, made_by, self.args)
+        _in("labels", check_keywords, Contrastive, self.labels)
+        _in("texts", check_keywords, SimilarityDistillation, self.texts)
+        if isinstance(circuit := self.args.get("circuit"), str):
+            if ":" in circuit and circuit not in (info.context or {}).get("ansaetze", (circuit,)):
+                raise ValueError(
+                    f"args.circuit = {circuit!r} would import code because a file says so; if you trust it, add "
+                    f"--ansatz {circuit}"
+                )
+            _in("args.circuit", get, circuit)
+        if isinstance(device := self.args.get("device"), str):
+            _in("args.device", DeviceSpec.parse, device)
         return self
 
 
@@ -293,6 +345,8 @@ class ObjectiveConfig(Strict):
     def _something(self) -> ObjectiveConfig:
         if self.labels is None and self.texts is None:
             raise ValueError("expected labels, texts or both")
+        _in("labels", check_keywords, Contrastive, self.labels or {})
+        _in("texts", check_keywords, SimilarityDistillation, self.texts or {})
         return self
 
 
@@ -317,21 +371,41 @@ class ExperimentConfig(Strict):
         objectives: the objectives, by name.
     """
 
-    name: str
-    sizes: tuple[Count, ...]
-    seeds: Count = 1
-    fractions: tuple[Fraction, ...] = (1.0,)
-    measures: tuple[str, ...] = MEASURES
-    baselines: tuple[str, ...] = ()
-    pools: dict[str, tuple[str, ...]] = {}
+    name: Name
+    sizes: Annotated[tuple[Size, ...], Field(min_length=1), AfterValidator(_once)]
+    seeds: Annotated[int, Field(ge=1, le=10_000)] = 1
+    fractions: Annotated[tuple[Fraction, ...], Field(min_length=1), AfterValidator(_once)] = (1.0,)
+    measures: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_once)] = MEASURES
+    baselines: Annotated[tuple[Name, ...], Field(max_length=26), AfterValidator(_once)] = ()
+    pools: dict[Name, Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_once)]] = {}
     encoder: EncoderConfig = Field(default_factory=EncoderConfig)
     labels: LabelsConfig | None = None
     texts: TextsConfig | None = None
     dev: TestConfig | None = None
     test: tuple[TestConfig, ...] = ()
     training: TrainingSettings = TrainingSettings()
-    heads: dict[str, HeadConfig]
-    objectives: dict[str, ObjectiveConfig] = {}
+    heads: Annotated[dict[Name, HeadConfig], Field(min_length=1)]
+    objectives: dict[Name, ObjectiveConfig] = {}
+
+    @model_validator(mode="after")
+    def _measures_exist(self) -> ExperimentConfig:
+        for measure in self.measures:
+            _in("measures", check_measure, measure)
+        return self
+
+    @model_validator(mode="after")
+    def _grid_is_sane(self) -> ExperimentConfig:
+        cells = sum(
+            len(head.sizes or self.sizes) * max(1, len(head.objectives or self.objectives) * len(self.fractions))
+            for head in self.heads.values()
+        )
+        cells *= len(self.encoder.layers) * self.seeds
+        if cells > MOST_CELLS:
+            raise ValueError(
+                f"heads, sizes, objectives, fractions, layers and {self.seeds:,} seeds make up to {cells:,} cells; "
+                f"expected at most {MOST_CELLS:,}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _objectives_have_data(self) -> ExperimentConfig:
@@ -346,11 +420,20 @@ class ExperimentConfig(Strict):
         for name, head in self.heads.items():
             if head.parameters_of is not None and head.parameters_of not in self.heads:
                 raise ValueError(f"head {name!r}: parameters_of names {head.parameters_of!r}, which is no head")
+            if head.parameters_of is not None and self.heads[head.parameters_of].parameters_of is not None:
+                raise ValueError(
+                    f"head {name!r}: parameters_of names {head.parameters_of!r}, whose own number is another head's"
+                )
             for key, named in (("training_for", head.training_for), ("objectives", head.objectives or ())):
                 if wrong := set(named) - set(self.objectives):
                     raise ValueError(f"head {name!r}: {key} names {sorted(wrong)}, which are no objectives")
             for objective in self.objectives:
-                self.settings(name, objective)
+                try:
+                    self.settings(name, objective)
+                except ValidationError as error:
+                    raise ValueError(
+                        f"training of head {name!r} for {objective!r}: {'; '.join(explain(error, TrainingSettings))}"
+                    ) from error
         if wrong := set(self.baselines) - set(self.heads):
             raise ValueError(f"baselines {sorted(wrong)} are no heads of this experiment")
         return self
@@ -375,11 +458,21 @@ class ExperimentConfig(Strict):
         return TrainingSettings.model_validate(merged)
 
 
-def load_config(path: Path) -> ExperimentConfig:
+def _in(key: str, check: Any, *arguments: Any) -> None:
+    """Check, and tell errors with the key they belong to."""
+    try:
+        check(*arguments)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from error
+
+
+def load_config(path: Path, ansaetze: Collection[str] = ()) -> ExperimentConfig:
     """Read an experiment.
 
     Args:
         path: a TOML file.
+        ansaetze: ``"package.module:name"`` of ansaetze that the file may have imported; registered ones go by their
+            names.
 
     Returns:
         the experiment; paths in it start at the file's folder.
@@ -388,16 +481,14 @@ def load_config(path: Path) -> ExperimentConfig:
         ConfigError: it is missing, no TOML, or not sound; each wrong key is named with what was expected.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"no configuration file {str(path)!r}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no TOML: {error}") from error
-    try:
-        return ExperimentConfig.model_validate(table, context={"folder": path.parent})
+        table = read_toml(path)
+        return ExperimentConfig.model_validate_json(
+            # As JSON, lists are read as tuples and texts as paths, and nothing else is taken for what it is not.
+            json.dumps(table),
+            strict=True,
+            context={"folder": path.parent, "ansaetze": tuple(ansaetze)},
+        )
+    except TomlError as error:
+        raise ConfigError(str(error)) from error
     except ValidationError as error:
-        lines = [
-            f"  {'.'.join(map(str, problem['loc'])) or 'experiment'}: {problem['msg'].removeprefix('Value error, ')}"
-            for problem in error.errors()
-        ]
-        raise ConfigError(f"{path} is not sound:\n" + "\n".join(lines)) from error
+        raise ConfigError(f"{path} is not sound: {'; '.join(explain(error, ExperimentConfig))}") from error

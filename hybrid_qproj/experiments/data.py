@@ -12,6 +12,7 @@ from hybrid_qproj.embeddings.cache import EmbeddingCache
 from hybrid_qproj.embeddings.precomputed import read_precomputed
 from hybrid_qproj.embeddings.table import EmbeddingTable
 from hybrid_qproj.encoders import load_encoder
+from hybrid_qproj.experiments.checks import check_tests
 from hybrid_qproj.experiments.config import (
     DataConfig,
     ExperimentConfig,
@@ -64,18 +65,24 @@ class ExperimentData:
     problems: tuple[str, ...]
 
 
-def read_data(config: ExperimentConfig, progress: Progress = lambda what, done, total: None) -> ExperimentData:
+def read_data(
+    config: ExperimentConfig,
+    progress: Progress = lambda what, done, total: None,
+    encoder: SentenceTransformer | None = None,
+) -> ExperimentData:
     """Read an experiment's data; embed it where the encoder is frozen.
 
     Args:
         config: the experiment.
         progress: called with what is going on, how much of it is done, and the total.
+        encoder: the experiment's, where it is open already.
 
     Returns:
         the data. Reading again gives the same; embeddings come from the cache then.
 
     Raises:
         DataError: a file is malformed, or nothing is left of a collection.
+        ConfigError: a collection cannot give the numbers that are asked for.
         CacheError: the cache is damaged or cannot be written.
         ValueError: the encoder cannot be loaded.
     """
@@ -83,15 +90,16 @@ def read_data(config: ExperimentConfig, progress: Progress = lambda what, done, 
     texts = _texts(config.texts) if config.texts else ()
     tests = read_tests(config)
     dev = _test_set(config.dev) if config.dev else None
+    check_tests(config, tests)
     problems = [*(f"training: {problem}" for problem in examples.problems)]
     for test in (*tests, *([dev] if dev else [])):
         problems += [f"{test.name}: {problem}" for problem in test.problems]
     table = None
     if 0 in config.encoder.layers:
-        table = _embed(config, examples.items, texts, [*tests, *([dev] if dev else [])], progress)
+        table = _embed(config, examples.items, texts, [*tests, *([dev] if dev else [])], progress, encoder)
         width = table.get_embedding_dimension()
     else:
-        width = int(open_encoder(config).get_embedding_dimension() or 0)
+        width = int((encoder or open_encoder(config)).get_embedding_dimension() or 0)
     return ExperimentData(width, examples.items, texts, tests, dev, table, tuple(problems))
 
 
@@ -144,15 +152,16 @@ def _embed(
     texts: Sequence[str],
     tests: Sequence[TestSet],
     progress: Progress,
+    encoder: SentenceTransformer | None,
 ) -> EmbeddingTable:
     """Embeddings computed elsewhere where the configuration names them, the encoder's for all other texts."""
-    tables = [_precomputed(path, source) for path, source in _named_embeddings(config).items()]
+    tables = [_precomputed(path, source) for path, source in named_embeddings(config).items()]
     known = EmbeddingTable.merge(tables) if tables else None
     if known is not None and (queries := _only(known, texts, "query", "document")):
         # Queries among the texts without labels, which are embedded as documents, keep the embedding of the file.
         tables.append(EmbeddingTable.of(queries, known.lookup(queries, "query").numpy(), "document"))
         known = EmbeddingTable.merge(tables)
-    encoder, cached = None, {}
+    cached = {}
     cache = EmbeddingCache(config.encoder.cache)
     for side, stream in _all_texts(examples, texts, tests).items():
         for chunk in _chunks(stream):
@@ -197,7 +206,8 @@ def _chunks(texts: Iterator[str]) -> Iterator[list[str]]:
         yield list(dict.fromkeys(chunk))
 
 
-def _named_embeddings(config: ExperimentConfig) -> dict[Path, list[DataConfig]]:
+def named_embeddings(config: ExperimentConfig) -> dict[Path, list[DataConfig]]:
+    """Files of embeddings computed elsewhere, and the collections that name them."""
     sources: list[DataConfig] = [*config.test]
     if config.dev:
         sources.append(config.dev)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from hybrid_qproj.devices import DeviceRunError, DeviceUnavailableError
 from hybrid_qproj.errors import ExpectedError
 from hybrid_qproj.experiments.cells import digest, run_cell
 from hybrid_qproj.experiments.config import ExperimentConfig
@@ -22,6 +24,8 @@ from hybrid_qproj.experiments.records import Cell, Record, read_records, write_r
 from hybrid_qproj.training.trainer import TrainingError
 
 WATCH_S = 2.0
+SHOWN = 10
+"""Failures that a message tells."""
 
 
 class ExperimentError(ExpectedError):
@@ -76,10 +80,11 @@ def run_cells(
     for cell, get in results:
         try:
             done(get())
-        except (TrainingError, ValueError) as error:
+        except (TrainingError, ValueError, DeviceRunError, DeviceUnavailableError) as error:
             failed.append(f"{cell.name}: {error}")
     if failed:
-        raise ExperimentError(f"{len(failed)} of {len(todo)} cells failed:\n" + "\n".join(sorted(failed)))
+        shown = "; ".join(sorted(failed)[:SHOWN]) + ("; ..." if len(failed) > SHOWN else "")
+        raise ExperimentError(f"{len(failed)} of {len(todo)} cells failed: {shown}")
 
 
 _Result = tuple[Cell, Callable[[], Record]]
@@ -129,13 +134,21 @@ def _pool(
 
 _shared: dict[str, tuple[ExperimentConfig, ExperimentData, bool]] = {}
 """What a worker process keeps between its cells."""
+_failed: list[Exception] = []
+"""Why it has nothing to keep."""
 
 
 def _start(config: ExperimentConfig, threads: int, parent: int, allow_paid: bool) -> None:
     torch.set_num_threads(threads)
+    # Interrupted from the keyboard, the parent says so; each worker's traceback would say it again.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # A worker whose parent was killed would wait for work for ever.
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
-    _shared["experiment"] = config, read_data(config), allow_paid
+    try:
+        _shared["experiment"] = config, read_data(config), allow_paid
+    except (ValueError, OSError) as error:
+        # Raised here, it would be a traceback on the terminal and a pool that is broken for no reason that it knows.
+        _failed.append(error)
 
 
 def _follow(parent: int) -> None:
@@ -145,6 +158,8 @@ def _follow(parent: int) -> None:
 
 
 def _run(cell: Cell, folder: Path) -> Record:
+    if _failed:
+        raise _failed[0]
     return _record(cell, *_shared["experiment"], folder)
 
 

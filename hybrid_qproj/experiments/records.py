@@ -75,7 +75,7 @@ class Record:
         parameters: trained parameters of the head.
         stored: numbers the head needs at inference, fitted and drawn ones too.
         bytes_per_document: of a compressed document.
-        loss: first and last loss, where something is trained.
+        loss: before and after training, on the same examples, where something is trained.
         measures: test -> measure -> query -> value.
         histograms: test -> similarities of its pairs.
     """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hybrid_qproj._util.files import write_atomically
+from hybrid_qproj._util.outputs import write_together
 from hybrid_qproj.experiments.comparisons import Comparison, compare
 from hybrid_qproj.experiments.config import ExperimentConfig
 from hybrid_qproj.experiments.plots import (
@@ -45,6 +45,7 @@ def write_report(folder: Path, config: ExperimentConfig, records: Sequence[Recor
 
     Raises:
         ValueError: there are no records.
+        OutputError: a file could not be written; an earlier report is unchanged.
         MissingExtraError: matplotlib or scipy is not installed.
     """
     if not records:
@@ -59,21 +60,28 @@ def write_report(folder: Path, config: ExperimentConfig, records: Sequence[Recor
         for test in leading
         for comparison in compare(rows, baseline, test, measure)
     ]
-    write_atomically(folder / "results.md", _markdown(config, rows, records, comparisons).encode())
-    write_atomically(folder / "results.csv", rows_to_csv(rows).encode())
-    write_atomically(folder / "results.json", to_json(rows, comparisons).encode())
-    write_atomically(folder / "comparisons.csv", comparisons_to_csv(comparisons).encode())
+    figures: dict[str, Figure] = {}
     most = max((float(row.key.queries) for row in rows if row.key.queries is not None), default=None)
     whole = [row for row in rows if row.key.queries is None or float(row.key.queries) == most]
     for number, test in enumerate(leading):
         suffix = f"-{number + 1}" if len(leading) > 1 else ""
-        _save(quality_against_parameters(whole, test, measure), folder / f"quality{suffix}")
+        figures[f"quality{suffix}"] = quality_against_parameters(whole, test, measure)
         if len({row.key.queries for row in rows} - {None}) > 1:
-            _save(learning_curves(rows, test, measure), folder / f"curves{suffix}")
+            figures[f"curves{suffix}"] = learning_curves(rows, test, measure)
     keys = {row.key for row in whole}
     smallest = min(row.key.k for row in rows)
     shown = [r for r in records if Key.of(r.cell) in keys and r.cell.k in (smallest, max(x.key.k for x in rows))]
-    _save(similarity_histograms(shown, config.test[0].name), folder / "histograms")
+    figures["histograms"] = similarity_histograms(shown, config.test[0].name)
+    pictures = {
+        f"{name}.{suffix}": image_bytes(figure, suffix) for name, figure in figures.items() for suffix in ("svg", "png")
+    }
+    texts = {
+        "comparisons.csv": comparisons_to_csv(comparisons),
+        "results.csv": rows_to_csv(rows),
+        "results.json": to_json(rows, comparisons),
+        "results.md": _markdown(config, rows, records, comparisons),
+    }
+    write_together(folder, {**pictures, **{name: text.encode() for name, text in texts.items()}})
     return rows
 
 
@@ -109,8 +117,3 @@ def _markdown(
         )
     parts.append(markdown(["head", "k", "objective", "similarity", "lowest", "highest"], lines))
     return "\n".join(parts)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    for suffix in ("svg", "png"):
-        write_atomically(path.with_suffix(f".{suffix}"), image_bytes(figure, suffix))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import string
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal
@@ -63,7 +64,7 @@ def sizes_to_markdown(
     """
     full = [row for row in rows if row.stored == 0 and row.key.k == max(r.key.k for r in rows)]
     sizes = sorted({row.key.k for row in rows if row not in full}, reverse=True)
-    letters = dict(zip(dict.fromkeys(c.baseline.head for c in comparisons), "abcdefgh", strict=False))
+    letters = dict(zip(dict.fromkeys(c.baseline.head for c in comparisons), string.ascii_lowercase, strict=False))
     marks: dict[Key, str] = {}
     for c in comparisons:
         if c.test == test and c.measure == measure and c.corrected < ALPHA:

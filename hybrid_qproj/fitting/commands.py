@@ -7,13 +7,21 @@ from pathlib import Path
 
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
+from hybrid_qproj._util.files import writing
+from hybrid_qproj._util.outputs import LOCK, check_folder, held
+from hybrid_qproj.circuits import get
 from hybrid_qproj.console import make_console
 from hybrid_qproj.devices import DeviceSpec
-from hybrid_qproj.devices.checks import check_known, check_request
+from hybrid_qproj.devices.checks import check_usable
 from hybrid_qproj.encoders import MAX_TOKENS, load_encoder
+from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.fitting.fit import FitSettings
-from hybrid_qproj.retrieval.documents import open_source
+from hybrid_qproj.retrieval.documents import Documents, open_source
 from hybrid_qproj.sbert import Encoder, with_fitted_head
+
+
+class FitError(HybridQprojError, ValueError):
+    """A fit that is not begun."""
 
 
 def run_fit(
@@ -28,6 +36,7 @@ def run_fit(
     limit: int | None = None,
     batch_size: int = 64,
     max_tokens: int = MAX_TOKENS,
+    force: bool = False,
     allow_paid: bool = False,
 ) -> Encoder:
     """Fit a head to the embeddings of texts, and save the encoder with it.
@@ -45,28 +54,71 @@ def run_fit(
         limit: texts that are used; None for all.
         batch_size: texts the encoder takes at once.
         max_tokens: texts are cut there.
+        force: whether a model that is at ``out`` is replaced.
         allow_paid: whether the device may be one that can cost money.
 
     Returns:
         the encoder with its head.
 
     Raises:
+        FitError: there is something at ``out`` already.
+        OutputError: ``out`` cannot be written.
+        LockedError: another process fits a model for it.
+        DeviceUnavailableError: the device is unknown, not installed, or cannot do what its string asks for.
         DataError: the texts cannot be read.
         ValueError: the encoder is not found, or sizes or settings are not sound.
         DeviceUnavailableError: nobody knows the device, or it cannot do what is asked; seen before any work.
         PaidDeviceError: there are to be corrections on a device that can cost money and is not allowed; likewise.
     """
-    # Before the encoder is loaded.
+    get(circuit)
     spec = DeviceSpec.parse(device)
-    check_known(spec.name)
-    check_request(spec)
+    check_usable(spec)
     source = open_source(documents)
+    check_folder(out, "a saved model")
+    if out.exists() and any(out.iterdir()) and not force:
+        raise FitError(f"{out} is there already: it was not changed. Choose another folder, or replace it with --force")
+    with writing(out):
+        # The parent, not the folder itself: that one appears whole.
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    # Not the lock under which the folder is replaced at the end.
+    with held(out.absolute().parent / f".{out.name}.fit{LOCK}", out):
+        fitted = _fit(
+            encoder,
+            source,
+            out_features,
+            circuit,
+            spec,
+            settings,
+            corrections,
+            limit,
+            batch_size,
+            max_tokens,
+            allow_paid,
+        )
+        with writing(out):
+            fitted.save_pretrained(str(out))
+    return fitted
+
+
+def _fit(
+    encoder: str,
+    source: Documents,
+    out_features: int,
+    circuit: str,
+    device: DeviceSpec,
+    settings: FitSettings | None,
+    corrections: int,
+    limit: int | None,
+    batch_size: int,
+    max_tokens: int,
+    allow_paid: bool,
+) -> Encoder:
     model = load_encoder(encoder, max_tokens=max_tokens)
     texts = (document.text for document in islice(source, limit))
     columns = (TextColumn("{task.description} {task.completed:,}"), TimeElapsedColumn())
     with Progress(*columns, console=make_console()) as progress:
         task = progress.add_task("texts", total=None)
-        fitted = with_fitted_head(
+        return with_fitted_head(
             model,
             texts,
             out_features,
@@ -78,5 +130,3 @@ def run_fit(
             lambda done: progress.update(task, completed=done),
             allow_paid,
         )
-    fitted.save_pretrained(str(out))
-    return fitted

@@ -98,9 +98,28 @@ def evaluate_run(
     return {measure: values[measure] for measure in measures}
 
 
+def check_measure(measure: str) -> None:
+    """Refuse the name of a measure that does not exist.
+
+    Args:
+        measure: see `evaluate_run`.
+
+    Raises:
+        ValueError: there is none of this name; one that is near is suggested.
+    """
+    try:
+        _trec_name(measure)
+    except ValueError as error:
+        try:
+            _trec_name(measure.upper())
+        except ValueError:
+            raise error from None
+        raise ValueError(f"no measure {measure!r}: did you mean {measure.upper()!r}?") from error
+
+
 def _trec_name(measure: str) -> tuple[str, int | None]:
     """trec_eval's name of a measure, and where the run must be cut for it."""
-    match = re.fullmatch(r"(NDCG|R|P|MAP|MRR)(?:@([1-9][0-9]{0,8}))?", measure)
+    match = re.fullmatch(r"(NDCG|R|P|MAP|MRR)(?:@([1-9]\d{0,5}))?", measure)
     if match is None or (match[2] is None and match[1] not in ("MAP", "MRR")):
         raise ValueError(f"measure {measure!r}: expected NDCG@k, P@k, R@k, MAP, MAP@k, MRR or MRR@k with k a number")
     name, cut = match[1], match[2]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path, PurePath
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
+from transformers import TrainerState
 
 from hybrid_qproj._util.files import read_bounded, write_atomically
+from hybrid_qproj._util.folders import check_files, describe_files, read_record
 from hybrid_qproj.checkpoint import CheckpointError, load_state
 from hybrid_qproj.embeddings.table import EmbeddingTable
 from hybrid_qproj.loading import load
@@ -21,7 +24,9 @@ from hybrid_qproj.training.loss import HeadLoss
 HEAD_FOLDER = "head"
 OBJECTIVE = "objective.safetensors"
 STATE = "trainer_state.json"
-_NAME = re.compile(r"checkpoint-\d+")
+FILES = "files.json"
+"""Digests of the others, written last."""
+FORM = "hybrid-qproj checkpoint 1"
 
 
 def save_model(model: Encoder, folder: Path) -> None:
@@ -94,6 +99,64 @@ def load_losses(losses: Mapping[str, HeadLoss], folder: Path) -> None:
         ) from error
 
 
+def bind(checkpoint: Path, processes: int = 1) -> None:
+    """Note the digests of a checkpoint's files, when all are there.
+
+    Args:
+        checkpoint: its folder.
+        processes: of the run; with several, each writes its own random state when it likes.
+
+    Raises:
+        OutputError: the note could not be written.
+    """
+    files = describe_files(checkpoint, lambda name: name == FILES or (processes > 1 and name.startswith("rng_state")))
+    write_atomically(checkpoint / FILES, json.dumps({"format": FORM, "files": files}).encode())
+
+
+def check(checkpoint: Path) -> None:
+    """Make sure that a checkpoint's files are those that were written together.
+
+    Args:
+        checkpoint: its folder; one of an earlier version, and one whose run ended just then, has no note of them.
+
+    Raises:
+        CheckpointError: a file is missing, damaged or another.
+    """
+    advice = f"delete {checkpoint.name} to go on from the one before it"
+    try:
+        files = (read_record(checkpoint / FILES, FORM) or {}).get("files", {})
+        if not isinstance(files, dict):
+            raise ValueError("its files are no table")
+    except (ValueError, OSError) as error:
+        raise CheckpointError(f"{checkpoint / FILES} cannot be read ({error}); {advice}") from error
+    for name, digest in files.items():
+        try:
+            check_files(checkpoint, {name: digest})
+        except (ValueError, OSError) as error:
+            raise CheckpointError(f"{checkpoint / name} cannot be read ({error}); {advice}") from error
+    _state(checkpoint)
+
+
+def _state(checkpoint: Path) -> dict[str, Any]:
+    """What the trainer noted when it wrote a checkpoint: every value that is used is what it should be."""
+    try:
+        # As the trainer writes it: a loss may be NaN.
+        state = json.loads(read_bounded(checkpoint / STATE))
+        steps = [state["global_step"], state["max_steps"]]
+        best = state.get("best_model_checkpoint")
+        if not all(type(step) is int and step >= 0 for step in steps):
+            raise ValueError("its steps are no numbers")
+        if best is not None and re.fullmatch(r"checkpoint-\d+", Path(best).name) is None:
+            raise ValueError("its best checkpoint is none")
+        if unknown := set(state) - {field.name for field in dataclasses.fields(TrainerState)}:
+            raise ValueError(f"it has {sorted(unknown)[0]!r} besides")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(
+            f"{checkpoint / STATE} is damaged ({error}); delete {checkpoint.name} to go on from the one before it"
+        ) from error
+    return dict(state)
+
+
 def last_checkpoint(folder: Path) -> Path | None:
     """The latest whole checkpoint of a run.
 
@@ -117,12 +180,14 @@ def resume_point(folder: Path) -> Path | None:
         the last whole checkpoint, or None for a new run and for one that was interrupted while it wrote its first.
 
     Raises:
-        CheckpointError: there are several checkpoints, but none is whole.
+        CheckpointError: there are several checkpoints, but none is whole; or the last one was damaged.
     """
     checkpoint = last_checkpoint(folder)
     # They are written one by one: an interruption leaves one torn, damage more.
     if checkpoint is None and len(list(folder.glob("checkpoint-*"))) > 1:
         raise CheckpointError(f"no checkpoint in {folder} is whole; delete its checkpoint-* folders to start again")
+    if checkpoint is not None:
+        check(checkpoint)
     return checkpoint
 
 
@@ -138,14 +203,15 @@ def finished_with(checkpoint: Path) -> Path | None:
     Raises:
         CheckpointError: the trainer's state is damaged.
     """
-    progress = _progress(checkpoint)
-    if progress is None:
-        raise CheckpointError(
-            f"{checkpoint / STATE} is damaged; delete {checkpoint.name} to go on from the one before it"
-        )
-    if progress.step < progress.steps:
+    state = _state(checkpoint)
+    if state["global_step"] < state["max_steps"]:
         return None
-    return checkpoint.parent / progress.best if progress.best else checkpoint
+    # By name: the run's folder may have moved.
+    best = state.get("best_model_checkpoint")
+    chosen = checkpoint.parent / Path(best).name if best else checkpoint
+    if chosen != checkpoint:
+        check(chosen)
+    return chosen
 
 
 def _step(checkpoint: Path) -> int:
@@ -153,27 +219,10 @@ def _step(checkpoint: Path) -> int:
     return int(number) if number.isdecimal() else -1
 
 
-class _Progress(NamedTuple):
-    """How far a run was: steps done, steps in all, and the name of its best checkpoint."""
-
-    step: int
-    steps: int
-    best: str | None
-
-
-def _progress(checkpoint: Path) -> _Progress | None:
-    """What the trainer wrote after everything else; None where it did not come to that, or is damaged."""
-    try:
-        # The trainer's log may hold NaN, so this is not quite JSON.
-        state = json.loads(read_bounded(checkpoint / STATE))
-        # By name: the run's folder may have moved.
-        best = state.get("best_model_checkpoint")
-        found = _Progress(state["global_step"], state["max_steps"], PurePath(best).name if best else None)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-    sound = type(found.step) is int and type(found.steps) is int and (not found.best or _NAME.fullmatch(found.best))
-    return found if sound else None
-
-
 def _whole(checkpoint: Path) -> bool:
-    return _progress(checkpoint) is not None
+    # The trainer writes its state after everything else.
+    try:
+        json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return True

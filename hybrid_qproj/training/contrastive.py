@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from hybrid_qproj.head import Head
 from hybrid_qproj.similarity import LOGARITHMIC, PAIRED
-from hybrid_qproj.training.objectives import Batch, Objective
+from hybrid_qproj.training.objectives import Batch, Objective, check_scale
 
 LEAST_COLUMNS = 2
 
@@ -26,12 +26,16 @@ class Contrastive(Objective):
         learn_scale: whether the factor is trained.
         log: compare quantum heads by log-fidelity. Makes no difference to classical heads, compared by cosine.
         in_batch: take the passages of the batch's other queries as negatives too.
+
+    Raises:
+        ValueError: the scale is not positive.
     """
 
     def __init__(
         self, scale: float = 20.0, learn_scale: bool = False, log: bool = False, in_batch: bool = False
     ) -> None:
         super().__init__()
+        check_scale("scale", scale)
         self.log = log
         self.in_batch = in_batch
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)), requires_grad=learn_scale)

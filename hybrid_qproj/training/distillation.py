@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hybrid_qproj.head import Head
 from hybrid_qproj.similarity import pairwise_cosine
-from hybrid_qproj.training.objectives import Batch, Objective
+from hybrid_qproj.training.objectives import Batch, Objective, check_scale
 
 LOG_SCALES = (-5.0, 10.0)
 """Logarithms of the temperatures among which the best is sought."""
@@ -27,10 +27,15 @@ class SimilarityDistillation(Objective):
     Args:
         teacher_scale: factor on the teacher's cosines before the softmax, > 0.
         student_scale: initial factor on the student's scores, > 0; trained.
+
+    Raises:
+        ValueError: a scale is not positive.
     """
 
     def __init__(self, teacher_scale: float = 20.0, student_scale: float = 20.0) -> None:
         super().__init__()
+        check_scale("teacher_scale", teacher_scale)
+        check_scale("student_scale", student_scale)
         self.teacher_scale = teacher_scale
         self.log_student_scale = nn.Parameter(torch.tensor(math.log(student_scale)))
 

@@ -1,8 +1,8 @@
-"""The loss on data that is held out of the training, as an evaluator that chooses the best step of a run."""
+"""The loss on a fixed set of examples: to say how a run went, and to choose its best step on texts held out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,33 @@ from sentence_transformers.util import batch_to_device
 from hybrid_qproj.sbert import Encoder
 from hybrid_qproj.sides import side_prompt
 from hybrid_qproj.training.loss import HeadLoss
+
+
+def mean_loss(loss: HeadLoss, columns: Mapping[str, Sequence[str]], batch_size: int) -> float:
+    """The loss on given examples, batch by batch in their order, without training.
+
+    Args:
+        loss: of a model.
+        columns: texts by name, of equal length.
+        batch_size: examples of a batch; losses that compare the examples of a batch depend on it. What is left after
+            whole batches counts only where there are none.
+
+    Returns:
+        the mean over batches.
+    """
+    model = loss.model
+    assert isinstance(model, Encoder)
+    rows = min(map(len, columns.values()))
+    whole = rows - rows % batch_size or rows
+    was_training = loss.training
+    loss.eval()
+    values = []
+    with torch.no_grad():
+        for start in range(0, whole, batch_size):
+            parts = [list(column[start : start + batch_size]) for column in columns.values()]
+            values.append(loss([batch_to_device(model.preprocess(part), model.device) for part in parts]).item())
+    loss.train(was_training)
+    return sum(values) / len(values)
 
 
 class HeldOutLoss(BaseEvaluator):

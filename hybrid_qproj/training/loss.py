@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +15,8 @@ from hybrid_qproj.training.objectives import Batch, Objective
 Features = dict[str, Any]
 ROWS = frozenset({"input_ids", "attention_mask", "token_type_ids", "sentence_embedding"})
 """Tensors that have a row for each text, unless others are beside them."""
+EARLIER = ("first", "last")
+"""What earlier versions kept beside the objective's parameters: losses of single batches."""
 
 
 class HeadLoss(nn.Module):
@@ -24,14 +25,7 @@ class HeadLoss(nn.Module):
     Args:
         model: the encoder with its head. The trainer puts its wrapped version (distributed, compiled) in its place.
         objective: the loss.
-
-    Attributes:
-        first: loss of the first training batch, NaN before it.
-        last: loss of the latest training batch.
     """
-
-    first: Tensor
-    last: Tensor
 
     def __init__(self, model: Encoder, objective: Objective) -> None:
         super().__init__()
@@ -40,9 +34,6 @@ class HeadLoss(nn.Module):
         # Not a submodule: it is the model's own, and the optimiser would meet its parameters twice.
         self._head = [model.head]
         self.objective = objective
-        # Buffers, so that a resumed run still knows how it began.
-        self.register_buffer("first", torch.tensor(math.nan))
-        self.register_buffer("last", torch.tensor(math.nan))
 
     def forward(self, features: Sequence[Features], labels: Tensor | None = None) -> Tensor:
         """The loss of a batch.
@@ -62,15 +53,10 @@ class HeadLoss(nn.Module):
         sizes = sum(len(result[UNCOMPRESSED]) for result in results) // len(features)
         embeddings = torch.cat([result[UNCOMPRESSED] for result in results]).split(sizes)
         outputs = torch.cat([result["sentence_embedding"] for result in results]).split(sizes)
-        loss = self.objective(self._head[0], Batch(embeddings, outputs))
-        if self.training and torch.is_grad_enabled():
-            self.last.copy_(loss.detach())
-            if self.first.isnan():
-                self.first.copy_(self.last)
-        return loss
+        return self.objective(self._head[0], Batch(embeddings, outputs))
 
     def own_state(self) -> dict[str, Tensor]:
-        """What a checkpoint of the model does not hold: the objective's parameters, and how the run began."""
+        """What a checkpoint of the model does not hold: the objective's parameters."""
         return {name: value for name, value in self.state_dict().items() if not name.startswith("model.")}
 
     def load_own_state(self, state: Mapping[str, Tensor]) -> None:
@@ -79,7 +65,8 @@ class HeadLoss(nn.Module):
         Raises:
             RuntimeError: it is of another objective.
         """
-        missing, unexpected = self.load_state_dict(state, strict=False)
+        known = {name: value for name, value in state.items() if name not in EARLIER}
+        missing, unexpected = self.load_state_dict(known, strict=False)
         wrong = [*unexpected, *(name for name in missing if not name.startswith("model."))]
         if wrong:
             raise RuntimeError(f"the state of another objective: {', '.join(wrong)}")

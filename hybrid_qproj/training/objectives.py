@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple, Self
@@ -10,6 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from hybrid_qproj.head import Head
+
+
+def check_scale(name: str, scale: float) -> None:
+    """Refuse a factor on similarities that is not positive and finite.
+
+    Args:
+        name: what it is called, for the message.
+        scale: the factor.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not 0 < scale < math.inf:
+        raise ValueError(f"{name}={scale!r}: expected a positive number")
 
 
 class Batch(NamedTuple):

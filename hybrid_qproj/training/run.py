@@ -15,7 +15,7 @@ from hybrid_qproj.training.checkpoints import finished_with, load_losses, load_w
 from hybrid_qproj.training.columns import columns_of
 from hybrid_qproj.training.contrastive import Contrastive
 from hybrid_qproj.training.distillation import BestDistillation, SimilarityDistillation
-from hybrid_qproj.training.held_out import HeldOutLoss
+from hybrid_qproj.training.held_out import HeldOutLoss, mean_loss
 from hybrid_qproj.training.loss import HeadLoss
 from hybrid_qproj.training.objectives import Objective, WeightedSum
 from hybrid_qproj.training.settings import TrainingSettings
@@ -27,16 +27,18 @@ if TYPE_CHECKING:
     from hybrid_qproj.training.evaluator import RetrievalEvaluator
 
 
+JUDGED = 512
+"""Training examples, the first ones of each dataset, on which the loss before and after is taken."""
 LEAST_TEXTS = 3
 """A text needs two others to prefer one."""
 
 
 class Losses(NamedTuple):
-    """How a run went; with several objectives, the sum of their losses.
+    """How a run went: the loss on the same examples before and after; with several objectives, the sum of their losses.
 
     Attributes:
-        first: loss of the first batch.
-        last: loss of the last batch.
+        first: of the model as it was given.
+        last: of the trained model.
     """
 
     first: float
@@ -70,7 +72,7 @@ def train(
         keep: whether checkpoints and logs are written.
 
     Returns:
-        first and last loss.
+        the loss before and after.
 
     Raises:
         ValueError: nothing to train, no data, or none to hold out.
@@ -86,6 +88,9 @@ def train(
             raise ValueError(f"the training data {name!r} is empty; check the source and what was left out of it")
     rest, held_out = _hold_out(data, objectives, settings, seed)
     losses = {name: HeadLoss(model, _anchored(objective, model, settings)) for name, objective in objectives.items()}
+    # Also where a run goes on: the model is given as it was at the start. Without format: trainers put a column in it.
+    examples = {name: dict(dataset.with_format(None)[:JUDGED]) for name, dataset in rest.items()}
+    first = _judge(model, losses, examples, settings)
     if held_out and evaluator is None:
         objective = objectives["texts"]
         assert isinstance(objective, SimilarityDistillation)
@@ -112,7 +117,20 @@ def train(
     else:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     model.eval()
-    return Losses(sum(loss.first.item() for loss in losses.values()), sum(loss.last.item() for loss in losses.values()))
+    return Losses(first, _judge(model, losses, examples, settings))
+
+
+def _judge(
+    model: Encoder,
+    losses: Mapping[str, HeadLoss],
+    examples: Mapping[str, Mapping[str, list[str]]],
+    settings: TrainingSettings,
+) -> float:
+    # Not the losses themselves: the trainer may have given them the model in a wrapping of its own.
+    judges = {
+        name: HeadLoss(model, loss.objective).to(model.device).train(model.training) for name, loss in losses.items()
+    }
+    return sum(mean_loss(judge, examples[name], settings.batch_size) for name, judge in judges.items())
 
 
 def _anchored(objective: Objective, model: Encoder, settings: TrainingSettings) -> Objective:

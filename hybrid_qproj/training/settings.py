@@ -6,20 +6,28 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+HEAD_RATE = 1e-2
+"""Learning rate of a head, unless one is given: what works for heads of every kind; see the documentation."""
+ENCODER_RATE = 4e-5
+"""Learning rate of an encoder's layers, unless one is given: that of arXiv:2501.04591."""
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=100_000_000)]
+BatchSize = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class TrainingSettings(BaseModel):
-    """Settings of a training run; the defaults are those of arXiv:2501.04591.
+    """Settings of a training run; the defaults are those of arXiv:2501.04591, but for the learning rate of heads.
 
     Attributes:
         epochs: passes over the training data; ignored where ``steps`` is given.
         steps: optimiser steps in place of epochs.
         batch_size: examples a process and forward pass.
         accumulation: forward passes an optimiser step.
-        learning_rate: of Adam, after warm-up.
-        encoder_learning_rate: of the encoder's trained layers; the same as the head's when None.
+        learning_rate: of Adam, after warm-up; `HEAD_RATE` when None.
+        encoder_learning_rate: of the encoder's trained layers; when None ``learning_rate``, and `ENCODER_RATE` where that
+            is not given either.
         schedule: how the learning rate falls: a scheduler of transformers.
         warmup: share of the steps in which the learning rate rises from 0.
         weight_decay: of AdamW; 0 is Adam.
@@ -33,27 +41,39 @@ class TrainingSettings(BaseModel):
         keep_checkpoints: how many of the latest checkpoints stay; the best one stays too.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Strict: a truth value is no number, and "4" is none either.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    epochs: Positive = 5
+    epochs: Annotated[float, Field(gt=0, le=100_000)] = 5
     steps: Count | None = None
-    batch_size: Count = 64
-    accumulation: Count = 1
-    learning_rate: Positive = 4e-5
+    batch_size: BatchSize = 64
+    accumulation: BatchSize = 1
+    learning_rate: Positive | None = None
     encoder_learning_rate: Positive | None = None
     schedule: Literal["constant", "linear", "cosine", "constant_with_warmup"] = "constant"
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    max_gradient_norm: Annotated[float, Field(ge=0)] = 1.0
+    weight_decay: Weight = 0.0
+    max_gradient_norm: Weight = 1.0
     precision: Literal["float32", "bf16", "fp16"] = "float32"
-    anchor: Annotated[float, Field(ge=0)] = 0.0
-    held_out: Annotated[int, Field(ge=0)] = 0
+    anchor: Weight = 0.0
+    held_out: Annotated[int, Field(ge=0, le=100_000_000)] = 0
     evaluation_steps: Count | None = None
     checkpoint_steps: Count | None = None
-    keep_checkpoints: Count = 2
+    keep_checkpoints: Annotated[int, Field(ge=1, le=1000)] = 2
 
     @model_validator(mode="after")
     def _warmup_has_a_schedule(self) -> TrainingSettings:
         if self.warmup and self.schedule == "constant":
             raise ValueError("warmup with schedule = 'constant' would do nothing; use 'constant_with_warmup'")
         return self
+
+    @property
+    def head_rate(self) -> float:
+        """The head's learning rate."""
+        return HEAD_RATE if self.learning_rate is None else self.learning_rate
+
+    @property
+    def encoder_rate(self) -> float:
+        """The learning rate of the encoder's trained layers."""
+        given = self.learning_rate if self.encoder_learning_rate is None else self.encoder_learning_rate
+        return ENCODER_RATE if given is None else given

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from hybrid_qproj._util.files import OutputError, system_error
+from hybrid_qproj.checkpoint import CheckpointError
 from hybrid_qproj.errors import ExpectedError
 from hybrid_qproj.extras import require
 from hybrid_qproj.sbert import Encoder
@@ -28,6 +32,9 @@ from sentence_transformers import (  # noqa: E402 - after the checks above
 )
 from sentence_transformers.base.evaluation import BaseEvaluator  # noqa: E402
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments  # noqa: E402
+
+LITTLE = 1 << 20
+"""Bytes: with less, a disk is full."""
 
 
 class TrainingError(ExpectedError):
@@ -71,7 +78,7 @@ class HeadTrainer(SentenceTransformerTrainer):
         if not math.isfinite(loss.item()):
             raise TrainingError(
                 f"the loss became {loss.item()} in step {self.state.global_step + 1} of {self.state.max_steps}: lower "
-                f"learning_rate (now {self.args.learning_rate}) or look for NaN among the embeddings. The last "
+                f"learning_rate (now {self.args.learning_rate:g}) or look for NaN among the embeddings. The last "
                 f"checkpoint in {self.folder} is whole"
             )
         return result
@@ -102,15 +109,26 @@ class HeadTrainer(SentenceTransformerTrainer):
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         try:
             super()._save_checkpoint(model, trial)
-        except (OSError, RuntimeError) as error:
-            # torch reports a failed write as a RuntimeError.
-            if isinstance(error, RuntimeError) and "write" not in str(error):
+            if self.args.should_save:
+                checkpoints.bind(self.folder / f"checkpoint-{self.state.global_step}", self.args.world_size)
+        except Exception as error:
+            reason, number = system_error(error)
+            if reason is None and not isinstance(error, OutputError):
                 raise
-            free = shutil.disk_usage(self.folder).free
+            full = number in (errno.ENOSPC, errno.EDQUOT) or _free(self.folder) < LITTLE
             raise TrainingError(
-                f"checkpoint {self.state.global_step} could not be written to {self.folder} ({error}; {free:,} bytes "
-                "free). Make room and run the same command again: it goes on from the checkpoint before"
+                f"checkpoint {self.state.global_step} could not be written to {self.folder} ({reason or error}; "
+                f"{_free(self.folder):,} bytes free). {'Make room and run' if full else 'Run'} the same command again: it "
+                "goes on from the checkpoint before"
             ) from error
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        with _readable(checkpoint):
+            super()._load_optimizer_and_scheduler(checkpoint)
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        with _readable(checkpoint):
+            super()._load_rng_state(checkpoint)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         checkpoints.load_weights(self.encoder, Path(resume_from_checkpoint))
@@ -118,7 +136,30 @@ class HeadTrainer(SentenceTransformerTrainer):
 
     def _load_best_model(self) -> None:
         if self.state.best_model_checkpoint:
-            self._load_from_checkpoint(self.state.best_model_checkpoint)
+            # By name: a state that was read back may give any path.
+            self._load_from_checkpoint(str(self.folder / Path(self.state.best_model_checkpoint).name))
+
+
+@contextmanager
+def _readable(checkpoint: str | None) -> Iterator[None]:
+    """Name the checkpoint whose optimiser or random state cannot be read."""
+    try:
+        yield
+    except Exception as error:
+        if checkpoint is None:
+            raise
+        raise CheckpointError(
+            f"{checkpoint} is damaged ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'unreadable'}); "
+            f"delete {Path(checkpoint).name} to go on from the one before it"
+        ) from error
+
+
+def _free(folder: Path) -> int:
+    """Bytes that are free where a folder is; 0 where it is gone."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 0
 
 
 class CheckpointEvery(TrainerCallback):
@@ -165,9 +206,9 @@ def training_arguments(
     """
     when = "no" if best is None else "epoch" if settings.evaluation_steps is None else "steps"
     mapping = {}
-    if settings.encoder_learning_rate is not None:
+    if settings.encoder_rate != settings.head_rate:
         # Names as the losses have them: data, the model (perhaps wrapped), its first module.
-        mapping[r"^\w+\.model\.(module\.)?0\."] = settings.encoder_learning_rate
+        mapping[r"^\w+\.model\.(module\.)?0\."] = settings.encoder_rate
     return SentenceTransformerTrainingArguments(
         output_dir=str(folder),
         num_train_epochs=settings.epochs,
@@ -175,7 +216,7 @@ def training_arguments(
         per_device_train_batch_size=settings.batch_size,
         per_device_eval_batch_size=settings.batch_size,
         gradient_accumulation_steps=settings.accumulation,
-        learning_rate=settings.learning_rate,
+        learning_rate=settings.head_rate,
         learning_rate_mapping=mapping,
         lr_scheduler_type=settings.schedule,
         warmup_steps=settings.warmup,
