@@ -87,18 +87,23 @@ class CircuitHead(Head):
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
         key = f"{prefix}wired_as"
         own = identity(self.ansatz, self.plan, self.encoding.normalize, self.normalize_output)
-        if key in state_dict and not same(state_dict[key], own):
-            raise WiringError(
-                f"the state dict is of another head: {describe(state_dict[key])}; this one is {describe(own)}. Its "
-                "weights mean nothing here; build the head with the plan, circuit and options that they were made for"
-            )
-        if key not in state_dict:
+        if key in state_dict:
+            if not same(state_dict[key], own):
+                raise WiringError(
+                    f"the state dict is of another head: {describe(state_dict[key])}; this one is {describe(own)}. Its "
+                    "weights mean nothing here; build the head with the plan, circuit and options of the other"
+                )
+            # A caller may have cast a whole state dict, and this is no number.
+            state_dict = {**state_dict, key: own.to(state_dict[key].device)}
+        elif any(name.startswith(f"{prefix}stages.") for name in state_dict):
+            # Written before state dicts said so; a part of a model without the head says nothing either, rightly.
+            state_dict = {**state_dict, key: own}
             warnings.warn(
                 f"the state dict does not say how its head is wired; it is taken to be of {describe(own)}. Save it "
                 "again, or use head.save and load_head",
                 stacklevel=2,
             )
-        super()._load_from_state_dict({**state_dict, key: own}, prefix, *args)  # type: ignore[no-untyped-call]  # torch's
+        super()._load_from_state_dict(state_dict, prefix, *args)  # type: ignore[no-untyped-call]  # torch's
 
     def _connect(self, spec: DeviceSpec) -> None:
         """Forget what was computed on another device; a head with more to forget says so here."""
