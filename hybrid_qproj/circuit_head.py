@@ -154,7 +154,7 @@ class CircuitHead(Head):
         unexpected: list[str],
         errors: list[str],
     ) -> None:
-        given = self._check_wiring(state_dict, f"{prefix}wired_as")
+        given = self._check_wiring(state_dict, prefix)
         super()._load_from_state_dict(given, prefix, local_metadata, strict, missing, unexpected, errors)  # type: ignore[no-untyped-call]  # torch's
         if errors or local_metadata.get("assign_to_params_buffers", False):
             return
@@ -165,21 +165,27 @@ class CircuitHead(Head):
                 if isinstance(value, Tensor) and value.shape == parameter.shape:
                     parameter.copy_(value)
 
-    def _check_wiring(self, state_dict: Mapping[str, Any], key: str) -> dict[str, Any]:
+    def _check_wiring(self, state_dict: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
         """A state dict that is of this head's wiring, or says nothing of it."""
+        key = f"{prefix}wired_as"
         own = identity(self.ansatz, self.plan, self.encoding.normalize, self.normalize_output)
-        if key not in state_dict:
+        if key in state_dict:
+            if not same(state_dict[key], own):
+                raise WiringError(
+                    f"the state dict is of another head: {describe(state_dict[key])}; this one is {describe(own)}. Its "
+                    "weights mean nothing here; build the head with the plan, circuit and options of the other"
+                )
+            # A caller may have cast a whole state dict, and this is no number.
+            return {**state_dict, key: own.to(state_dict[key].device)}
+        if any(name.startswith(f"{prefix}stages.") for name in state_dict):
+            # Written before state dicts said so; a part of a model without the head says nothing either, rightly.
             warnings.warn(
                 f"the state dict does not say how its head is wired; it is taken to be of {describe(own)}. Save it "
                 "again, or use head.save and load_head",
                 stacklevel=2,
             )
-        elif not same(state_dict[key], own):
-            raise WiringError(
-                f"the state dict is of another head: {describe(state_dict[key])}; this one is {describe(own)}. Its "
-                "weights mean nothing here; build the head with the plan, circuit and options that they were made for"
-            )
-        return {**state_dict, key: own}
+            return {**state_dict, key: own}
+        return state_dict
 
     def _apply(self, *args: Any, **kwargs: Any) -> Self:
         with weights_locked():

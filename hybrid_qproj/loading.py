@@ -14,7 +14,8 @@ from hybrid_qproj.devices import can_cost
 from hybrid_qproj.extras import require
 from hybrid_qproj.head import Head
 from hybrid_qproj.heads import load_head
-from hybrid_qproj.model_folder import MODULES, check_links, check_module, one_line, read_modules, read_settings
+from hybrid_qproj.model_checks import check_module, router_classes
+from hybrid_qproj.model_folder import MODULES, check_links, one_line, read_modules, read_settings
 from hybrid_qproj.model_record import check_model, read_files
 from hybrid_qproj.projection import QuantumProjection
 
@@ -105,8 +106,10 @@ def _load(folder: Path, files: dict[str, str] | None, device: str | None, ansaet
 
 def _load_module(folder: Path, subfolder: str, cls: type[Module]) -> Module:
     home = folder / subfolder
+    # So a router imports no class by the name that stands in its config.
+    classes = {"module_classes": router_classes(home)} if cls.__name__ == "Router" else {}
     try:
-        module = cls.load(str(folder), subfolder=subfolder, local_files_only=True, trust_remote_code=False)
+        module = cls.load(str(folder), subfolder=subfolder, local_files_only=True, trust_remote_code=False, **classes)
     except BaseException as error:
         # What tokenizers raises when its own code fails is no Exception.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":

@@ -5,6 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from hybrid_qproj.errors import HybridQprojError
+
+
+class NotFiniteError(HybridQprojError, ValueError):
+    """Embeddings that hold NaN or infinities."""
+
 
 def check_sizes(in_features: int, out_features: int) -> None:
     """Refuse sizes that are no compression.
@@ -34,7 +40,8 @@ def check_embeddings(embeddings: Tensor, width: int) -> None:
         width: expected size of the last axis.
 
     Raises:
-        ValueError: not a floating-point tensor, another width, or a number that is not finite.
+        ValueError: not a floating-point tensor, or another width.
+        NotFiniteError: a number is not finite, which is a ValueError too.
     """
     if not isinstance(embeddings, Tensor) or not embeddings.is_floating_point():
         kind = embeddings.dtype if isinstance(embeddings, Tensor) else type(embeddings).__name__
@@ -51,7 +58,7 @@ def check_embeddings(embeddings: Tensor, width: int) -> None:
     what = "NaN" if embeddings.isnan().any() else "an infinity"
     wrong = embeddings.isnan() if what == "NaN" else embeddings.isinf()
     rows = wrong.any(dim=-1).flatten().nonzero().flatten().tolist()
-    raise ValueError(
+    raise NotFiniteError(
         f"embeddings hold {what} in {len(rows)} of {embeddings[..., 0].numel()} rows, first in row {rows[0]}; "
         "look for overflow in the encoder (half precision?) or empty texts"
     )

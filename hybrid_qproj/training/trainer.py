@@ -22,6 +22,7 @@ from hybrid_qproj.training import checkpoints
 from hybrid_qproj.training.columns import Columns
 from hybrid_qproj.training.loss import HeadLoss
 from hybrid_qproj.training.settings import TrainingSettings
+from hybrid_qproj.validation import NotFiniteError
 
 require("datasets", "train", "training")
 require("accelerate", "train", "training")
@@ -73,15 +74,21 @@ class HeadTrainer(SentenceTransformerTrainer):
         Raises:
             TrainingError: it is NaN or infinite; the weights are those of the step before.
         """
-        result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        try:
+            result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        except NotFiniteError as error:
+            raise TrainingError(self._not_finite(math.nan, f" ({error})")) from error
         loss = result[0] if isinstance(result, tuple) else result
         if not math.isfinite(loss.item()):
-            raise TrainingError(
-                f"the loss became {loss.item()} in step {self.state.global_step + 1} of {self.state.max_steps}: lower "
-                f"learning_rate (now {self.args.learning_rate:g}) or look for NaN among the embeddings. The last "
-                f"checkpoint in {self.folder} is whole"
-            )
+            raise TrainingError(self._not_finite(loss.item()))
         return result
+
+    def _not_finite(self, loss: float, why: str = "") -> str:
+        return (
+            f"the loss became {loss} in step {self.state.global_step + 1} of {self.state.max_steps}: lower "
+            f"learning_rate (now {self.args.learning_rate}) or look for NaN among the embeddings{why}. "
+            f"The last checkpoint in {self.folder} is whole"
+        )
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """Leave the model card out: it would embed texts of the training data in every checkpoint."""
