@@ -10,7 +10,14 @@ import pytest
 import torch
 
 from hybrid_qproj.conformance.targets import APPLIES, FAST, SLOW
-from hybrid_qproj.devices import DeviceSpec, DeviceSpecError, PaidDeviceError, installed_devices
+from hybrid_qproj.devices import (
+    DeviceSpec,
+    DeviceSpecError,
+    DeviceUnavailableError,
+    PaidDeviceError,
+    installed_devices,
+)
+from hybrid_qproj.devices.checks import check_known
 from hybrid_qproj.devices.cost import check_allowed
 
 WORK = "Some thousands of circuits were to run"
@@ -50,9 +57,10 @@ def _parameters(config: pytest.Config) -> list[pytest.ParameterSet]:
     given = config.getoption("conformance_devices", default=None)
     if given:
         try:
-            for text in given:
-                check_allowed(DeviceSpec.parse(text), config.getoption("conformance_allow_paid", default=False), WORK)
-        except (PaidDeviceError, DeviceSpecError) as error:
+            for spec in map(DeviceSpec.parse, given):
+                check_known(spec.name)
+                check_allowed(spec, config.getoption("conformance_allow_paid", default=False), WORK)
+        except (PaidDeviceError, DeviceSpecError, DeviceUnavailableError) as error:
             raise pytest.UsageError(f"{error} (here the option is --allow-paid)") from None
         return [pytest.param(text) for text in given]
     installed = set(installed_devices())

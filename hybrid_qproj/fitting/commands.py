@@ -8,10 +8,9 @@ from pathlib import Path
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from hybrid_qproj.console import make_console
-from hybrid_qproj.devices import DeviceSpec
-from hybrid_qproj.devices.checks import check_known, check_request
 from hybrid_qproj.encoders import MAX_TOKENS, load_encoder
 from hybrid_qproj.fitting.fit import FitSettings
+from hybrid_qproj.fitting.weights import check_corrections
 from hybrid_qproj.retrieval.documents import open_source
 from hybrid_qproj.sbert import Encoder, with_fitted_head
 
@@ -56,9 +55,7 @@ def run_fit(
         PaidDeviceError: there are to be corrections on a device that can cost money and is not allowed; likewise.
     """
     # Before the encoder is loaded.
-    spec = DeviceSpec.parse(device)
-    check_known(spec.name)
-    check_request(spec)
+    check_corrections(device, corrections, allow_paid)
     model = load_encoder(encoder, max_tokens=max_tokens)
     texts = (document.text for document in islice(open_source(documents), limit))
     columns = (TextColumn("{task.description} {task.completed:,}"), TimeElapsedColumn())
