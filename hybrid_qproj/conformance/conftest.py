@@ -41,8 +41,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker, for projects other than this one."""
+    """Declare the marker, for projects other than this one; refuse devices that are unknown or can cost money."""
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
+    try:
+        for spec in map(DeviceSpec.parse, config.getoption("conformance_devices", default=None) or ()):
+            check_known(spec.name)
+            check_allowed(spec, config.getoption("conformance_allow_paid", default=False), WORK)
+    except PaidDeviceError as error:
+        raise pytest.UsageError(f"{error} (here the option is --allow-paid)") from None
+    except (DeviceSpecError, DeviceUnavailableError) as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -56,12 +64,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _parameters(config: pytest.Config) -> list[pytest.ParameterSet]:
     given = config.getoption("conformance_devices", default=None)
     if given:
-        try:
-            for spec in map(DeviceSpec.parse, given):
-                check_known(spec.name)
-                check_allowed(spec, config.getoption("conformance_allow_paid", default=False), WORK)
-        except (PaidDeviceError, DeviceSpecError, DeviceUnavailableError) as error:
-            raise pytest.UsageError(f"{error} (here the option is --allow-paid)") from None
         return [pytest.param(text) for text in given]
     installed = set(installed_devices())
     fast = [pytest.param(text) for text in FAST]
