@@ -13,7 +13,7 @@ from hybrid_qproj.circuits import Ansatz, get
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.encoding import encode, reprepare
 from hybrid_qproj.fitting import FitSettings, Moments, fit_plan, moments_of
-from hybrid_qproj.fitting.weights import correct_weights, fit_weights
+from hybrid_qproj.fitting.weights import check_corrections, correct_weights, fit_weights
 from hybrid_qproj.fused import Projector
 from hybrid_qproj.locks import weights_locked
 from hybrid_qproj.norms import unit, widened
@@ -125,12 +125,15 @@ class QuantumProjection(CircuitHead):
 
         Raises:
             ValueError: sizes that are no compression, rows with NaN, fewer than two rows, or an unsound setting.
+            DeviceUnavailableError: nobody knows the device, or it cannot do what is asked.
+            PaidDeviceError: there are to be corrections, and the device can cost money and is not allowed.
 
         Examples:
             >>> embeddings = torch.randn(200, 16, generator=torch.Generator().manual_seed(0))
             >>> QuantumProjection.fit(embeddings, 4).plan
             Plan(treelet, 16 -> 4, stages=4, blocks=12; ragged: 2 outputs merge 2 features, 1 merge 4, 1 merge 8)
         """
+        check_corrections(device, corrections, allow_paid)
         moments = embeddings if isinstance(embeddings, Moments) else moments_of(embeddings)
         fitted = fit_plan(moments.covariance, out_features, settings)
         mirrors = get(circuit).mirror is not None

@@ -18,17 +18,15 @@ from torch import Tensor, nn
 from hybrid_qproj.checkpoint import CheckpointError, save_module
 from hybrid_qproj.circuits import Ansatz, get
 from hybrid_qproj.devices import DeviceSpec, make_device
-from hybrid_qproj.devices.checks import check_known, check_request
-from hybrid_qproj.devices.cost import count
 from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.extras import require
 from hybrid_qproj.fitting import FitSettings, Moments
+from hybrid_qproj.fitting.weights import check_corrections
 from hybrid_qproj.head import Head
 from hybrid_qproj.heads import load_head
 from hybrid_qproj.model_record import replaced_model
 from hybrid_qproj.projection import QuantumProjection
 from hybrid_qproj.quantization import dequantize, quantize
-from hybrid_qproj.response import PROBES_PER_BLOCK
 from hybrid_qproj.sides import encode_side
 from hybrid_qproj.similarity import LOGARITHMIC, PAIRED
 
@@ -495,13 +493,9 @@ def with_fitted_head(
     moments = Moments(embedding_width(encoder))
     # Not after hours of encoding.
     (settings or FitSettings()).check(moments.width, out_features)
-    spec = DeviceSpec.parse(device)
-    check_known(spec.name)
-    check_request(spec)
+    check_corrections(device, corrections, allow_paid)
     if corrections:
-        blocks = moments.width - out_features
-        work = count(PROBES_PER_BLOCK * blocks * (corrections + 1), spec.shots)
-        make_device(spec, get(circuit).wires, allow_paid, f"Corrections of at least {blocks:,} blocks: {work}")
+        make_device(DeviceSpec.parse(device), get(circuit).wires, allow_paid)
     stream = iter(texts)
     while part := list(islice(stream, CHUNK)):
         embeddings = encode_side(encoder, part, "document", batch_size=batch_size, convert_to_tensor=True)

@@ -10,7 +10,14 @@ import pytest
 import torch
 
 from hybrid_qproj.conformance.targets import APPLIES, FAST, SLOW
-from hybrid_qproj.devices import DeviceSpec, DeviceSpecError, PaidDeviceError, installed_devices
+from hybrid_qproj.devices import (
+    DeviceSpec,
+    DeviceSpecError,
+    DeviceUnavailableError,
+    PaidDeviceError,
+    installed_devices,
+)
+from hybrid_qproj.devices.checks import check_known
 from hybrid_qproj.devices.cost import check_allowed
 
 WORK = "Some thousands of circuits were to run"
@@ -34,8 +41,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker, for projects other than this one."""
+    """Declare the marker, for projects other than this one; refuse devices that are unknown or can cost money."""
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
+    try:
+        for spec in map(DeviceSpec.parse, config.getoption("conformance_devices", default=None) or ()):
+            check_known(spec.name)
+            check_allowed(spec, config.getoption("conformance_allow_paid", default=False), WORK)
+    except PaidDeviceError as error:
+        raise pytest.UsageError(f"{error} (here the option is --allow-paid)") from None
+    except (DeviceSpecError, DeviceUnavailableError) as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -49,11 +64,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _parameters(config: pytest.Config) -> list[pytest.ParameterSet]:
     given = config.getoption("conformance_devices", default=None)
     if given:
-        try:
-            for text in given:
-                check_allowed(DeviceSpec.parse(text), config.getoption("conformance_allow_paid", default=False), WORK)
-        except (PaidDeviceError, DeviceSpecError) as error:
-            raise pytest.UsageError(f"{error} (here the option is --allow-paid)") from None
         return [pytest.param(text) for text in given]
     installed = set(installed_devices())
     fast = [pytest.param(text) for text in FAST]

@@ -12,10 +12,10 @@ from hybrid_qproj._util.outputs import LOCK, check_folder, held
 from hybrid_qproj.circuits import get
 from hybrid_qproj.console import make_console
 from hybrid_qproj.devices import DeviceSpec
-from hybrid_qproj.devices.checks import check_usable
 from hybrid_qproj.encoders import MAX_TOKENS, load_encoder
 from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.fitting.fit import FitSettings
+from hybrid_qproj.fitting.weights import check_corrections
 from hybrid_qproj.retrieval.documents import Documents, open_source
 from hybrid_qproj.sbert import Encoder, with_fitted_head
 
@@ -72,7 +72,7 @@ def run_fit(
     """
     get(circuit)
     spec = DeviceSpec.parse(device)
-    check_usable(spec)
+    check_corrections(spec, corrections, allow_paid)
     source = open_source(documents)
     check_folder(out, "a saved model")
     if out.exists() and any(out.iterdir()) and not force:

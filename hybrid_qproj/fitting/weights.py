@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.circuits import Ansatz
-from hybrid_qproj.devices import DeviceSpec
+from hybrid_qproj.devices import DeviceSpec, check_usable
+from hybrid_qproj.devices.checks import check_known, check_request
+from hybrid_qproj.devices.cost import check_allowed
 from hybrid_qproj.qnodes import BlockExecutor
 from hybrid_qproj.response import exact_or_probed
 
@@ -45,6 +47,28 @@ def fit_weights(ansatz: Ansatz, targets: Tensor, seed: int = 0) -> tuple[Tensor,
         if bool((least < SOLVED).all()):
             break
     return best, _deviation(least, wanted)
+
+
+def check_corrections(device: str | DeviceSpec, rounds: int, allow_paid: bool = False) -> None:
+    """Refuse a device for a fit before any work; nothing is built or contacted.
+
+    Args:
+        device: device string of the head that is to be fitted.
+        rounds: of corrections on the device; with none no circuit runs there, so it need not be installed.
+        allow_paid: whether it may be one that can cost money.
+
+    Raises:
+        DeviceSpecError: the string cannot be read.
+        DeviceUnavailableError: nobody knows the device, it cannot do what is asked, or corrections find no plugin.
+        PaidDeviceError: there are to be corrections, and it can cost money and is not allowed.
+    """
+    spec = DeviceSpec.parse(device)
+    check_known(spec.name)
+    if rounds:
+        shots = f" of {spec.shots:,} shots" if spec.shots else ""
+        check_allowed(spec, allow_paid, f"Nine circuits a block{shots} were to run, {rounds + 1} times")
+        check_usable(spec)
+    check_request(spec)
 
 
 def correct_weights(
