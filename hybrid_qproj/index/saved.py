@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -19,12 +19,13 @@ from hybrid_qproj._util.files import read_bounded, read_json, write_atomically, 
 from hybrid_qproj._util.folders import file_digest
 from hybrid_qproj._util.locks import exclusive
 from hybrid_qproj._util.schema import Strict, validated
+from hybrid_qproj._util.seals import seal, unseal
 from hybrid_qproj.extras import require
 from hybrid_qproj.index.errors import StoreError
-from hybrid_qproj.index.manifest import Digest, seal, shards_digest, unseal
+from hybrid_qproj.index.manifest import Digest, shards_digest
 from hybrid_qproj.index.store import AngleStore
 
-FORMAT = "hybrid-qproj index 2"
+FORMAT: Final = "hybrid-qproj index 2"
 INDEX = "index.faiss"
 SETTINGS = "index.json"
 LOCK = ".index.lock"
