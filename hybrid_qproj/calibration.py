@@ -6,33 +6,45 @@ failed job loses nothing and sends nothing twice.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
-from hybrid_qproj._util.files import write_atomically
+from hybrid_qproj._util.files import writing
+from hybrid_qproj._util.locks import exclusive
+from hybrid_qproj._util.schema import validated
+from hybrid_qproj._util.tensors import Form, read_metadata, read_tensors, save_tensors
 from hybrid_qproj.checkpoint import CheckpointError
-from hybrid_qproj.devices import DeviceSpec
+from hybrid_qproj.devices import DeviceRunError, DeviceSpec
 from hybrid_qproj.devices.backends import backend_properties
 from hybrid_qproj.devices.seeding import circuit_seed
 from hybrid_qproj.estimate import check_runs
+from hybrid_qproj.measured import (
+    FORMAT,
+    FORMER,
+    Record,
+    check_same,
+    plain,
+    plan_digest,
+    record_seal,
+    weights_digest,
+)
+from hybrid_qproj.packs import Packs, check_values
 from hybrid_qproj.projection import QuantumProjection
 from hybrid_qproj.qnodes import BlockExecutor
 from hybrid_qproj.response import PROBES_PER_BLOCK, fit_response, probe_angles, response_errors
 
-FORMAT = "hybrid-qproj calibration 1"
 BLOCKS_PER_PACK = 16
 """Blocks between two writes: 144 circuits, or a job or two on a real machine."""
+LARGEST = 4.0
+"""Of an entry of a response: 16/9 where every expectation value lies in [-1, 1], more where readout is corrected."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +65,16 @@ class Calibration:
     record: dict[str, Any]
 
     def save(self, path: str | Path) -> None:
-        """Write to a safetensors file, whole or not at all."""
+        """Write to a safetensors file, whole or not at all; record and numbers are bound by a digest.
+
+        Raises:
+            CheckpointError: the numbers are no calibration.
+            OutputError: the file cannot be written; an older one is unchanged.
+        """
+        record = plain(self.record)
+        self._check()
         tensors = {"responses": self.responses, "errors": self.errors, "weights": self.weights}
-        metadata = {"record": json.dumps(self.record, sort_keys=True)}
-        content = safetensors.torch.save({k: t.contiguous() for k, t in tensors.items()}, metadata=metadata)
-        write_atomically(Path(path), content)
+        save_tensors(Path(path), tensors, {"record": record, "digest": record_seal(record, tensors)})
 
     def apply(self, head: QuantumProjection) -> QuantumProjection:
         """Make a head serve with these responses: any number of documents, no circuit, the machine's noise included.
@@ -71,11 +88,40 @@ class Calibration:
             the head itself, its weights frozen.
 
         Raises:
-            ValueError: another circuit or other weights were measured.
+            ValueError: another circuit, other weights or another plan were measured, or numbers are not finite.
         """
+        self._check()
         if head.circuit != self.record["circuit"]:
             raise ValueError(f"circuit {self.record['circuit']!r} was measured; the head has {head.circuit!r}")
+        same_weights = torch.equal(head.block_weights().detach().double().cpu(), self.weights)
+        if same_weights and self.record.get("plan") not in (None, plan_digest(head)):
+            raise CheckpointError(
+                "a head of these weights but of another plan was measured; calibrate this one, or load the one measured"
+            )
         return head.use_responses(self.weights, self.responses)
+
+    def _check(self) -> None:
+        """Refuse numbers that no measurement gives.
+
+        Raises:
+            CheckpointError: shapes do not fit, or a number is not finite or too large.
+        """
+        blocks = len(self.responses)
+        shapes = tuple(map(tuple, (self.responses.shape, self.errors.shape, self.weights.shape[:1])))
+        if shapes != ((blocks, 3, 3), (blocks, 3, 3), (blocks,)) or self.weights.dim() != 2:  # noqa: PLR2004 - a matrix
+            raise CheckpointError(
+                f"a calibration of responses {shapes[0]}, errors {shapes[1]} and weights {tuple(self.weights.shape)}; "
+                "expected (blocks, 3, 3) twice and (blocks, parameters)"
+            )
+        for name, tensor, low, high in (
+            ("responses", self.responses, -LARGEST, LARGEST),
+            ("errors", self.errors, 0, math.inf),
+            ("weights", self.weights, -math.inf, math.inf),
+        ):
+            sound = tensor.isfinite() & (tensor >= low) & (tensor <= high)
+            if not bool(sound.all()):
+                block = int((~sound).nonzero()[0, 0])
+                raise CheckpointError(f"the {name} of block {block} hold a number that is not finite, or out of range")
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -88,14 +134,25 @@ class Calibration:
         if not path.is_file():
             raise CheckpointError(f"there is no calibration file {str(path)!r}")
         try:
-            with safetensors.safe_open(path, framework="pt") as file:
-                record = json.loads((file.metadata() or {}).get("record", "{}"))
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-        except (safetensors.SafetensorError, json.JSONDecodeError) as error:
+            metadata = read_metadata(path)
+            record = metadata.get("record")
+            form = record.get("format") if isinstance(record, dict) else None
+            if not isinstance(record, dict) or form not in (FORMAT, FORMER):
+                raise CheckpointError(f"{path} is no calibration: expected format {FORMAT!r}, got {form!r:.60}")
+            blocks = validated(Record, record).blocks
+            response, number = Form((blocks, 3, 3), (torch.float64,)), Form(None, (torch.float64,))
+            tensors = read_tensors(path, {"responses": response, "errors": response, "weights": number})
+            found = cls(tensors["responses"], tensors["errors"], tensors["weights"], record)
+            found._check()
+            if weights_digest(found.weights) != record["weights"]:
+                raise ValueError("its weights do not fit its record")
+            if form == FORMAT and metadata.get("digest") != record_seal(record, tensors):
+                raise ValueError("its numbers do not fit its digest")
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}" if str(path) in str(error) else f"{path} is damaged: {error}") from error
+        except (OSError, ValueError) as error:
             raise CheckpointError(f"{path} is damaged ({error}); calibrate again") from error
-        if record.get("format") != FORMAT:
-            raise CheckpointError(f"{path} is no calibration: expected format {FORMAT!r}, got {record.get('format')!r}")
-        return cls(tensors["responses"], tensors["errors"], tensors["weights"], record)
+        return found
 
 
 def calibrate(
@@ -125,90 +182,74 @@ def calibrate(
     """
     spec = DeviceSpec.parse(device)
     path = Path(path)
-    weights = head.block_weights().double().cpu()
+    weights = head.block_weights().detach().double().cpu()
+    if not bool(weights.isfinite().all()):
+        raise CheckpointError("the head has weights that are not finite; nothing was measured")
     claim = {
         "format": FORMAT,
         "device": str(spec),
         "circuit": head.circuit,
-        "weights": _digest(weights),
+        "weights": weights_digest(weights),
         "blocks_per_pack": BLOCKS_PER_PACK,
+        "plan": plan_digest(head),
     }
-    packs = path.with_name(path.name + ".packs")
-    if path.is_file():
-        done = Calibration.load(path)
-        _check_same(claim, done.record, path)
-        _remove(packs)
-        return done
+    packs = Packs(path.with_name(path.name + ".packs"), claim)
+    if path.exists():
+        return _finished(path, packs, claim)
     # Before anything is written: a device that cannot be built leaves nothing behind.
     check_runs(head, spec, allow_paid)
     executor = BlockExecutor(head.ansatz, spec, allow_paid=allow_paid)
     backend = backend_properties(executor.device)
-    started = _claim(packs, claim, path.parent)
-    pieces = []
-    for number, start in enumerate(range(0, len(weights), BLOCKS_PER_PACK)):
-        progress(start, len(weights))
-        pieces.append(_pack(packs / f"{number:06d}.safetensors", executor, weights[start:][:BLOCKS_PER_PACK], number))
-    progress(len(weights), len(weights))
-    values = torch.cat(pieces)
-    variances = torch.zeros_like(values) if spec.shots is None else (1 - values.square()).clamp_min(0) / spec.shots
-    record = {
-        **claim,
-        "shots": spec.shots,
-        "blocks": len(weights),
-        "backend": backend,
-        "date": started,
-        "versions": {name: version(name) for name in ("hybrid-qproj", "pennylane", "torch")},
-    }
-    calibration = Calibration(fit_response(values), response_errors(variances), weights, record)
-    calibration.save(path)
-    _remove(packs)
+    with _alone(path):
+        if path.exists():
+            return _finished(path, packs, claim)
+        started = packs.open()
+        pieces = []
+        for number, start in enumerate(range(0, len(weights), BLOCKS_PER_PACK)):
+            progress(start, len(weights))
+            pieces.append(_pack(packs, executor, weights[start:][:BLOCKS_PER_PACK], number))
+        progress(len(weights), len(weights))
+        values = torch.cat(pieces)
+        variances = torch.zeros_like(values) if spec.shots is None else (1 - values.square()).clamp_min(0) / spec.shots
+        record = {
+            **claim,
+            "shots": spec.shots,
+            "blocks": len(weights),
+            "backend": backend,
+            "date": started,
+            "versions": {name: version(name) for name in ("hybrid-qproj", "pennylane", "torch")},
+        }
+        calibration = Calibration(fit_response(values), response_errors(variances), weights, plain(record))
+        calibration.save(path)
+        packs.remove()
     return calibration
 
 
-def _digest(weights: Tensor) -> str:
-    return hashlib.sha256(weights.numpy().tobytes()).hexdigest()
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Let nobody else measure for this file."""
+    with ExitStack() as stack:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(exclusive(path.with_name(f".{path.name}.lock"), str(path)))
+        yield
 
 
-def _check_same(claim: dict[str, Any], found: dict[str, Any], path: Path) -> None:
-    different = [key for key, value in claim.items() if found.get(key) != value]
-    if different:
-        raise CheckpointError(
-            f"{str(path)!r} belongs to another measurement (other {', '.join(different)}); remove it, or choose "
-            "another file to write"
-        )
+def _finished(path: Path, packs: Packs, claim: dict[str, Any]) -> Calibration:
+    """A measurement that was completed before, if it is this one."""
+    if not path.is_file():
+        raise CheckpointError(f"{str(path)!r} is a folder; choose a file to write")
+    done = Calibration.load(path)
+    check_same(claim, done.record, path)
+    packs.remove()
+    return done
 
 
-def _claim(packs: Path, claim: dict[str, Any], parent: Path) -> str:
-    """Make the folder of packs, or make sure that those in it belong to this measurement; when it was started."""
-    path = packs / "claim.json"
-    if path.is_file():
-        found = json.loads(path.read_text())
-        _check_same(claim, found, packs)
-        return str(found["date"])
-    parent.mkdir(parents=True, exist_ok=True)
-    packs.mkdir(exist_ok=True)
-    # The date of the first pack, so that an interrupted measurement ends in the same file.
-    date = datetime.now(UTC).isoformat(timespec="seconds")
-    write_atomically(path, json.dumps({**claim, "date": date}).encode())
-    return date
-
-
-def _remove(packs: Path) -> None:
-    if packs.is_dir():
-        for file in packs.iterdir():
-            file.unlink()
-        packs.rmdir()
-
-
-def _pack(path: Path, executor: BlockExecutor, weights: Tensor, number: int) -> Tensor:
+def _pack(packs: Packs, executor: BlockExecutor, weights: Tensor, number: int) -> Tensor:
     """Values of some blocks at the nine probes, (blocks, 9): from disk if they are there."""
-    if path.is_file():
-        try:
-            return safetensors.torch.load_file(path)["values"]
-        except safetensors.SafetensorError as error:
-            raise CheckpointError(
-                f"{path} is damaged ({error}); remove it, and its blocks are measured again"
-            ) from error
+    found = packs.read(number, len(weights), PROBES_PER_BLOCK)
+    if found is not None:
+        return found
     spec = executor.spec
     if spec.seed is not None:
         # A pack's noise must not depend on which packs ran before it in this process.
@@ -219,5 +260,9 @@ def _pack(path: Path, executor: BlockExecutor, weights: Tensor, number: int) -> 
             probe_angles(weights).repeat(len(weights), 1), weights.repeat_interleave(PROBES_PER_BLOCK, dim=0)
         )
     values = values.unflatten(0, (len(weights), PROBES_PER_BLOCK))
-    write_atomically(path, safetensors.torch.save({"values": values.contiguous()}))
+    try:
+        check_values(values)
+    except ValueError as error:
+        raise DeviceRunError(f"pack {number}, device {str(spec)!r}: {error}; finished packs stay") from error
+    packs.write(number, values)
     return values

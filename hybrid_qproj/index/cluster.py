@@ -58,7 +58,8 @@ def encode_parts(
     """
     arguments = (model, list(parts), batch_size, fingerprint, quantum_device, allow_paid)
     for row in _map(_EncodePart, arguments, len(parts), workers):
-        yield list(row["ids"]), *(torch.from_numpy(np.array(row[key])) for key in ("angles", "texts"))
+        angles, texts = (torch.from_numpy(np.array(row[key])) for key in ("angles", "texts"))
+        yield list(row["ids"]), angles, texts
 
 
 def search_shards(folder: Path, queries: Tensor, k: int, workers: int | None = None) -> Hits:

@@ -6,20 +6,20 @@ It is replaced in one step, so it decides: a file that it does not name is not t
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from hybrid_qproj._util.files import parse_json, read_bounded, write_atomically
 from hybrid_qproj._util.schema import Strict, validated
+from hybrid_qproj._util.seals import seal, unseal
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.precision import PRECISIONS, Precision
 
-FORMAT = "hybrid-qproj angles 2"
-FORMER = "hybrid-qproj angles 1"
+FORMAT: Final = "hybrid-qproj angles 2"
+FORMER: Final = "hybrid-qproj angles 1"
 """Without digests; read, and written as `FORMAT` at the first change."""
 MANIFEST = "manifest.json"
 NEXT = "next.json"
@@ -169,24 +169,3 @@ def read_manifest(path: Path) -> tuple[Manifest, str | None, str]:
     except ValueError as error:
         raise StoreError(f"{path} is damaged: {error}; put back a copy of it, or encode the corpus again") from error
     return manifest, problem, hashlib.sha256(content).hexdigest()
-
-
-def seal(value: dict[str, Any]) -> bytes:
-    """A table as JSON, with a digest of it inside."""
-    return json.dumps({**value, "digest": _digest(value)}).encode()
-
-
-def unseal(value: dict[str, Any]) -> str | None:
-    """Take the digest out of a table again.
-
-    Returns:
-        what is wrong with it, or None.
-    """
-    found = value.pop("digest", None)
-    if found == _digest(value):
-        return None
-    return "it does not fit its own digest: it was damaged or edited since it was written"
-
-
-def _digest(value: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

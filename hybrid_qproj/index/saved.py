@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -19,12 +19,13 @@ from hybrid_qproj._util.files import read_bounded, read_json, write_atomically, 
 from hybrid_qproj._util.folders import file_digest
 from hybrid_qproj._util.locks import exclusive
 from hybrid_qproj._util.schema import Strict, validated
+from hybrid_qproj._util.seals import seal, unseal
 from hybrid_qproj.extras import require
 from hybrid_qproj.index.errors import StoreError
-from hybrid_qproj.index.manifest import Digest, seal, shards_digest, unseal
+from hybrid_qproj.index.manifest import Digest, shards_digest
 from hybrid_qproj.index.store import AngleStore
 
-FORMAT = "hybrid-qproj index 2"
+FORMAT: Final = "hybrid-qproj index 2"
 INDEX = "index.faiss"
 SETTINGS = "index.json"
 LOCK = ".index.lock"
@@ -131,10 +132,12 @@ def read_index(store: AngleStore) -> tuple[Any, Kind, int]:
     path = store.folder / SETTINGS
     again = f"build it again with `hybrid-qproj index {store.folder}`"
     if not path.is_file():
-        raise StoreError(f"{store.folder} has no index; build one with `hybrid-qproj index {store.folder}`")
+        raise StoreError(
+            f"{store.folder} has no index; build one with `hybrid-qproj index {store.folder}` ({SETTINGS} is missing)"
+        )
     try:
         entries = _entries(path)
-        most = 2 * max(entry.rows for entry in entries) * (4 * store.width + ROW) + (64 << 20)
+        most = 2 * store.rows * (4 * store.width + ROW) + (64 << 20)
         content = read_bounded(store.folder / INDEX, most)
         digest = hashlib.sha256(content).hexdigest()
         # Replaced since: what is known of the newer one is there now.
@@ -147,13 +150,7 @@ def read_index(store: AngleStore) -> tuple[Any, Kind, int]:
             f"the index in {store.folder} cannot be read ({store.folder / INDEX} is not the file that was written: it "
             f"was damaged or exchanged since); {again}"
         )
-    # An index of the former format names no rows of a store by their digest; its store does not either.
-    ours = (
-        not store.bound and entry.rows <= store.rows
-        if entry.digest is None
-        else store.bound and entry.store == shards_digest(store.shards[: entry.shards])
-    )
-    if not ours:
+    if not _is_of(entry, store):
         raise StoreError(f"the index in {store.folder} is of other documents; {again}")
     try:
         index = _deserialize(content)
@@ -161,6 +158,19 @@ def read_index(store: AngleStore) -> tuple[Any, Kind, int]:
     except (ValueError, RuntimeError, MemoryError) as error:
         raise StoreError(f"{store.folder / INDEX} cannot be read ({error}); {again}") from error
     return index, entry.kind, entry.candidates
+
+
+def _is_of(entry: Entry, store: AngleStore) -> bool:
+    if entry.digest is None:
+        # The former format does not bind an index to rows; nor is its store bound.
+        return not store.bound and entry.rows <= store.rows
+    shards = store.shards[: entry.shards]
+    return (
+        store.bound
+        and len(shards) == entry.shards
+        and sum(shard.rows for shard in shards) == entry.rows
+        and entry.store == shards_digest(shards)
+    )
 
 
 def check_index(index: Any, kind: Kind, width: int, rows: int) -> None:
