@@ -32,11 +32,17 @@ NAMES_3: Mapping[str, str] = {
 
 PHASE = "GlobalPhase"
 DEPTH = 60
+DETOUR = 20
+"""Depth left for the parts of a detour, which makes none of its own."""
+
 LARGEST = 8
 """Qubits up to which a gate's decomposition is compared with its matrix."""
 
-ACCURATE = 1e-7
-"""Difference between a gate and its decomposition that is rounding: PennyLane's own for two qubits is 1e-8."""
+ACCURATE = 1e-8
+"""Difference between a gate and its decomposition that is rounding."""
+
+PRECISE = 1e-12
+TWO = 2
 
 Part = tuple[str, tuple[int, ...], tuple[Angle, ...]]
 """Name in PennyLane, wires and angles."""
@@ -61,7 +67,8 @@ def standard_parts(gate: Gate, names: Mapping[str, str], show: Callable[[Angle],
     free = sorted({symbol for entry in entries for symbol in entry.symbols})
     strange = next((entry for entry in entries if entry.function), None)
     if strange is None and (operation.name in names or operation.name == PHASE):
-        return [(operation.name, _wires(operation), tuple(entries))]
+        # The number of wires of an identity is a setting of it.
+        return [_part(operation, (entry for slot in slots if not slot.setting for entry in slot.entries))]
     if not free:
         return [_part(part, map(Angle, map(float, part.data))) for part in _decomposed(operation, names)]
     if strange is not None or any(slot.setting and slot.symbols for slot in slots):
@@ -117,6 +124,9 @@ def _decomposed(operation: Operator, names: Mapping[str, str]) -> list[Operator]
     """A gate of numbers as gates of a standard file."""
     _check_kind(operation)
     small = _reduced(operation)
+    if small is not operation and not _unitary(operation):
+        # Its own matrix has lost its digits: U2 adds its angles.
+        operation = small
     for candidate in [small] if small is operation else [operation, small]:
         parts = _expand(candidate, names, DEPTH)
         if _agrees(operation, parts):
@@ -147,19 +157,45 @@ def _expand(operation: Operator, names: Mapping[str, str], depth: int) -> list[O
         raise DrawingError(f"gate {operation.name} has no end of decompositions, so it cannot be written in OpenQASM")
     try:
         parts = [plain(part) for part in operation.decomposition()]
-    except Exception:
-        parts = [_by_matrix(operation)]
-    return [small for part in parts for small in _expand(part, names, depth - 1)]
+    except Exception as error:
+        parts = [_by_matrix(operation, f" ({type(error).__name__}: {error})")]
+    found = [small for part in parts for small in _expand(part, names, depth - 1)]
+    if isinstance(operation, qml.QubitUnitary) and len(operation.wires) == TWO and depth > DETOUR:
+        return _without_loss(operation, found, names)
+    return found
 
 
-def _by_matrix(operation: Operator) -> Operator:
+def _without_loss(operation: Operator, found: list[Operator], names: Mapping[str, str]) -> list[Operator]:
+    """A two-qubit matrix in gates to the last digits.
+
+    PennyLane takes a matrix near a product of one-qubit ones for such a product; away from there it is exact. A matrix
+    U is U V^-1 after V, and of a swap or a CNOT for V one takes it far away.
+    """
+    if _distance(operation, found) < PRECISE:
+        return found
+    matrix, wires = np.asarray(operation.matrix()), operation.wires
+    for gate in (qml.SWAP(wires), qml.CNOT(wires)):
+        rest = qml.QubitUnitary(matrix @ gate.matrix(), wires=wires)
+        other = [*_expand(gate, names, DETOUR), *_expand(rest, names, DETOUR)]
+        found = min(found, other, key=lambda parts: _distance(operation, parts))
+    return found
+
+
+def _by_matrix(operation: Operator, why: str = "") -> Operator:
     """A gate without a decomposition of its own."""
     if isinstance(operation, qml.QubitUnitary) or not operation.has_matrix:
-        raise DrawingError(f"{operation.name} has no decomposition into gates, so OpenQASM cannot say it")
-    matrix = np.asarray(operation.matrix(), dtype=complex)
-    if not np.allclose(matrix.conj().T @ matrix, np.eye(len(matrix)), rtol=0, atol=1e-9):
+        raise DrawingError(f"{operation.name} has no decomposition into gates, so OpenQASM cannot say it{why}")
+    if not _unitary(operation):
         raise DrawingError(f"{operation.name} is no unitary gate, so OpenQASM cannot say it")
-    return qml.QubitUnitary(matrix, wires=operation.wires)
+    return qml.QubitUnitary(np.asarray(operation.matrix(), dtype=complex), wires=operation.wires)
+
+
+def _unitary(operation: Operator) -> bool:
+    """Whether a gate's matrix is unitary, where it has one."""
+    if not operation.has_matrix:
+        return True
+    matrix = np.asarray(operation.matrix(), dtype=complex)
+    return bool(np.allclose(matrix.conj().T @ matrix, np.eye(len(matrix)), rtol=0, atol=1e-9))
 
 
 def _reduced(operation: Operator) -> Operator:
@@ -184,9 +220,15 @@ def _agrees(operation: Operator, parts: Sequence[Operator]) -> bool:
         return True
     if not wires:
         return all(part.name == PHASE for part in parts)
+    return _distance(operation, parts) < ACCURATE
+
+
+def _distance(operation: Operator, parts: Sequence[Operator]) -> float:
+    """Largest difference of an entry between a gate's matrix and its parts', up to a global phase."""
+    wires = list(operation.wires)
     if any(wire not in wires for part in parts for wire in part.wires):
-        return False
+        return math.inf
     found = qml.matrix(qml.tape.QuantumScript([part for part in parts if part.name != "Barrier"]), wire_order=wires)
     expected = np.asarray(operation.matrix(wire_order=wires))
     overlap = np.vdot(found, expected)
-    return bool(abs(overlap) > 0 and np.abs(found * overlap / abs(overlap) - expected).max() < ACCURATE)
+    return float(np.abs(found * overlap / abs(overlap) - expected).max()) if abs(overlap) > 0 else math.inf

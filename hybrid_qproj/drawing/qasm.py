@@ -54,7 +54,7 @@ def to_qasm(picture: Picture, version: int = 3, values: Mapping[str, float] | No
             if name == PHASE and version == 2:  # noqa: PLR2004 - a version
                 dropped = True
                 continue
-            lines.append(_line(picture, name, wires, angles, names))
+            lines += _lines(picture, name, wires, angles, names)
     if dropped:
         notes.append("Version 2 has no global phase: one that the circuit has is left out.")
     inputs = [
@@ -66,21 +66,30 @@ def to_qasm(picture: Picture, version: int = 3, values: Mapping[str, float] | No
     return "\n".join([*head, *(f"// {_comment(note)}" for note in notes), *inputs, *lines]) + "\n"
 
 
-def _line(
+def _lines(
     picture: Picture, name: str, wires: tuple[int, ...], angles: tuple[Angle, ...], names: Mapping[str, str]
-) -> str:
+) -> list[str]:
     if any(isinstance(angle.constant, complex) or not math.isfinite(angle.constant) for angle in angles):
         raise DrawingError(f"gate {name} has an angle that is no finite number; OpenQASM has none for it")
     if name == PHASE:
         # PennyLane's phase is exp(-i angle).
-        angles = tuple(Angle(-a.constant, tuple((s, -factor) for s, factor in a.terms)) for a in angles)
+        angles = tuple(Angle(-_turn(a.constant.real), tuple((s, -factor) for s, factor in a.terms)) for a in angles)
     if wrong := [wire for wire in wires if wire not in range(len(picture.wires))]:
         raise DrawingError(
             f"a part of the circuit needs another wire ({wrong[0]!r}), so it cannot be written in OpenQASM"
         )
+    if name == "Identity":
+        return [f"id q[{wire}];" for wire in wires]
+    if name == "Barrier" and not wires:
+        wires = tuple(range(len(picture.wires)))
     inside = ", ".join(picture.symbols.qasm.write(angle) for angle in angles)
     call = names.get(name, "gphase") + (f"({inside})" if angles else "")
-    return call + (f" {', '.join(f'q[{wire}]' for wire in wires)}" if wires else "") + ";"
+    return [call + (f" {', '.join(f'q[{wire}]' for wire in wires)}" if wires else "") + ";"]
+
+
+def _turn(phase: float) -> float:
+    """A phase, where it is many turns, without them: readers lose the digits of huge ones."""
+    return phase if abs(phase) < 2 * math.pi else math.atan2(math.sin(phase), math.cos(phase))
 
 
 def _values(picture: Picture, version: int, given: Mapping[str, float]) -> tuple[dict[int, float], list[str]]:
