@@ -122,7 +122,13 @@ class Ansatz:
             )
         for operation, alone in zip(many.operations, one.operations, strict=True):
             batch = operation.batch_size
-            separate = qml.transforms.broadcast_expand(qml.tape.QuantumScript([operation]))[0][0].operations[0]
+            try:
+                separate = qml.transforms.broadcast_expand(qml.tape.QuantumScript([operation]))[0][0].operations[0]
+            except Exception as error:
+                raise AnsatzError(
+                    f"gate {operation.name} in ansatz {self.name!r} takes no batch of angles, one a block "
+                    f"({type(error).__name__}: {error}); use one that does, such as PauliRot for an exponential"
+                ) from error
             if batch not in (None, blocks) or list(map(qml.math.shape, separate.data)) != list(
                 map(qml.math.shape, alone.data)
             ):

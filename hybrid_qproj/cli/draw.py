@@ -18,17 +18,28 @@ def draw(
     part: Annotated[
         str, typer.Option(help="block, stage, group (all that one output is made of) or head (a schematic).")
     ] = "block",
-    sizes: Annotated[tuple[int, int], typer.Option(help="d and k, where WHAT is an ansatz.")] = (768, 256),
-    plan: Annotated[str, typer.Option(help="chain or tree, where WHAT is an ansatz.")] = "chain",
-    stage: Annotated[int, typer.Option(help="Which stage, from 0.")] = 0,
-    output: Annotated[int, typer.Option(help="Which output, from 0.")] = 0,
-    style: Annotated[str, typer.Option(help="paper, or a style of PennyLane.")] = "paper",
+    sizes: Annotated[
+        tuple[int, int] | None, typer.Option(help="d and k, where WHAT is an ansatz.", show_default="768 256")
+    ] = None,
+    plan: Annotated[
+        str | None, typer.Option(help="chain or tree, where WHAT is an ansatz.", show_default="chain")
+    ] = None,
+    stage: Annotated[int | None, typer.Option(help="Which stage, from 0.", show_default="0")] = None,
+    output: Annotated[int | None, typer.Option(help="Which output, from 0.", show_default="0")] = None,
+    style: Annotated[
+        str | None, typer.Option(help="paper, or a style of PennyLane; of images.", show_default="paper")
+    ] = None,
     standalone: Annotated[bool, typer.Option("--standalone", help="A whole LaTeX document.")] = False,
-    qasm_version: Annotated[int, typer.Option(help="2 or 3.")] = 3,
+    qasm_version: Annotated[int | None, typer.Option(help="2 or 3.", show_default="3")] = None,
+    values: Annotated[
+        str | None,
+        typer.Option(help="OpenQASM: numbers for parameters and encoding angles, e.g. alpha=0.1,x_c=0.5, in radians."),
+    ] = None,
 ) -> None:
     """Draw exactly the circuit that runs; as text where no file is given."""
-    from hybrid_qproj.drawing.command import run_draw  # noqa: PLC0415 - keeps --help fast
+    from hybrid_qproj.drawing.command import DrawOptions, run_draw  # noqa: PLC0415 - keeps --help fast
 
     with one_line_errors():
-        text = run_draw(what, out, part, sizes, plan, stage, output, style, standalone, qasm_version)
+        options = DrawOptions(sizes, plan, stage, output, style, standalone or None, qasm_version, values)
+        text = run_draw(what, out, part, options)
         typer.echo(text if text is not None else f"drawn: {out}")

@@ -1,5 +1,6 @@
 """Pictures of the circuits that run: text, matplotlib, LaTeX, OpenQASM; and a schematic of a whole head."""
 
+from hybrid_qproj.drawing.errors import DrawingError, DrawingFileError
 from hybrid_qproj.drawing.figure import styles, to_figure
 from hybrid_qproj.drawing.qasm import to_qasm
 from hybrid_qproj.drawing.quantikz import to_quantikz
@@ -9,6 +10,8 @@ from hybrid_qproj.drawing.subjects import Picture, block_picture, group_picture,
 from hybrid_qproj.drawing.text import to_text
 
 __all__ = [
+    "DrawingError",
+    "DrawingFileError",
     "Picture",
     "block_picture",
     "group_picture",

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pennylane as qml
 from pennylane.drawer.tape_mpl import tape_mpl
 
+from hybrid_qproj.drawing.errors import DrawingError
 from hybrid_qproj.drawing.labels import labelled_tape
+from hybrid_qproj.drawing.names import wire_label
 from hybrid_qproj.drawing.subjects import Picture
 from hybrid_qproj.extras import require
 
@@ -37,7 +39,7 @@ def to_figure(picture: Picture, style: str = PAPER) -> Figure:
         the figure; global matplotlib settings stay as they were.
 
     Raises:
-        ValueError: the style is not known.
+        DrawingError: the style is not known.
         MissingExtraError: matplotlib is not installed.
     """
     check_style(style)
@@ -46,7 +48,7 @@ def to_figure(picture: Picture, style: str = PAPER) -> Figure:
     # PennyLane's drawer measures its texts, for which a figure needs a canvas.
     require("matplotlib.backends.backend_agg", "draw", "drawing").FigureCanvasAgg(empty)
     with drawing_settings(style):
-        tape = labelled_tape(picture, lambda value: f"${picture.symbols.latex(value)}$")
+        tape = labelled_tape(picture, picture.symbols.latex, lambda inside: f"${inside}$")
         figure, axes = tape_mpl(
             tape,
             wire_order=range(len(picture.wires)),
@@ -56,9 +58,7 @@ def to_figure(picture: Picture, style: str = PAPER) -> Figure:
         )
         # The drawer numbers wires; the texts before the first gate are those numbers.
         for text in axes.texts[: len(picture.wires)]:
-            label = picture.wires[int(text.get_text())]
-            head, _, index = label.partition("_")
-            text.set_text(f"${head}_{{{index}}}$" if index else label)
+            text.set_text(wire_label(picture.wires[int(text.get_text())]))
     return figure
 
 
@@ -66,13 +66,13 @@ def check_style(style: str) -> None:
     """Refuse a style that does not exist.
 
     Raises:
-        ValueError: with those that do.
+        DrawingError: with those that do.
     """
     known = styles()
     if style not in known:
         near = difflib.get_close_matches(style, known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"style={style!r}: expected one of {', '.join(known)}{hint}")
+        raise DrawingError(f"style={style!r}: expected one of {', '.join(known)}{hint}")
 
 
 @contextmanager

@@ -10,33 +10,70 @@ import pennylane as qml
 from pennylane.operation import Operator
 
 from hybrid_qproj.drawing.subjects import Picture, Reprepare
+from hybrid_qproj.drawing.symbols import Notation
+from hybrid_qproj.drawing.tracing import Slot
 
 
-def labelled_tape(picture: Picture, name: Callable[[float], str]) -> qml.tape.QuantumScript:
+def arguments(slots: tuple[Slot, ...], notation: Notation) -> list[str]:
+    """What stands in a gate's brackets.
+
+    Numbers, and arrays that depend on symbols; matrices and settings of numbers are part of which gate it is.
+
+    Args:
+        slots: the gate's numbers.
+        notation: of the format.
+    """
+    shown = []
+    for slot in slots:
+        if slot.whole is not None:
+            shown.append(notation.write(slot.whole))
+        elif not slot.shape and (slot.symbols or not slot.setting):
+            shown.append(notation.write(slot.entries[0]))
+    return shown
+
+
+def name_of(operation: Operator, slots: tuple[Slot, ...]) -> str:
+    """What stands before a gate's brackets; a controlled gate is drawn by the name of the gate it controls.
+
+    Args:
+        operation: the gate.
+        slots: its numbers. Where a setting depends on a symbol, the name has none of its numbers.
+    """
+    base = operation.hyperparameters.get("base") if operation.control_wires else None
+    shown = base or operation
+    if not any(slot.setting and slot.symbols for slot in slots):
+        return shown.label()
+    kind, inner = type(shown).__name__.removesuffix("Operation"), shown.hyperparameters.get("base")
+    return f"{kind}[{inner.label()}]" if isinstance(inner, Operator) else kind
+
+
+def labelled_tape(picture: Picture, notation: Notation, quote: Callable[[str], str] = str) -> qml.tape.QuantumScript:
     """A picture's circuit with the names of its angles as labels.
 
     Args:
         picture: the circuit.
-        name: gives an angle's label: ``picture.symbols.text`` or ``picture.symbols.latex``.
+        notation: of the format.
+        quote: makes of an argument what stands in a label.
 
     Returns:
         a tape to draw; nothing else should be done with it.
     """
-    operations = [_labelled(operation, name) for operation in picture.operations]
+    operations = [_labelled(operation, slots, notation, quote) for operation, slots in picture.gates]
     return qml.tape.QuantumScript(operations, picture.tape.measurements)
 
 
-def _labelled(operation: Operator, name: Callable[[float], str]) -> Operator:
-    values = [float(value) for value in operation.parameters if not getattr(value, "shape", ())]
-    if isinstance(operation, Reprepare) or not values:
+def _labelled(
+    operation: Operator, slots: tuple[Slot, ...], notation: Notation, quote: Callable[[str], str]
+) -> Operator:
+    inside = arguments(slots, notation)
+    if isinstance(operation, Reprepare) or not inside:
         return operation
-    # A controlled gate is drawn with the label of the gate it controls.
-    base = operation.hyperparameters.get("base") if operation.control_wires else None
-    text = f"{(base or operation).label()}({', '.join(map(name, values))})"
+    text = f"{name_of(operation, slots)}({', '.join(map(quote, inside))})"
 
     def label(self: Any, decimals: int | None = None, base_label: str | None = None, cache: Any = None) -> str:
         return text
 
+    base = operation.hyperparameters.get("base") if operation.control_wires else None
     if base is not None:
         found = copy.copy(operation)
         found.hyperparameters["base"] = _with_label(base, label)

@@ -8,8 +8,10 @@ from pennylane.drawer.drawable_layers import drawable_layers
 from pennylane.operation import Operator
 from pennylane.ops.mid_measure import MidMeasure
 
+from hybrid_qproj.drawing.labels import arguments, name_of
+from hybrid_qproj.drawing.names import latex_name, latex_text, wire_label
 from hybrid_qproj.drawing.subjects import Picture, Reprepare
-from hybrid_qproj.drawing.symbols import Symbols, latex_name
+from hybrid_qproj.drawing.tracing import Slot
 
 DOCUMENT = r"""\documentclass[border=2pt]{standalone}
 \usepackage{tikz}
@@ -34,8 +36,9 @@ def to_quantikz(picture: Picture, standalone: bool = False) -> str:
     Returns:
         the source, for TeX Live's quantikz2 and for its predecessor quantikz alike.
     """
+    slots = {id(operation): own for operation, own in picture.gates}
     layers = drawable_layers(list(picture.operations), {i: i for i in range(len(picture.wires))})
-    rows: list[list[str]] = [[rf"\lstick{{{_label(wire)}}}"] for wire in picture.wires]
+    rows: list[list[str]] = [[rf"\lstick{{{wire_label(wire)}}}"] for wire in picture.wires]
     for layer in layers:
         cells = [r"\qw"] * len(rows)
         after: list[str] | None = None
@@ -46,7 +49,8 @@ def to_quantikz(picture: Picture, standalone: bool = False) -> str:
                 cells[wire] = r"\meter{}"
                 after[wire] = rf"\gate{{R_Y({latex_name(operation.angle)})}}"
             else:
-                _place(operation, cells, picture.symbols)
+                own = slots[id(operation)]
+                _place(operation, cells, _name(operation, own), arguments(own, picture.symbols.latex))
         _append(rows, cells)
         if after is not None:
             _append(rows, after)
@@ -64,16 +68,17 @@ def _append(rows: list[list[str]], cells: Sequence[str]) -> None:
         row.append(cell)
 
 
-def _place(operation: Operator, cells: list[str], symbols: Symbols) -> None:
+def _place(operation: Operator, cells: list[str], text: str, inside: Sequence[str]) -> None:
     """Write a gate into the cells of its column."""
     if isinstance(operation, MidMeasure):
         cells[operation.wires[0]] = r"\meter{}"
         return
     controls = list(operation.control_wires)
-    targets = [wire for wire in operation.wires if wire not in controls]
+    # A global phase has no wire: it may stand on any, and a controlled one is a phase of its last control.
+    targets = [wire for wire in operation.wires if wire not in controls] or [controls.pop() if controls else 0]
     values = getattr(operation, "control_values", [True] * len(controls))
     # The dots hang on one vertical line that reaches the first target.
-    for control, value in zip(controls, values, strict=True):
+    for control, value in zip(controls, values, strict=False):
         kind = "ctrl" if value else "octrl"
         cells[control] = rf"\{kind}{{{targets[0] - control}}}"
     name = operation.name
@@ -85,14 +90,21 @@ def _place(operation: Operator, cells: list[str], symbols: Symbols) -> None:
         first, second = sorted(targets)
         cells[first], cells[second] = rf"\swap{{{second - first}}}", r"\targX{}"
     else:
-        _box(operation, sorted(targets), cells, symbols)
+        _box(text + (f"({', '.join(inside)})" if inside else ""), sorted(targets), cells)
 
 
-def _box(operation: Operator, targets: Sequence[int], cells: list[str], symbols: Symbols) -> None:
+def _name(operation: Operator, slots: tuple[Slot, ...]) -> str:
+    """What stands in a gate's box."""
+    if isinstance(operation, MidMeasure):
+        return ""
     base = getattr(operation, "base", None)
     name = (base or operation).name.removeprefix("C") if operation.control_wires else operation.name
-    angles = ", ".join(symbols.latex(float(value)) for value in operation.parameters if not getattr(value, "shape", ()))
-    text = _NAMES.get(name, rf"\mathrm{{{name.replace('_', ' ')}}}") + (f"({angles})" if angles else "")
+    if any(slot.setting and slot.symbols for slot in slots):
+        name = name_of(operation, slots)
+    return _NAMES.get(name, rf"\mathrm{{{latex_text(name)}}}")
+
+
+def _box(text: str, targets: Sequence[int], cells: list[str]) -> None:
     span = targets[-1] - targets[0] + 1
     if len(targets) == 1:
         cells[targets[0]] = rf"\gate{{{text}}}"
@@ -104,8 +116,3 @@ def _box(operation: Operator, targets: Sequence[int], cells: list[str], symbols:
         # A box on each of its wires, joined by a line: a tall box would swallow the wires between them.
         for above, wire in zip([None, *targets], targets, strict=False):
             cells[wire] = rf"\gate{{{text}}}" + ("" if above is None else rf" \arrow[dash, {'u' * (wire - above)}]")
-
-
-def _label(wire: str) -> str:
-    head, _, index = wire.partition("_")
-    return f"${head}_{{{index}}}$" if index else wire

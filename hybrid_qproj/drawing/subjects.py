@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import pennylane as qml
-import torch
 from pennylane.operation import Operation, Operator
 from torch import Tensor
 
 from hybrid_qproj.circuits import Ansatz, get
-from hybrid_qproj.drawing.symbols import Symbols, random_angles
+from hybrid_qproj.drawing.errors import DrawingError
+from hybrid_qproj.drawing.sheet import Block, Sheet, block_names
+from hybrid_qproj.drawing.symbols import Symbols
+from hybrid_qproj.drawing.tracing import Gate, Slot, constants, numbered_gates, symbolic_gates
 from hybrid_qproj.plan import Plan
-from hybrid_qproj.qnodes import BlockCircuit
 
 
 class Reprepare(Operation):
@@ -41,8 +43,10 @@ class Picture:
         operations: in the order in which they act.
         wires: a label a wire, from the top.
         read: the wires whose Pauli Z is read at the end.
-        symbols: names of the angles.
+        symbols: names that expressions of gates' numbers use.
         title: for people.
+        slots: of each operation, its numbers as expressions of the symbols; empty for circuits of numbers.
+        blocks: where the gates of its blocks with symbols are.
     """
 
     operations: tuple[Operator, ...]
@@ -50,6 +54,14 @@ class Picture:
     read: tuple[int, ...]
     symbols: Symbols
     title: str
+    slots: tuple[tuple[Slot, ...], ...] = ()
+    blocks: tuple[Block, ...] = ()
+
+    @property
+    def gates(self) -> list[Gate]:
+        """Each operation with its numbers."""
+        slots = self.slots or tuple(constants(operation) for operation in self.operations)
+        return list(zip(self.operations, slots, strict=True))
 
     @property
     def tape(self) -> qml.tape.QuantumScript:
@@ -69,16 +81,17 @@ def block_picture(circuit: str | Ansatz, weights: Tensor | None = None) -> Pictu
 
     Raises:
         AnsatzError: the ansatz is not known.
-        ValueError: the weights are not those of one block.
+        DrawingError: the weights are not those of one block.
     """
     ansatz = get(circuit)
-    names = ("x_c", "x_b")
-    angles = random_angles(names)
-    symbols = dict(zip(names, angles.tolist(), strict=True))
-    operations, values = _block(ansatz, weights, angles.tolist(), range(ansatz.wires))
-    symbols.update(values)
+    gates = _gates(ansatz, weights)
+    sheet = Sheet(ansatz.parameter_names if weights is None else ())
+    for wire, qubit in enumerate(("c", "b")):
+        symbol = sheet.encoding("x", qubit, f"the RY angle that encodes the feature of wires[{wire}]", -math.pi / 2)
+        sheet.rotate(wire, symbol, 1)
+    sheet.block(ansatz, gates, range(ansatz.wires), None if weights is not None else ansatz.parameter_names)
     labels = ["control", "kept", *(f"ancilla {i}" for i in range(1, ansatz.wires - 1))]
-    return Picture(tuple(operations), tuple(labels), (ansatz.kept,), Symbols(symbols), f"block {ansatz.name}")
+    return _picture(sheet, labels, (ansatz.kept,), f"block {ansatz.name}")
 
 
 def stage_picture(
@@ -104,37 +117,34 @@ def stage_picture(
 
     Raises:
         AnsatzError: the ansatz is not known.
-        ValueError: there is no such stage or block.
+        DrawingError: there is no such stage or block.
     """
     ansatz = get(circuit)
     if not 0 <= stage < len(plan.stages):
-        raise ValueError(f"stage={stage}: the plan has stages 0 to {len(plan.stages) - 1}")
+        raise DrawingError(f"stage={stage}: the plan has stages 0 to {len(plan.stages) - 1}")
     chosen, count = plan.stages[stage], len(plan.stages[stage])
     shown = sorted({0, min(1, count - 1), count - 1}) if blocks is None else list(blocks)
     if wrong := [block for block in shown if not 0 <= block < count]:
-        raise ValueError(f"block {wrong[0]}: stage {stage} has blocks 0 to {count - 1}")
+        raise DrawingError(f"block {wrong[0]}: stage {stage} has blocks 0 to {count - 1}")
     written = {qubit for before in plan.stages[:stage] for qubit in before.kept}
     pairs = [(chosen.control[block], chosen.kept[block]) for block in shown]
-    theta = {qubit: f"theta'_{qubit + 1}" if qubit in written else f"theta_{qubit + 1}" for qubit in chain(*pairs)}
-    symbols = dict(zip(theta.values(), random_angles(tuple(theta.values()), seed=1).tolist(), strict=True))
-    operations: list[Operator] = []
+    every = {block: block_names(ansatz.parameter_names, block + 1) for block in shown} if weights is None else {}
+    sheet = Sheet(chain(*every.values()))
+    touched = dict.fromkeys(chain(*pairs))
+    theta = {qubit: sheet.angle_of(qubit, "theta'" if qubit in written else "theta") for qubit in touched}
     labels: list[str] = []
+    traced = _gates(ansatz, None) if weights is None else []
     for block, qubits in zip(shown, pairs, strict=True):
         wires = range(len(labels), len(labels) + ansatz.wires)
         labels += [f"x_{qubit + 1}" for qubit in qubits] + [f"ancilla {i}" for i in range(1, ansatz.wires - 1)]
-        # What a block wrote goes on as RY(+theta'), the encoding is RY(-theta).
-        signs = [1 if qubit in written else -1 for qubit in qubits]
-        operations += [
-            qml.RY(sign * symbols[theta[qubit]], wires=wire)
-            for sign, qubit, wire in zip(signs, qubits, wires, strict=False)
-        ]
-        raw = None if weights is None else weights[block]
-        gates, values = _block(ansatz, raw, None, wires, suffix=str(block + 1))
-        operations += gates
-        symbols.update(values)
+        for qubit, wire in zip(qubits, wires, strict=False):
+            # What a block wrote goes on as RY(+theta'), the encoding is RY(-theta).
+            sheet.rotate(wire, theta[qubit], 1 if qubit in written else -1)
+        gates = traced if weights is None else _gates(ansatz, weights[block])
+        sheet.block(ansatz, gates, wires, every.get(block))
     reads = tuple(range(ansatz.kept, len(labels), ansatz.wires))
     title = f"blocks {', '.join(str(block) for block in shown)} of stage {stage} of {plan!r}, {ansatz.name}"
-    return Picture(tuple(operations), tuple(labels), reads, Symbols(symbols), title)
+    return _picture(sheet, labels, reads, title)
 
 
 def group_picture(
@@ -153,29 +163,42 @@ def group_picture(
 
     Raises:
         AnsatzError: the ansatz is not known.
-        ValueError: there is no such output, or the ansatz has wires beyond two.
+        DrawingError: there is no such output, or the ansatz has wires beyond two.
     """
     ansatz = get(circuit)
     blocks, features = ancestry(plan, output)
     if ansatz.wires != 2:  # noqa: PLR2004 - control and kept qubit
-        raise ValueError(f"ansatz {ansatz.name!r} has {ansatz.wires} wires; a group is drawn for blocks of two")
+        raise DrawingError(f"ansatz {ansatz.name!r} has {ansatz.wires} wires; a group is drawn for blocks of two")
     wire = {feature: number for number, feature in enumerate(sorted(features))}
-    names = tuple(f"theta_{feature + 1}" for feature in sorted(features))
-    angles = random_angles(names, seed=1)
-    symbols = dict(zip(names, angles.tolist(), strict=True))
-    operations: list[Operator] = [qml.RY(-angle, wires=number) for number, angle in enumerate(angles)]
-    for count, (stage, block) in enumerate(blocks, start=1):
+    names = [block_names(ansatz.parameter_names, count) if weights is None else () for count in _counted(blocks)]
+    sheet = Sheet(chain(*names))
+    for feature, number in wire.items():
+        sheet.rotate(number, sheet.angle_of(feature, "theta"), -1)
+    traced = _gates(ansatz, None) if weights is None else []
+    for count, (stage, block) in zip(_counted(blocks), blocks, strict=True):
         control, kept = wire[plan.stages[stage].control[block]], wire[plan.stages[stage].kept[block]]
-        raw = None if weights is None else weights[stage][block]
-        gates, values = _block(ansatz, raw, None, (control, kept), suffix=str(count))
-        symbols.update(values)
-        operations += gates
-        read = (control, kept)[ansatz.kept]
+        gates = traced if weights is None else _gates(ansatz, weights[stage][block])
+        sheet.block(ansatz, gates, (control, kept), None if weights is not None else names[count - 1])
         if count < len(blocks):
-            operations.append(Reprepare(read, f"theta'_{count}"))
-    final = wire[plan.output[output]]
-    labels = tuple(f"x_{feature + 1}" for feature in sorted(features))
-    return Picture(tuple(operations), labels, (final,), Symbols(symbols), f"output {output} of {plan!r}, {ansatz.name}")
+            sheet.add(Reprepare((control, kept)[ansatz.kept], sheet.free("theta'", str(count))))
+    labels = [f"x_{feature + 1}" for feature in sorted(features)]
+    return _picture(sheet, labels, (wire[plan.output[output]],), f"output {output} of {plan!r}, {ansatz.name}")
+
+
+def _counted(blocks: Sequence[object]) -> range:
+    return range(1, len(blocks) + 1)
+
+
+def _picture(sheet: Sheet, labels: Sequence[str], read: tuple[int, ...], title: str) -> Picture:
+    return Picture(
+        tuple(sheet.operations),
+        tuple(labels),
+        read,
+        Symbols(sheet.symbols),
+        title,
+        tuple(sheet.slots),
+        tuple(sheet.blocks),
+    )
 
 
 def ancestry(plan: Plan, output: int) -> tuple[list[tuple[int, int]], set[int]]:
@@ -189,10 +212,10 @@ def ancestry(plan: Plan, output: int) -> tuple[list[tuple[int, int]], set[int]]:
         stage and number of the blocks that it depends on, first to last, and the features that reach it.
 
     Raises:
-        ValueError: there is no such output.
+        DrawingError: there is no such output.
     """
     if not 0 <= output < len(plan.output):
-        raise ValueError(f"output={output}: the plan has outputs 0 to {len(plan.output) - 1}")
+        raise DrawingError(f"output={output}: the plan has outputs 0 to {len(plan.output) - 1}")
     needed, blocks = {plan.output[output]}, []
     for number in reversed(range(len(plan.stages))):
         stage = plan.stages[number]
@@ -202,34 +225,13 @@ def ancestry(plan: Plan, output: int) -> tuple[list[tuple[int, int]], set[int]]:
     return blocks[::-1], needed
 
 
-def _block(
-    ansatz: Ansatz,
-    weights: Tensor | None,
-    inputs: Sequence[float] | None,
-    wires: Sequence[int],
-    suffix: str = "",
-) -> tuple[list[Operator], dict[str, float]]:
-    """Gates of a block from its own quantum function, and the names of their angles."""
-    if weights is not None and tuple(weights.shape) != (ansatz.parameters,):
-        raise ValueError(
+def _gates(ansatz: Ansatz, weights: Tensor | None) -> list[Gate]:
+    """Gates of a block from its own quantum function: with symbols, or with a trained block's numbers."""
+    if weights is None:
+        return symbolic_gates(ansatz)
+    if tuple(weights.shape) != (ansatz.parameters,):
+        raise DrawingError(
             f"got weights of shape {tuple(weights.shape)}; a block of {ansatz.name!r} has {ansatz.parameters} "
             "parameters"
         )
-    raw = weights
-    if raw is None:
-        # Raw weights that give angles which tell the parameters apart, whatever the ansatz makes of raw weights.
-        raw = torch.from_numpy(random_angles(ansatz.parameter_names, seed=2 + int(suffix or 0)))
-    raw = raw.detach().double().cpu()
-    with qml.queuing.AnnotatedQueue() as queue:
-        BlockCircuit(ansatz)(torch.tensor(inputs or (0.0, 0.0), dtype=torch.float64), raw)
-    tape = qml.tape.QuantumScript.from_queue(queue)
-    gates = [gate.map_wires(dict(enumerate(wires))) for gate in tape.operations[0 if inputs else 2 :]]
-    if weights is not None:
-        return gates, {}
-    values = ansatz.angles(raw).tolist()
-    return gates, {f"{name}{suffix}": v for name, v in zip(_named(ansatz.parameter_names, suffix), values, strict=True)}
-
-
-def _named(names: Sequence[str], suffix: str) -> list[str]:
-    """Names to which a block's number can be added: alpha becomes alpha_ and then alpha_3."""
-    return [name if not suffix or "_" in name else f"{name}_" for name in names]
+    return numbered_gates(ansatz, weights)

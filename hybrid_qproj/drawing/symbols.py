@@ -1,108 +1,133 @@
-"""Names for the angles of a circuit: found again in its gates by their values."""
+"""Symbols of a circuit, and expressions of them, in each format."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-import numpy as np
+from hybrid_qproj.drawing.angles import Angle, as_multiple
+from hybrid_qproj.drawing.names import distinct, latex_name, qasm_name, text_name
 
-# fmt: off
-_UNICODE = {
-    "alpha": "\N{GREEK SMALL LETTER ALPHA}", "beta": "β", "gamma": "\N{GREEK SMALL LETTER GAMMA}", "delta": "δ",
-    "epsilon": "ε", "zeta": "ζ", "eta": "η", "theta": "θ", "iota": "\N{GREEK SMALL LETTER IOTA}", "kappa": "κ",
-    "lambda": "λ", "mu": "μ", "nu": "\N{GREEK SMALL LETTER NU}", "xi": "ξ", "pi": "π",
-    "rho": "\N{GREEK SMALL LETTER RHO}", "sigma": "\N{GREEK SMALL LETTER SIGMA}", "tau": "τ",
-    "upsilon": "\N{GREEK SMALL LETTER UPSILON}", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω",
-}
-# fmt: on
-_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
-FACTORS = ((1.0, ""), (-1.0, "-"), (0.5, "/2"), (-0.5, "-/2"), (2.0, "2"), (-2.0, "-2"))
-"""How a gate may use a parameter: as it is, negated, halved, doubled."""
+@dataclass(frozen=True)
+class Notation:
+    """How a format writes expressions.
 
-Symbol = tuple[str, str]
-"""How a parameter is used, a second entry of `FACTORS`, and its name."""
+    Args:
+        names: of the symbols.
+        pi: the number.
+        times: between a number and a name; empty where they are written side by side.
+        after_pi: between pi and a name.
+        latex: whether powers of ten are raised.
+        exact: whether numbers are written to the last digit.
+    """
+
+    names: tuple[str, ...]
+    pi: str
+    times: str = ""
+    after_pi: str = "·"
+    latex: bool = False
+    exact: bool = False
+
+    def write(self, angle: Angle) -> str:
+        """An expression.
+
+        Args:
+            angle: of the symbols that have names here.
+        """
+        if angle.function:
+            return f"{angle.function}({', '.join(self.names[symbol] for symbol in angle.symbols)})"
+        terms = [self._term(factor, self.names[symbol]) for symbol, factor in angle.terms]
+        if angle.constant or not terms:
+            terms.append(self._number(angle.constant, bool(terms)))
+        return terms[0] + "".join(f" - {term[1:]}" if term.startswith("-") else f" + {term}" for term in terms[1:])
+
+    def _term(self, factor: float, name: str) -> str:
+        multiple = as_multiple(factor)
+        if multiple is None or (multiple[0].denominator > DRAWN and not self.exact):
+            sign, size = ("-" if factor < 0 else ""), self._decimal(abs(factor))
+            between = self.times or (r"\," if self.latex else "·" if "e" in size else "")
+            return f"{sign}{size}{between}{name}"
+        fraction, of_pi = multiple
+        parts = [str(abs(fraction.numerator))] if abs(fraction.numerator) != 1 else []
+        product = self.times.join([*parts, self.pi + self.after_pi + name if of_pi else name])
+        return f"{'-' * (fraction < 0)}{product}" + (f"/{fraction.denominator}" if fraction.denominator > 1 else "")
+
+    def _number(self, value: complex, beside: bool) -> str:
+        if isinstance(value, complex):
+            return f"{value:.3g}"
+        if self.exact:
+            multiple = as_multiple(value) if beside else None
+            if multiple is not None and multiple[1]:
+                fraction = multiple[0]
+                factor = "" if abs(fraction.numerator) == 1 else f"{abs(fraction.numerator)}*"
+                below = f"/{fraction.denominator}" if fraction.denominator > 1 else ""
+                return f"{'-' * (fraction < 0)}{factor}{self.pi}{below}"
+            return decimal(value)
+        return self._raised(number(value, self.pi))
+
+    def _decimal(self, value: float) -> str:
+        return decimal(value) if self.exact else self._raised(f"{value:.3g}")
+
+    def _raised(self, text: str) -> str:
+        if not self.latex:
+            return text
+        text = re.sub(r"nan|inf", lambda m: rf"\mathrm{{{m[0]}}}", text)
+        return re.sub(r"e([+-]\d+)", lambda m: rf"\times 10^{{{int(m[1])}}}", text)
+
+
+DRAWN = 16
+"""Largest denominator of a coefficient that is drawn as a fraction; beyond, decimals say more."""
+
+
+NEAR = 1e-6
+"""How near, relative to it, to a multiple of pi a number is drawn as one: weights are in single precision."""
+
+MULTIPLES = 4.5
+"""Multiples of pi below which a number is drawn as one."""
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A name for a number that a picture leaves open.
+
+    Args:
+        name: its own within a picture.
+        meaning: for people.
+        neutral: a value that stands for nothing in particular, where there is one.
+    """
+
+    name: str
+    meaning: str = "a parameter of the ansatz"
+    neutral: float | None = None
 
 
 class Symbols:
-    """Names of angles.
+    """The symbols of a picture, by number.
 
     Args:
-        values: name -> the value it has in the circuit; values that tell the names apart, drawn at random say.
+        symbols: in order; their names differ.
 
     Examples:
-        >>> Symbols({"alpha_c": 0.3}).find(-0.3)
-        ('-', 'alpha_c')
+        >>> symbols = Symbols([Symbol("beta_c"), Symbol("b")])
+        >>> symbols.text.write(Angle(math.pi / 2, ((0, -0.5), (1, 3.0))))
+        '-β_c/2 + 3b + π/2'
     """
 
-    def __init__(self, values: Mapping[str, float]) -> None:
-        self.values = dict(values)
+    def __init__(self, symbols: Iterable[Symbol] = ()) -> None:
+        self.all = tuple(symbols)
+        names = [symbol.name for symbol in self.all]
+        shown = distinct(names, text_name, lambda name, number: f"{name}#{number}")
+        self.text = Notation(tuple(shown), "π")
+        shown = distinct(names, latex_name, lambda name, number: f"{{{name}}}^{{({number})}}")
+        self.latex = Notation(tuple(shown), r"\pi", after_pi=r"\,", latex=True)
+        shown = distinct(names, qasm_name, lambda name, number: f"{name}_{number}")
+        self.qasm = Notation(tuple(shown), "pi", times="*", after_pi="*", exact=True)
 
-    def find(self, value: float) -> Symbol | None:
-        """The name whose value, perhaps negated, halved or doubled, is this one.
-
-        Args:
-            value: a gate's angle.
-
-        Returns:
-            how it is used, and its name; None for a value that no name has.
-        """
-        for name, known in self.values.items():
-            for factor, text in FACTORS:
-                if np.isclose(value, factor * known, rtol=1e-9, atol=1e-12):
-                    return text, name
-        return None
-
-    def latex(self, value: float) -> str:
-        """A gate's angle for LaTeX and matplotlib's mathtext."""
-        found = self.find(value)
-        return number(value, r"\pi") if found is None else _with_factor(found[0], latex_name(found[1]))
-
-    def text(self, value: float) -> str:
-        """A gate's angle for a terminal."""
-        found = self.find(value)
-        return number(value, "π") if found is None else _with_factor(found[0], text_name(found[1]))
-
-
-def random_angles(names: tuple[str, ...], seed: int = 0) -> np.ndarray:
-    """Values that no two names share, not even negated, halved or doubled."""
-    return np.random.default_rng(seed).uniform(0.1, 0.9, len(names))
-
-
-def latex_name(name: str) -> str:
-    r"""A parameter's name as LaTeX.
-
-    Examples:
-        >>> print(latex_name("alpha_cu"), latex_name("theta'_1"), latex_name("coupling"), latex_name("phi_c2"))
-        \alpha_{cu} \theta'_{1} \mathrm{coupling} \phi_{c2}
-    """
-    head, primes, index = _parts(name)
-    stem = rf"\{head}" if head in _UNICODE else head if len(head) == 1 else rf"\mathrm{{{head}}}"
-    stem += primes
-    return f"{stem}_{{{index.replace('_', ',')}}}" if index else stem
-
-
-def text_name(name: str) -> str:
-    """A parameter's name for a terminal.
-
-    Examples:
-        >>> text_name("beta_cu"), text_name("theta_1"), text_name("coupling")
-        ('β_cu', 'θ₁', 'coupling')
-    """
-    head, primes, index = _parts(name)
-    stem = _UNICODE.get(head, head) + primes
-    if not index:
-        return stem
-    return stem + (index.translate(_SUBSCRIPTS) if re.fullmatch(r"\d+", index) else f"_{index}")
-
-
-def _parts(name: str) -> tuple[str, str, str]:
-    """Letter, primes and index of a name."""
-    head, _, index = name.partition("_")
-    stem = head.rstrip("'")
-    return stem, head[len(stem) :], index
+    def __len__(self) -> int:
+        return len(self.all)
 
 
 def number(value: float, pi: str) -> str:
@@ -112,14 +137,23 @@ def number(value: float, pi: str) -> str:
         >>> number(math.pi / 2, "π"), number(-math.pi, "π"), number(0.12345, "π")
         ('π/2', '-π', '0.123')
     """
-    for denominator in (1, 2, 3, 4):
-        multiple = value * denominator / math.pi
-        if value and np.isclose(multiple, round(multiple), atol=1e-9) and abs(round(multiple)) <= 4:  # noqa: PLR2004
+    if math.isfinite(value) and abs(value) < MULTIPLES * math.pi:
+        for denominator in (1, 2, 3, 4, 6, 8, 16):
+            multiple = value * denominator / math.pi
             whole = round(multiple)
-            factor = {1: "", -1: "-"}.get(whole, str(whole))
-            return f"{factor}{pi}" + (f"/{denominator}" if denominator > 1 else "")
+            if whole and abs(multiple - whole) <= NEAR * abs(whole):
+                factor = {1: "", -1: "-"}.get(whole, str(whole))
+                return f"{factor}{pi}" + (f"/{denominator}" if denominator > 1 else "")
     return f"{value:.3g}"
 
 
-def _with_factor(factor: str, name: str) -> str:
-    return f"{factor.removesuffix('/2')}{name}{'/2' if factor.endswith('/2') else ''}"
+def decimal(value: float) -> str:
+    """A number to its last digit, with the decimal point that OpenQASM 2 wants.
+
+    Examples:
+        >>> decimal(-1e-7), decimal(1e22), decimal(0.5), decimal(3.0)
+        ('-1.0e-07', '1.0e+22', '0.5', '3.0')
+    """
+    text = repr(float(value))
+    mantissa, e, exponent = text.partition("e")
+    return mantissa + ("" if "." in mantissa else ".0") + e + exponent

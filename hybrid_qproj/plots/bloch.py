@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from hybrid_qproj.circuit_head import CircuitHead
-from hybrid_qproj.plots.canvas import THREE_D, panels
+from hybrid_qproj.plots.canvas import THREE_D, PlotError, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,17 +36,17 @@ def bloch_spheres(
         the figure.
 
     Raises:
-        ValueError: no single embedding of the head's width, no such stage or block, or axes that do not fit.
+        PlotError: no single embedding of the head's width, no such stage or block, or axes that do not fit.
         MissingExtraError: matplotlib is not installed.
     """
     if embedding.dim() != 1:
-        raise ValueError(f"got an embedding of shape {tuple(embedding.shape)}; expected ({head.in_features},)")
+        raise PlotError(f"got an embedding of shape {tuple(embedding.shape)}; expected ({head.in_features},)")
     stages = head.plan.stages
     if not 0 <= stage < len(stages):
-        raise ValueError(f"stage={stage}: the plan has stages 0 to {len(stages) - 1}")
+        raise PlotError(f"stage={stage}: the plan has stages 0 to {len(stages) - 1}")
     chosen = stages[stage]
     if wrong := [block for block in blocks if not 0 <= block < len(chosen)]:
-        raise ValueError(f"block {wrong[0]}: stage {stage} has blocks 0 to {len(chosen) - 1}")
+        raise PlotError(f"block {wrong[0]}: stage {stage} has blocks 0 to {len(chosen) - 1}")
     figure, (left, right) = panels(axes, 2, (3.2, 3.4), THREE_D)
     states = head.bloch_vectors(embedding)
     before, after = (states[stage + moment].double().cpu().numpy() for moment in (0, 1))

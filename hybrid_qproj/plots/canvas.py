@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.extras import require
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 THREE_D = "3d"
 """Matplotlib's name of the projection of spheres and surfaces."""
+
+
+class PlotError(HybridQprojError, ValueError):
+    """Something that cannot be plotted, or not into the axes given."""
 
 
 def panels(
@@ -32,7 +37,7 @@ def panels(
         the figure and its axes.
 
     Raises:
-        ValueError: another number of axes, or axes of another projection.
+        PlotError: another number of axes, or axes of another projection.
         MissingExtraError: matplotlib is not installed.
     """
     if axes is None:
@@ -43,7 +48,7 @@ def panels(
         return figure, [figure.add_subplot(1, count, number + 1, **keywords) for number in range(count)]
     given = list(np.atleast_1d(np.asarray(axes, dtype=object)))
     if len(given) != count:
-        raise ValueError(f"got {len(given)} axes; this picture has {count} panel{'s' * (count > 1)}")
+        raise PlotError(f"got {len(given)} axes; this picture has {count} panel{'s' * (count > 1)}")
     if projection and any(one.name != projection for one in given):
-        raise ValueError(f"this picture needs axes of projection {projection!r}: subplot_kw={{'projection': '3d'}}")
+        raise PlotError(f"this picture needs axes of projection {projection!r}: subplot_kw={{'projection': '3d'}}")
     return given[0].figure, given

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hybrid_qproj.extras import require
 from hybrid_qproj.head import Head
-from hybrid_qproj.plots.canvas import panels
+from hybrid_qproj.plots.canvas import PlotError, panels
 from hybrid_qproj.similarity import LOGARITHMIC, pairwise_cosine
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def fidelity_against_cosine(head: Head, embeddings: Tensor, axes: Axes | None = 
         the figure; its title gives Spearman's rank correlation of the two over all pairs.
 
     Raises:
-        ValueError: fewer than three embeddings, or of another width.
+        PlotError: fewer than three embeddings, or of another width.
         MissingExtraError: matplotlib or scipy is not installed.
     """
     if embeddings.dim() != 2 or len(embeddings) < 3:  # noqa: PLR2004 - two pairs rank at least
-        raise ValueError(f"got embeddings of shape {tuple(embeddings.shape)}; expected (n, {head.in_features}), n >= 3")
+        raise PlotError(f"got embeddings of shape {tuple(embeddings.shape)}; expected (n, {head.in_features}), n >= 3")
     with torch.no_grad():
         outputs = head(embeddings)
         similarities = head.pairwise_similarity(outputs, outputs)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hybrid_qproj.plan import Plan
-from hybrid_qproj.plots.canvas import panels
+from hybrid_qproj.plots.canvas import PlotError, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 LEGIBLE = 64
 """Features beyond which labels go."""
+
+
+APART = 0.15
+"""Rows between two dots of a stage, at least."""
 
 
 def merge_graph(plan: Plan, outputs: Sequence[int] | None = None, axes: Axes | None = None) -> Figure:
@@ -28,21 +32,22 @@ def merge_graph(plan: Plan, outputs: Sequence[int] | None = None, axes: Axes | N
         the figure: a dot a block, solid edges from its kept qubit, dashed ones from its control.
 
     Raises:
-        ValueError: there is no such output.
+        PlotError: there is no such output.
         MissingExtraError: matplotlib is not installed.
     """
     chosen = range(len(plan.output)) if outputs is None else outputs
     if wrong := [output for output in chosen if not 0 <= output < len(plan.output)]:
-        raise ValueError(f"output {wrong[0]}: the plan has outputs 0 to {len(plan.output) - 1}")
+        raise PlotError(f"output {wrong[0]}: the plan has outputs 0 to {len(plan.output) - 1}")
     shown = _relevant(plan, [plan.output[output] for output in chosen])
     rows = _rows(plan, [plan.output[output] for output in chosen], shown)
     figure, (panel,) = panels(axes, 1, (1.3 * (len(plan.stages) + 2), max(2.0, 0.16 * len(rows) + 0.8)))
     places = {feature: (0.0, float(row)) for feature, row in rows.items()}
     for number, (stage, blocks) in enumerate(zip(plan.stages, shown, strict=True), start=1):
-        before = dict(places)
+        before, written = dict(places), list[int]()
         for block in blocks:
             control, kept = before[stage.control[block]], before[stage.kept[block]]
-            place = (float(number), (control[1] + kept[1]) / 2)
+            place = (float(number), _free(control[1], kept[1], [places[done][1] for done in written]))
+            written.append(stage.kept[block])
             panel.plot(*zip(kept, place, strict=True), color="C0", linewidth=1, zorder=1)
             panel.plot(*zip(control, place, strict=True), color="C1", linewidth=1, linestyle="--", zorder=1)
             panel.plot(*place, "o", color="0.2", markersize=3.5, zorder=2)
@@ -62,6 +67,13 @@ def merge_graph(plan: Plan, outputs: Sequence[int] | None = None, axes: Axes | N
     panel.set_ylim(len(rows) - 0.5, -3.2)
     panel.set_axis_off()
     return figure
+
+
+def _free(control: float, kept: float, taken: Sequence[float]) -> float:
+    """Where between its qubits a block's dot stands apart from the stage's others: two that mix have one middle."""
+    rows = [control + (kept - control) * part for part in (0.5, 0.7, 0.3, 0.85, 0.15, 1.0)]
+    rows += [max(taken, default=0.0) + APART]
+    return next((row for row in rows if all(abs(row - other) >= APART for other in taken)), rows[-1])
 
 
 def _relevant(plan: Plan, qubits: Sequence[int]) -> list[list[int]]:

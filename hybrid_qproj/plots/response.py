@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hybrid_qproj.plots.canvas import THREE_D, panels
+from hybrid_qproj.plots.canvas import THREE_D, PlotError, panels
 from hybrid_qproj.response import contract, probe_angles
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def response_map(response: Tensor, axes: Axes | None = None) -> Figure:
         the figure.
 
     Raises:
-        ValueError: not one response tensor.
+        PlotError: not one response tensor.
         MissingExtraError: matplotlib is not installed.
     """
     angles, values = _grid(response)
@@ -59,7 +59,7 @@ def response_surface(response: Tensor, axes: Axes | None = None) -> Figure:
         the figure.
 
     Raises:
-        ValueError: not one response tensor, or axes without the third dimension.
+        PlotError: not one response tensor, or axes without the third dimension.
         MissingExtraError: matplotlib is not installed.
     """
     angles, values = _grid(response)
@@ -80,7 +80,7 @@ def response_surface(response: Tensor, axes: Axes | None = None) -> Figure:
 def _grid(response: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Angles, and z with the control's angle along the columns."""
     if response.shape != (3, 3):
-        raise ValueError(f"got a tensor of shape {tuple(response.shape)}; expected one response tensor, (3, 3)")
+        raise PlotError(f"got a tensor of shape {tuple(response.shape)}; expected one response tensor, (3, 3)")
     angles = torch.linspace(-torch.pi, torch.pi, STEPS, dtype=torch.float64)
     a, b = torch.meshgrid(angles, angles, indexing="xy")
     pairs = [(angle.flatten()[:, None].cos(), angle.flatten()[:, None].sin()) for angle in (a, b)]

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hybrid_qproj.plots.canvas import panels
+from hybrid_qproj.plots.canvas import PlotError, panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,16 +28,16 @@ def training_curves(run: Path, measure: str | None = None, axes: Axes | None = N
         the figure.
 
     Raises:
-        ValueError: the folder holds no log, the log no loss, or not the measure.
+        PlotError: the folder holds no log, the log no loss, or not the measure.
         MissingExtraError: matplotlib is not installed.
     """
     history = _history(run)
     losses = [(entry["step"], entry["loss"]) for entry in history if "loss" in entry]
     if not losses:
-        raise ValueError(f"{run} logs no loss; its run was shorter than the logging interval")
+        raise PlotError(f"{run} logs no loss; its run was shorter than the logging interval")
     measures = sorted({key for entry in history for key in entry if _is_measure(key)})
     if measure is not None and measure not in measures:
-        raise ValueError(f"measure {measure!r}: {run} logs {', '.join(measures) or 'none'}")
+        raise PlotError(f"measure {measure!r}: {run} logs {', '.join(measures) or 'none'}")
     figure, (panel,) = panels(axes, 1, (4.0, 3.0))
     panel.plot(*zip(*losses, strict=True), color="C0", label="loss")
     panel.set_xlabel("step")
@@ -60,10 +60,10 @@ def _history(run: Path) -> list[dict[str, float]]:
     """What the trainer logged, by the latest checkpoint."""
     states = [run / STATE] if (run / STATE).is_file() else list(run.glob(f"checkpoint-*/{STATE}"))
     if not states:
-        raise ValueError(f"{run} holds no {STATE}; expected the folder of a training run or of a checkpoint")
+        raise PlotError(f"{run} holds no {STATE}; expected the folder of a training run or of a checkpoint")
     try:
         return max((json.loads(state.read_text(encoding="utf-8")) for state in states), key=lambda s: s["global_step"])[
             "log_history"
         ]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{run}: its {STATE} cannot be read ({type(error).__name__}: {error})") from error
+        raise PlotError(f"{run}: its {STATE} cannot be read ({type(error).__name__}: {error})") from error

@@ -80,6 +80,8 @@ def test_qasm_is_the_same_unitary(name, version):
 
     picture = block_picture(name, torch.randn(circuits.get(name).parameters))
     circuit = qasm.loads(to_qasm(picture, version))
+    if version == 3:  # the encoding angles are open
+        circuit = circuit.assign_parameters({"x_c": -math.pi / 2, "x_b": -math.pi / 2})
     # qiskit counts qubits from the other end.
     found = Operator(circuit.reverse_bits()).data
     expected = np.asarray(qml.matrix(qml.tape.QuantumScript(picture.operations), wire_order=[0, 1]))
