@@ -12,14 +12,15 @@ from hybrid_qproj.circuits import Ansatz, AnsatzError, get
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.encoding import AngleEncoding
 from hybrid_qproj.head import Head
-from hybrid_qproj.locks import weights_locked
 from hybrid_qproj.plan import Plan, make_plan
 from hybrid_qproj.qnodes import BlockExecutor, BlockLayer
+from hybrid_qproj.replacing import ReplacedAtOnce
+from hybrid_qproj.threads import weights_locked
 from hybrid_qproj.validation import check_embeddings
 from hybrid_qproj.wiring import Wiring
 
 
-class CircuitHead(Head):
+class CircuitHead(ReplacedAtOnce, Head):
     """A head whose stages are layers of two-qubit blocks.
 
     Args:
@@ -103,28 +104,6 @@ class CircuitHead(Head):
     def _stagewise(self, blocks: Tensor) -> list[Tensor]:
         """What is given for all blocks, stage by stage."""
         return list(blocks.split([layer.blocks for layer in self.layers]))
-
-    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """As any module's; for a thread that calls the head meanwhile it is one step."""
-        with weights_locked():
-            return super().load_state_dict(*args, **kwargs)
-
-    def _load_from_state_dict(
-        self, state_dict: Any, prefix: str, local_metadata: Any, strict: bool, missing: Any, unexpected: Any, errors: Any
-    ) -> None:
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing, unexpected, errors)
-        if errors or local_metadata.get("assign_to_params_buffers", False):
-            return
-        # A model around the head loads its modules one by one: they find here what they will bring.
-        with weights_locked(), torch.no_grad():
-            for name, parameter in self.named_parameters():
-                value = state_dict.get(prefix + name)
-                if isinstance(value, Tensor) and value.shape == parameter.shape:
-                    parameter.copy_(value)
-
-    def _apply(self, *args: Any, **kwargs: Any) -> Self:
-        with weights_locked():
-            return super()._apply(*args, **kwargs)
 
     def bloch_vectors(self, embeddings: Tensor) -> list[Tensor]:
         """Where the qubits stand before the first stage and after each.

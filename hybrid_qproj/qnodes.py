@@ -19,8 +19,8 @@ from torch.autograd.function import once_differentiable
 from hybrid_qproj.circuits import Ansatz, AnsatzError, get
 from hybrid_qproj.devices import DeviceSpec, DeviceUnavailableError, adapter_for, make_device
 from hybrid_qproj.devices.noise import noise_model, parse_noise
-from hybrid_qproj.locks import circuits_locked
 from hybrid_qproj.norms import widened
+from hybrid_qproj.threads import circuits_locked
 from hybrid_qproj.unitary import is_unitary
 
 CHUNK = 1 << 17
@@ -193,11 +193,10 @@ class _Circuits(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, executor: BlockExecutor, *given: Tensor) -> Tensor:
         leaves = [
-            value.detach().requires_grad_(wanted)
-            for value, wanted in zip(given, ctx.needs_input_grad[1:], strict=True)
+            value.detach().requires_grad_(wanted) for value, wanted in zip(given, ctx.needs_input_grad[1:], strict=True)
         ]
         with torch.enable_grad():
-            values = executor._run(*leaves, differentiable=True)
+            values = executor._run(leaves[0], leaves[1], differentiable=True)
         # Saved the usual way so that a second backward pass over a freed graph is the usual error.
         ctx.save_for_backward(*given)
         ctx.inner = leaves, values
