@@ -93,7 +93,8 @@ def widened(value: Tensor, dtype: torch.dtype) -> Tensor:
         dtype: floating-point dtype that is wanted.
 
     Returns:
-        as ``value.to(dtype)``. A gradient beyond the largest number of the narrow dtype is that number, not inf.
+        as ``value.to(dtype)``. A gradient beyond a quarter of the narrow dtype's largest number is that bound, not inf:
+        a tensor that is compared with itself gets two gradients, whose sum is finite too.
     """
     if torch.finfo(value.dtype).bits >= torch.finfo(dtype).bits:
         return value.to(dtype)
@@ -114,8 +115,8 @@ class _Widened(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
-        largest = torch.finfo(ctx.narrow).max
-        return upstream.clamp(-largest, largest).to(ctx.narrow), None
+        bound = torch.finfo(ctx.narrow).max / 4
+        return upstream.clamp(-bound, bound).to(ctx.narrow), None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, _: Any) -> Tensor:
