@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hybrid_qproj.head import Head
 from hybrid_qproj.head_config import ClassicalConfig, HeadConfig, PCAConfig
+from hybrid_qproj.norms import tanh_of_sums, unit, widened
 from hybrid_qproj.plan import Plan, chain
 from hybrid_qproj.validation import check_embeddings
 
@@ -43,9 +44,9 @@ class ClassicalProjection(Head):
             nn.init.zeros_(self.linear.bias)
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        """Project (..., d) to (..., k) numbers in (-1, 1)."""
+        """Project (..., d) to (..., k) numbers in [-1, 1], of the same dtype; computed in float32 at least."""
         check_embeddings(embeddings, self.in_features)
-        return torch.tanh(self.linear(embeddings))
+        return tanh_of_sums(nn.functional.linear, embeddings, self.linear.weight, self.linear.bias)
 
 
 class Truncation(Head):
@@ -70,10 +71,12 @@ class _FixedLinear(Head):
     def forward(self, embeddings: Tensor) -> Tensor:
         """Project (..., d) to (..., k)."""
         check_embeddings(embeddings, self.in_features)
-        return self._map(nn.functional.normalize(embeddings, dim=-1))
+        wide = widened(embeddings, torch.promote_types(embeddings.dtype, torch.float32))
+        with torch.autocast(embeddings.device.type, enabled=False):
+            return self._map(unit(wide)).to(embeddings.dtype)
 
-    def _map(self, unit: Tensor) -> Tensor:
-        return nn.functional.linear(unit, self.components.to(unit))
+    def _map(self, units: Tensor) -> Tensor:
+        return nn.functional.linear(units, self.components.to(units))
 
 
 class PCAProjection(_FixedLinear):
@@ -100,8 +103,8 @@ class PCAProjection(_FixedLinear):
         self.mean: Tensor | None
         self.register_buffer("mean", torch.zeros(in_features) if center else None)
 
-    def _map(self, unit: Tensor) -> Tensor:
-        return super()._map(unit if self.mean is None else unit - self.mean.to(unit))
+    def _map(self, units: Tensor) -> Tensor:
+        return super()._map(units if self.mean is None else units - self.mean.to(units))
 
     def config(self) -> dict[str, Any]:
         """Constructor keywords as plain values."""
@@ -123,10 +126,10 @@ class PCAProjection(_FixedLinear):
         check_embeddings(embeddings, self.in_features)
         if embeddings.dim() != 2 or len(embeddings) < 2:  # noqa: PLR2004 - a matrix; a variance needs two rows
             raise ValueError(f"got shape {tuple(embeddings.shape)}; expected (n, {self.in_features}), n >= 2")
-        unit = nn.functional.normalize(embeddings.double(), dim=-1)
-        mean = unit.mean(dim=0) * self.center
+        units = unit(embeddings.double())
+        mean = units.mean(dim=0) * self.center
         # eigh sorts ascending.
-        _, vectors = torch.linalg.eigh((unit - mean).T @ (unit - mean))
+        _, vectors = torch.linalg.eigh((units - mean).T @ (units - mean))
         components = vectors.T.flip(0)[: self.out_features]
         # An eigenvector's sign is arbitrary; its largest entry positive makes the fit repeatable.
         largest = components.abs().argmax(dim=1, keepdim=True)
@@ -178,11 +181,14 @@ class GroupedLinear(Head):
         self.register_buffer("group", _groups(chain(in_features, out_features)), persistent=False)
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        """Project (..., d) to (..., k) numbers in (-1, 1)."""
+        """Project (..., d) to (..., k) numbers in [-1, 1], of the same dtype; computed in float32 at least."""
         check_embeddings(embeddings, self.in_features)
-        weighted = embeddings * self.weight.to(embeddings)
+        return tanh_of_sums(self._sums, embeddings, self.weight, self.bias)
+
+    def _sums(self, embeddings: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        weighted = embeddings * weight
         sums = weighted.new_zeros(*weighted.shape[:-1], self.out_features).index_add(-1, self.group, weighted)
-        return torch.tanh(sums + self.bias.to(sums))
+        return sums + bias
 
 
 def _groups(plan: Plan) -> Tensor:

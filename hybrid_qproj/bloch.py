@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from hybrid_qproj.norms import widened
+
 LEAST = 1e-9
 """Least fidelity of two qubits: keeps logarithms finite."""
 
@@ -61,12 +63,13 @@ def _promote(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
             f"got shapes {tuple(a.shape)} and {tuple(b.shape)}; expected last axes of the same width, a multiple of 3"
         )
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
-    return a.to(dtype), b.to(dtype)
+    return widened(a, dtype), widened(b, dtype)
 
 
 def _four(bloch: Tensor) -> Tensor:
     """Unit vectors (r, sqrt(1 - r.r)) of four numbers, whose inner product gives the fidelity: (..., 4, k)."""
-    vectors = bloch.unflatten(-1, (3, -1))
+    # No component of a state is beyond 1 by more than rounding; products of such that are could be inf - inf.
+    vectors = bloch.unflatten(-1, (3, -1)).clamp(-1, 1)
     square = 1 - vectors.square().sum(dim=-2, keepdim=True)
     # The root's slope is infinite at pure states; there the gradient is taken as 0.
     inside = square > 0

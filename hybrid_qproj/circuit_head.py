@@ -17,15 +17,16 @@ from hybrid_qproj.devices.checks import check_known
 from hybrid_qproj.encoding import AngleEncoding
 from hybrid_qproj.head import Head
 from hybrid_qproj.head_config import CircuitConfig
-from hybrid_qproj.locks import weights_locked
 from hybrid_qproj.plan import Plan, make_plan
 from hybrid_qproj.qnodes import BlockExecutor, BlockLayer
+from hybrid_qproj.replacing import ReplacedAtOnce
+from hybrid_qproj.threads import weights_locked
 from hybrid_qproj.validation import check_embeddings
 from hybrid_qproj.wired_as import BYTES, WiringError, describe, identity, same
 from hybrid_qproj.wiring import Wiring
 
 
-class CircuitHead(Head):
+class CircuitHead(ReplacedAtOnce, Head):
     """A head whose stages are layers of two-qubit blocks.
 
     Args:
@@ -139,31 +140,8 @@ class CircuitHead(Head):
         """What is given for all blocks, stage by stage."""
         return list(blocks.split([layer.blocks for layer in self.layers]))
 
-    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """As any module's; for a thread that calls the head meanwhile it is one step."""
-        with weights_locked():
-            return super().load_state_dict(*args, **kwargs)
-
-    def _load_from_state_dict(
-        self,
-        state_dict: Mapping[str, Any],
-        prefix: str,
-        local_metadata: Mapping[str, Any],
-        strict: bool,
-        missing: list[str],
-        unexpected: list[str],
-        errors: list[str],
-    ) -> None:
-        given = self._check_wiring(state_dict, prefix)
-        super()._load_from_state_dict(given, prefix, local_metadata, strict, missing, unexpected, errors)  # type: ignore[no-untyped-call]  # torch's
-        if errors or local_metadata.get("assign_to_params_buffers", False):
-            return
-        # A model around the head loads its modules one by one: they find here what they will bring.
-        with weights_locked(), torch.no_grad():
-            for name, parameter in self.named_parameters():
-                value = given.get(prefix + name)
-                if isinstance(value, Tensor) and value.shape == parameter.shape:
-                    parameter.copy_(value)
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
+        super()._load_from_state_dict(self._check_wiring(state_dict, prefix), prefix, *args)
 
     def _check_wiring(self, state_dict: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
         """A state dict that is of this head's wiring, or says nothing of it."""
@@ -186,10 +164,6 @@ class CircuitHead(Head):
             )
             return {**state_dict, key: own}
         return state_dict
-
-    def _apply(self, *args: Any, **kwargs: Any) -> Self:
-        with weights_locked():
-            return super()._apply(*args, **kwargs)
 
     def bloch_vectors(self, embeddings: Tensor) -> list[Tensor]:
         """Where the qubits stand before the first stage and after each.

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hybrid_qproj.head import Head
 from hybrid_qproj.head_config import LowRankConfig, UncompressedConfig
+from hybrid_qproj.norms import tanh_of_sums
 from hybrid_qproj.validation import check_embeddings
 
 
@@ -72,10 +73,13 @@ class LowRankLinear(Head):
         return cls(in_features, out_features, min(rank, out_features), generator)
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        """Project (..., d) to (..., k) numbers in (-1, 1)."""
+        """Project (..., d) to (..., k) numbers in [-1, 1], of the same dtype; computed in float32 at least."""
         check_embeddings(embeddings, self.in_features)
-        inner = nn.functional.linear(embeddings, self.reduce.to(embeddings))
-        return torch.tanh(nn.functional.linear(inner, self.expand.to(embeddings), self.bias.to(embeddings)))
+        return tanh_of_sums(self._sums, embeddings, self.reduce, self.expand, self.bias)
+
+    @staticmethod
+    def _sums(embeddings: Tensor, reduce: Tensor, expand: Tensor, bias: Tensor) -> Tensor:
+        return nn.functional.linear(nn.functional.linear(embeddings, reduce), expand, bias)
 
     def config(self) -> dict[str, Any]:
         """Constructor keywords as plain values."""

@@ -51,6 +51,7 @@ class CoherentProjection(CircuitHead):
             raise ValueError("normalize_output=True: a coherent head's outputs are states, not angles; leave it out")
         _check_forest(self.plan)
         super()._connect(spec, remembered, allow_paid)
+        # The maps last, see `_setting`.
         self._prober = BlockExecutor(framed(self.ansatz), spec, remembered, allow_paid)
         self._maps = ResponseCache(exact_or_probed_maps)
 
@@ -89,7 +90,7 @@ class CoherentProjection(CircuitHead):
     @torch.compiler.disable
     def _setting(self, dtype: torch.dtype) -> tuple[torch.Tensor | None, list[torch.Tensor]]:
         """The encoding's scale, and the blocks' maps stage by stage: what a call computes with from its beginning."""
-        # Read in this order: `to_device` sets them in the other one, and new maps must not come from an old device.
+        # `to_device` sets them in the other order: new maps never come from an old device.
         maps, prober = self._maps, self._prober
         weights, scale = self._read()
         scale = None if scale is None else widened(scale, dtype)

@@ -1,4 +1,4 @@
-"""Vectors of unit length, and half precision made single, with finite values and gradients whatever finite numbers come.
+"""Vectors of unit length, and half precision made single: finite, and with finite gradients, for any finite numbers.
 
 A norm squares its numbers: in single precision those above 1e19 overflow, and the vector would come out as zeros. A
 gradient by a short vector, or by half precision, can exceed what its dtype holds.
@@ -28,8 +28,8 @@ def unit(vectors: Tensor, smallest: float = SMALLEST) -> Tensor:
         smallest: least norm by which a vector is divided.
 
     Returns:
-        (..., k), of norm 1, or less where the norm was less than ``smallest``: such a vector has no direction to speak of,
-        and gets no gradient.
+        (..., k), of norm 1, or less where the norm was less than ``smallest``: such a vector has no direction to speak
+        of, and gets no gradient.
 
     Examples:
         >>> unit(torch.tensor([[3e38, 0.0, 3e38], [0.0, 0.0, 0.0]]))
@@ -58,8 +58,8 @@ def units_and_norms(vectors: Tensor, smallest: float = SMALLEST) -> tuple[Tensor
         smallest: least norm by which a vector is divided.
 
     Returns:
-        the unit vectors; what each was divided by, (..., 1), inf where no number is large enough; and which vectors get no
-        gradient, (..., 1), or None if all do.
+        the unit vectors; what each was divided by, (..., 1), inf where no number is large enough; and which vectors
+        get no gradient, (..., 1), or None if all do.
     """
     norm = vectors.norm(dim=-1, keepdim=True)
     if _all_ordinary(norm, smallest):
@@ -93,7 +93,8 @@ def widened(value: Tensor, dtype: torch.dtype) -> Tensor:
         dtype: floating-point dtype that is wanted.
 
     Returns:
-        as ``value.to(dtype)``. A gradient beyond the largest number of the narrow dtype is that number, not inf.
+        as ``value.to(dtype)``. A gradient beyond a quarter of the narrow dtype's largest number is that bound, not inf:
+        a tensor that is compared with itself gets two gradients, whose sum is finite too.
     """
     if torch.finfo(value.dtype).bits >= torch.finfo(dtype).bits:
         return value.to(dtype)
@@ -114,32 +115,36 @@ class _Widened(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
-        largest = torch.finfo(ctx.narrow).max
-        return upstream.clamp(-largest, largest).to(ctx.narrow), None
+        bound = torch.finfo(ctx.narrow).max / 4
+        return upstream.clamp(-bound, bound).to(ctx.narrow), None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, _: Any) -> Tensor:
         return tangent.to(ctx.wide)
 
 
-def without_overflow(sums: Callable[[Tensor], Tensor], vectors: Tensor) -> Tensor:
-    """Weighted sums of vectors' numbers that saturate, where they would be inf or inf - inf.
+def tanh_of_sums(sums: Callable[..., Tensor], vectors: Tensor, *weights: Tensor) -> Tensor:
+    """Tanh of weighted sums, which saturates where sums would overflow to inf, or to the NaN of inf - inf.
 
     Args:
-        sums: what sums; what comes after it must be the same for any sums that are very large.
-        vectors: (..., k), float32 or float64.
+        sums: (vectors, *weights) -> sums.
+        vectors: (..., k), floating point; computed in float32 at least, under autocast too.
+        weights: any floating dtypes.
 
     Returns:
-        ``sums(vectors)``; if something overflows there, or can in its gradient, that of vectors whose numbers within a
-        factor of 2^24 of the dtype's largest are that bound, and get no gradient.
+        ``tanh(sums(vectors, *weights))``, of the dtype of ``vectors``. If something overflows there, or can in its
+        gradient, numbers within a factor of 2^24 of the dtype's largest count as that bound, and get no gradient.
     """
-    if not torch.compiler.is_compiling():
-        result = sums(vectors)
-        total = result.detach().sum()
-        if result.requires_grad:
-            # Numbers that meet a weight of zero show in the gradient of that weight only.
-            total = total + vectors.detach().norm()
-        if bool(total.isfinite()):
-            return result
-    bound = torch.finfo(vectors.dtype).max * 2.0**-24
-    return sums(vectors.clamp(-bound, bound))
+    dtype = torch.promote_types(vectors.dtype, torch.float32)
+    wide, widths = widened(vectors, dtype), [widened(weight, dtype) for weight in weights]
+    with torch.autocast(vectors.device.type, enabled=False):
+        if not torch.compiler.is_compiling():
+            result = sums(wide, *widths)
+            total = result.detach().sum()
+            if result.requires_grad:
+                # Numbers that meet a weight of zero show in the gradient of that weight only.
+                total = total + wide.detach().norm()
+            if bool(total.isfinite()):
+                return torch.tanh(result).to(vectors.dtype)
+        bound = torch.finfo(dtype).max * 2.0**-24
+        return torch.tanh(sums(wide.clamp(-bound, bound), *widths)).to(vectors.dtype)

@@ -51,7 +51,11 @@ class Piece:
         # ModuleList hides the type of what it holds.
         self._reads: list[tuple[Gather, Gather]] = list(zip(wiring.control, wiring.kept, strict=True))  # type: ignore[arg-type]
         self._scale = None if scale is None else scale.to(embeddings)
-        self._unit, self._norm, self._short = units_and_norms(embeddings) if normalize else (embeddings, None, None)
+        self._unit = embeddings
+        self._norm: Tensor | None = None
+        self._short: Tensor | None = None
+        if normalize:
+            self._unit, self._norm, self._short = units_and_norms(embeddings)
         twice = self._unit * (2 if self._scale is None else 2 * self._scale)
         self._angle = twice.sigmoid_().mul_(-math.pi)
         self._cosines = [self._angle.cos()]

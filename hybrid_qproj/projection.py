@@ -15,10 +15,10 @@ from hybrid_qproj.encoding import encode, reprepare
 from hybrid_qproj.fitting import FitSettings, Moments, fit_plan, moments_of
 from hybrid_qproj.fitting.weights import check_corrections, correct_weights, fit_weights
 from hybrid_qproj.fused import Projector
-from hybrid_qproj.locks import weights_locked
 from hybrid_qproj.norms import unit, widened
 from hybrid_qproj.qnodes import BlockExecutor
 from hybrid_qproj.response import FixedResponses, ResponseCache, exact_or_probed, rows_of
+from hybrid_qproj.threads import weights_locked
 from hybrid_qproj.validation import check_embeddings
 
 FLOOR = 1e-5
@@ -271,7 +271,7 @@ class QuantumProjection(CircuitHead):
 
     @torch.compiler.disable
     def _setting(self, dtype: torch.dtype) -> _Setting:
-        # Read in this order: `to_device` sets them in the other one, and new responses must not come from an old device.
+        # `to_device` sets them in the other order: new responses never come from an old device.
         responses, executor = self._responses, self._executor
         weights, scale = self._read()
         scale = None if scale is None else widened(scale, dtype)

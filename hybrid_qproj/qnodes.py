@@ -21,8 +21,8 @@ from hybrid_qproj.devices import ADAPTERS, DeviceSpec, DeviceUnavailableError, a
 from hybrid_qproj.devices.checks import check_known
 from hybrid_qproj.devices.cost import count
 from hybrid_qproj.devices.noise import noise_model, parse_noise
-from hybrid_qproj.locks import circuits_locked
 from hybrid_qproj.norms import widened
+from hybrid_qproj.threads import circuits_locked
 from hybrid_qproj.unitary import is_unitary
 
 CHUNK = 1 << 17
@@ -209,7 +209,7 @@ class _Circuits(torch.autograd.Function):
             value.detach().requires_grad_(wanted) for value, wanted in zip(given, ctx.needs_input_grad[1:], strict=True)
         ]
         with torch.enable_grad():
-            values = executor._run(*leaves, differentiable=True)
+            values = executor._run(leaves[0], leaves[1], differentiable=True)
         # Saved the usual way so that a second backward pass over a freed graph is the usual error.
         ctx.save_for_backward(*given)
         ctx.inner = leaves, values

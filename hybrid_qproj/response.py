@@ -15,16 +15,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from hybrid_qproj.locks import circuits_locked
 from hybrid_qproj.norms import widened
 from hybrid_qproj.qnodes import BlockExecutor
+from hybrid_qproj.threads import circuits_locked
 from hybrid_qproj.unitary import pauli_responses
 
 TRINE = tuple(2 * math.pi * m / 3 for m in range(3))
 PROBES_PER_BLOCK = len(TRINE) ** 2
 KEPT = 8
-"""Sets of weights whose responses a cache keeps: callers with different dtypes or torch devices do not drive each other's
-out."""
+"""Sets of weights whose responses a cache keeps, so that callers with other dtypes or torch devices do not drive each
+other's out."""
 
 
 def probe_angles(like: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from hybrid_qproj.bloch import log_bloch_fidelity, pairwise_log_bloch_fidelity
+from hybrid_qproj.norms import unit, widened
 
 LEAST = 1e-9
 """Least overlap of two qubits: keeps logarithms finite."""
@@ -49,7 +50,8 @@ def log_fidelity(a: Tensor, b: Tensor) -> Tensor:
         0.0
     """
     a, b = _promote(a, b)
-    return 2 * torch.cos((a - b) / 2).abs().clamp_min(LEAST).log().sum(dim=-1)
+    # Halved first: the difference of two huge angles can overflow.
+    return 2 * torch.cos(a / 2 - b / 2).abs().clamp_min(LEAST).log().sum(dim=-1)
 
 
 def fidelity(a: Tensor, b: Tensor) -> Tensor:
@@ -117,7 +119,7 @@ def pairwise_cosine(a: Tensor, b: Tensor) -> Tensor:
         ValueError: the widths differ.
     """
     a, b = _promote(a, b)
-    return torch.nn.functional.normalize(a, dim=-1) @ torch.nn.functional.normalize(b, dim=-1).T
+    return unit(a) @ unit(b).T
 
 
 def cosine(a: Tensor, b: Tensor) -> Tensor:
@@ -133,7 +135,8 @@ def cosine(a: Tensor, b: Tensor) -> Tensor:
     Raises:
         ValueError: the last axes differ.
     """
-    return torch.nn.functional.cosine_similarity(*_promote(a, b), dim=-1)
+    a, b = _promote(a, b)
+    return (unit(a) * unit(b)).sum(dim=-1)
 
 
 PAIRED = {"fidelity": log_fidelity, "bloch_fidelity": log_bloch_fidelity, "cosine": cosine}
@@ -155,7 +158,7 @@ def _promote(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     if not a.shape or not b.shape or a.shape[-1] != b.shape[-1]:
         raise ValueError(f"got shapes {tuple(a.shape)} and {tuple(b.shape)}; expected last axes of the same width")
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
-    return a.to(dtype), b.to(dtype)
+    return widened(a, dtype), widened(b, dtype)
 
 
 class _PairwiseLogFidelity(torch.autograd.Function):

@@ -15,7 +15,7 @@ from pennylane.operation import Operator
 from torch import Tensor
 
 from hybrid_qproj.circuits import Ansatz
-from hybrid_qproj.locks import circuits_locked
+from hybrid_qproj.threads import circuits_locked
 
 PAULI = {
     "I": ((1, 0), (0, 1)),

@@ -1,9 +1,9 @@
 """The two locks of a process, which make a head in eval mode safe to call from any number of threads.
 
 They belong to the process and not to a head because what they guard does: PennyLane keeps the circuit that is being
-recorded in one list for all threads, every operator that any of them makes meanwhile (a decomposition, a shifted circuit
-of a gradient) goes into it, and pausing the recording pauses it for all. So heads hold no lock, and can be pickled,
-copied and sent to other processes.
+recorded in one list for all threads, every operator that any of them makes meanwhile (a decomposition, a shifted
+circuit of a gradient) goes into it, and pausing the recording pauses it for all. So heads hold no lock, and can be
+pickled, copied and sent to other processes.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ class _ProcessLock:
         self._lock = threading.RLock()
         if hasattr(os, "register_at_fork"):
             # A fork waits until no other thread is inside: the child would get half of what that one does, for ever.
-            os.register_at_fork(
-                before=lambda: self._lock.acquire(),
-                after_in_parent=lambda: self._lock.release(),
-                after_in_child=self._renew,
-            )
+            os.register_at_fork(before=self._take, after_in_parent=self._give_back, after_in_child=self._renew)
+
+    def _take(self) -> None:
+        self._lock.acquire()
+
+    def _give_back(self) -> None:
+        self._lock.release()
 
     def _renew(self) -> None:
         # The thread that forked may itself be inside, and its child not come back to where it would let go.
@@ -54,8 +56,8 @@ def circuits_locked() -> Iterator[None]:
     Examples:
         >>> import pennylane as qml
         >>> with circuits_locked():
-        ...     qml.QNode(lambda: qml.expval(qml.Z(0)), qml.device("default.qubit"))()
-        tensor(1., requires_grad=True)
+        ...     print(qml.QNode(lambda: qml.expval(qml.Z(0)), qml.device("default.qubit"))())
+        1.0
     """
     with _CIRCUITS.held():
         yield
