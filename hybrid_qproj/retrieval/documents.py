@@ -244,9 +244,9 @@ class IrDocuments(CheckedDocuments):
         """Texts of some documents: of a corpus of more than a million by the dataset's own index, unchecked."""
         wanted = dict.fromkeys(ids)
         dataset = open_dataset(self.dataset_id)
-        if not dataset.has_docs() or (dataset.docs_count() or 0) <= READ_THROUGH:
-            return super().get(wanted)
         with explained(self.dataset_id, "documents"):
+            if not dataset.has_docs() or (dataset.docs_count() or 0) <= READ_THROUGH:
+                return super().get(wanted)
             found = dataset.docs_store().get_many(list(wanted))
         return {name: self._text(found[name]) for name in wanted if name in found}
 
