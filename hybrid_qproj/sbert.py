@@ -416,7 +416,7 @@ def with_head(encoder: str | Path | SentenceTransformer, head: Head, **kwargs: A
     for number, module in enumerate([*truncation, ProjectionHead(head)], start=len(modules)):
         modules[str(number) if str(number) not in modules else f"head_{number}"] = module
     model = Encoder(
-        modules=modules,  # type: ignore[arg-type]  # by name too
+        modules=modules,
         device=str(encoder.device),
         prompts=dict(encoder.prompts),
         default_prompt_name=encoder.default_prompt_name,

@@ -85,7 +85,7 @@ def static_embedding(width: int = WIDTH):
     tokenizers = pytest.importorskip("tokenizers", reason="needs the extra 'text'")
     modules = pytest.importorskip("sentence_transformers.sentence_transformer.modules")
     tokenizer = tokenizers.Tokenizer(
-        tokenizers.models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]")
+        tokenizers.models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token=WORDS[1])
     )
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     torch.manual_seed(1)
