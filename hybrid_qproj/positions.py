@@ -15,7 +15,10 @@ def input_modules(encoder: SentenceTransformer) -> list[Any]:
     from sentence_transformers.base.modules import Router  # noqa: PLC0415 - an extra
 
     first: Any = encoder[0]
-    return [next(iter(route)) for route in first.sub_modules.values()] if isinstance(first, Router) else [first]
+    if not isinstance(first, Router):
+        return [first]
+    routes: list[Any] = list(first.sub_modules.values())
+    return [route[0] for route in routes]
 
 
 def table_limit(module: nn.Module) -> int | None:

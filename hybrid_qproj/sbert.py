@@ -137,7 +137,7 @@ class ProjectionHead(Module):
         return cls(load_head(folder, ansaetze))
 
 
-class Truncation(Module):
+class TruncateDim(Module):
     """Keeps the first numbers of an embedding: ``truncate_dim`` of a model, before the head that is put on it.
 
     Args:
@@ -435,11 +435,11 @@ def with_head(encoder: str | Path | SentenceTransformer, head: Head, **kwargs: A
     if width != head.in_features:
         raise ValueError(f"the encoder gives {width} numbers, the head takes {head.in_features}")
     modules = OrderedDict(encoder.named_children())
-    truncation = [Truncation(width)] if encoder.truncate_dim is not None else []
+    truncation = [TruncateDim(width)] if encoder.truncate_dim is not None else []
     for number, module in enumerate([*truncation, ProjectionHead(head)], start=len(modules)):
         modules[str(number) if str(number) not in modules else f"head_{number}"] = module
     model = Encoder(
-        modules=modules,  # type: ignore[arg-type]  # by name too
+        modules=modules,
         device=str(encoder.device),
         prompts=dict(encoder.prompts),
         default_prompt_name=encoder.default_prompt_name,

@@ -13,6 +13,8 @@ Side = Literal["query", "document"]
 NAMES: dict[Side, tuple[str, ...]] = {"query": ("query",), "document": ("document", "passage", "corpus")}
 """Names under which sentence-transformers looks for a side's prompt."""
 
+METHODS: dict[Side | None, str] = {None: "encode", "query": "encode_query", "document": "encode_document"}
+
 
 def side_prompt(encoder: SentenceTransformer, side: Side | None) -> str:
     """The prompt that an encoder puts before texts of a side.
@@ -48,5 +50,5 @@ def encode_side(encoder: SentenceTransformer, texts: Sequence[str], side: Side |
     Returns:
         what ``encode_query``, ``encode_document`` or ``encode`` returns.
     """
-    encode = {None: encoder.encode, "query": encoder.encode_query, "document": encoder.encode_document}[side]
+    encode: Any = getattr(encoder, METHODS[side])
     return encode(list(texts), show_progress_bar=False, **arguments)

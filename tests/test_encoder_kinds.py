@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 
 import pytest
 import torch
@@ -16,7 +15,7 @@ from sentence_transformers.sentence_transformer.modules import Dense, Normalize,
 import hybrid_qproj
 from hybrid_qproj import ClassicalProjection, QuantumProjection
 from hybrid_qproj.encoders import EncoderError, load_encoder, set_trainable
-from hybrid_qproj.sbert import EncodingError, Truncation, with_fitted_head, with_head
+from hybrid_qproj.sbert import EncodingError, TruncateDim, with_fitted_head, with_head
 
 LONG = " ".join(["a quantum cat"] * 300)
 TEXTS = ["a quantum cat", "the cat sat on the mat", "a state"]
@@ -98,7 +97,7 @@ def test_head_is_fitted_to_documents(prompted):
     """With the documents' prompt, not the default one."""
     encoder = load_encoder(prompted, device="cpu")
     words = ["a", "quantum", "cat", "sat", "on", "the", "mat", "state"]
-    texts = [" ".join(random.Random(i).choices(words, k=2 + i % 5)) for i in range(60)]
+    texts = [" ".join(words[(i * (j + 3) + j) % 8] for j in range(2 + i % 5)) for i in range(60)]
     fitted = with_fitted_head(encoder, texts, 8).head
     expected = QuantumProjection.fit(encoder.encode_document(texts, convert_to_tensor=True).clone(), 8)
     other = QuantumProjection.fit(encoder.encode(texts, convert_to_tensor=True).clone(), 8)
@@ -191,13 +190,13 @@ def test_truncated_encoder(tiny_bert, tmp_path):
     with pytest.raises(ValueError, match="the encoder gives 12 numbers, the head takes 24"):
         with_head(encoder, QuantumProjection(24, 8))
     model = with_head(encoder, QuantumProjection(12, 8))
-    assert [type(m).__name__ for m in model] == ["Transformer", "Pooling", "Truncation", "ProjectionHead"]
+    assert [type(m).__name__ for m in model] == ["Transformer", "Pooling", "TruncateDim", "ProjectionHead"]
     with torch.no_grad():
         expected = model.head(encoder.encode(TEXTS, convert_to_tensor=True))
     torch.testing.assert_close(model.encode(TEXTS, convert_to_tensor=True), expected)
     model.save_pretrained(str(tmp_path / "model"), create_model_card=False)
     again = hybrid_qproj.load(tmp_path / "model", device="cpu")
-    assert isinstance(again[2], Truncation)
+    assert isinstance(again[2], TruncateDim)
     torch.testing.assert_close(again.encode(TEXTS, convert_to_tensor=True), expected)
     assert with_fitted_head(encoder, [LONG, *TEXTS], 3).head.in_features == 12
 

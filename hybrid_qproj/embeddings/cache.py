@@ -90,14 +90,15 @@ class EmbeddingCache:
                 that are not finite; nothing of that file is written.
         """
         home = self.folder / side_fingerprint(encoder, side)
-        width = encoder.get_embedding_dimension() or 0
+        # Of two routes, the encoder tells the first one's.
+        width = None if knows_sides(encoder) else encoder.get_embedding_dimension()
         mark = (side or "plain") if _differs(encoder) else None
         unique = list(dict.fromkeys(texts))
-        table = _table(self._open(home), mark)
+        table = _table(self._open(home, width), mark)
         found = np.full(len(unique), -1) if table is None else table.rows(unique, side)
         missing = [text for text, row in zip(unique, found, strict=True) if row < 0]
         if not missing:
-            return table or EmbeddingTable(np.empty(0, "<u8"), [np.empty((0, width))])
+            return table or EmbeddingTable(np.empty(0, "<u8"), [np.empty((0, width or 0))])
         self._writable(home)
         # Texts of like length share files, so that no batch is padded to the longest of them all.
         missing.sort(key=len)
@@ -112,7 +113,7 @@ class EmbeddingCache:
                 )
             self._write(home, text_digests(chunk), rows)
             progress(start + len(chunk), len(missing))
-        whole = _table(self._open(home), mark)
+        whole = _table(self._open(home, width), mark)
         assert whole is not None
         return whole
 
@@ -136,14 +137,16 @@ class EmbeddingCache:
             hint = "; make room and run again: what is written stays" if error.errno == errno.ENOSPC else ""
             raise CacheError(f"{home} cannot be written: {error.strerror} ({free:,} bytes free){hint}") from error
 
-    def _open(self, home: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _open(self, home: Path, width: int | None) -> list[tuple[np.ndarray, np.ndarray]]:
         parts = []
         for path in sorted(home.glob("[!.]*.safetensors")):
             if path not in self._checked:
                 self._checked[path] = _read(path)
-            width, expected = self._checked[path][1].shape[1], parts[0][1].shape[1] if parts else None
-            if expected not in (None, width):
-                raise CacheError(f"{path} holds embeddings of {width} numbers, other files {expected}; {ADVICE}")
+            found = self._checked[path][1].shape[1]
+            # Where the encoder does not know its width, the first file's.
+            width = width or found
+            if found != width:
+                raise CacheError(f"{path} holds embeddings of {found} numbers, expected {width}; {ADVICE}")
             parts.append(self._checked[path])
         return parts
 

@@ -112,9 +112,10 @@ def _modules(encoder: SentenceTransformer) -> Iterator[tuple[str, Any]]:
 def _plain(module: Any) -> Any:
     """Everything about a module that is not in its weights."""
     keys = [key for key in getattr(module, "config_keys", ()) if key not in IRRELEVANT]
-    head, config = getattr(module, "head", None), getattr(module, "config", None)
-    tokenizer = getattr(module, "tokenizer", None)
-    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    head: Any = getattr(module, "head", None)
+    config: Any = getattr(module, "config", None)
+    tokenizer: Any = getattr(module, "tokenizer", None)
+    backend: Any = getattr(tokenizer, "backend_tokenizer", tokenizer)
     return _jsonable(
         {
             "settings": {key: getattr(module, key, None) for key in keys},

@@ -111,7 +111,7 @@ class EmbeddingTable(InputModule):
             return np.where(own >= 0, own, every)
         plain, query, document = (self._find(marked(digests, mark)) for mark in ("plain", "query", "document"))
         neither = np.where(every >= 0, every, plain)
-        for place in np.flatnonzero((neither < 0) & (query >= 0) & (document >= 0)):
+        for place in np.flatnonzero((neither < 0) & (query >= 0) & (document >= 0)).tolist():
             if not torch.equal(*self._read(np.array([query[place], document[place]]))):
                 raise ValueError(
                     f"the text {shorten(texts[place])} is in the table as a query and as a document, with other "

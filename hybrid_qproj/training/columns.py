@@ -19,7 +19,7 @@ class Columns(NamedTuple):
         prompts: dataset -> column -> prompt; only prompts that are not empty.
     """
 
-    sides: dict[str, dict[str, Side]]
+    sides: dict[str, dict[str, str]]
     prompts: dict[str, dict[str, str]]
 
 
@@ -46,9 +46,10 @@ def columns_of(model: Encoder, data: Mapping[str, Sequence[str]]) -> Columns:
     Returns:
         sides and prompts.
     """
-    sides = {name: column_sides(columns) for name, columns in data.items()}
+    sides: dict[str, dict[str, Side]] = {name: column_sides(columns) for name, columns in data.items()}
     prompts = {
         name: {column: prompt for column, side in found.items() if (prompt := side_prompt(model, side))}
         for name, found in sides.items()
     }
-    return Columns(sides, {name: found for name, found in prompts.items() if found})
+    tasks: dict[str, dict[str, str]] = {name: {**found} for name, found in sides.items()}
+    return Columns(tasks, {name: found for name, found in prompts.items() if found})

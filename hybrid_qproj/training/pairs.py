@@ -42,7 +42,7 @@ class PairEvaluator(BaseEvaluator):
         super().__init__()
         if not len(first) == len(second) == len(scores) or len(first) < 2:  # noqa: PLR2004 - a correlation of points
             raise EvaluationError(
-                f"got {len(first)} and {len(second)} texts with {len(scores)} scores; expected the same number, at least 2"
+                f"got {len(first)} and {len(second)} texts with {len(scores)} scores; expected as many, 2 or more"
             )
         self.first, self.second, self.scores = list(first), list(second), list(scores)
         self.name, self.batch_size = name, batch_size

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 
 pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 
 from hybrid_qproj.embeddings import cache as cache_module
 from hybrid_qproj.embeddings.cache import CacheError, EmbeddingCache
-from hybrid_qproj.embeddings.fingerprint import encoder_fingerprint
+from hybrid_qproj.embeddings.fingerprint import encoder_fingerprint, text_digests
 from hybrid_qproj.encoders import load_encoder
 
 WORDS = ["a", "quantum", "cat", "sat", "on", "the", "mat", "state"]
@@ -129,7 +136,7 @@ def test_nan_is_refused(folder, tiny_bert):
     broken = load_encoder(tiny_bert, max_tokens=16, device="cpu")
     for parameter in broken.parameters():
         parameter.data.fill_(np.nan)
-    with pytest.raises(ValueError, match="numbers that are not finite, first for"):
+    with pytest.raises(CacheError, match="numbers that are not finite, first for"):
         encoded(folder, broken, TEXTS)
     assert not list(folder.rglob("*.safetensors"))
 
@@ -138,3 +145,93 @@ def test_rows_stay_on_disk(folder, encoder):
     """Embeddings are mapped, not read."""
     table, _ = encoded(folder, encoder, TEXTS)
     assert all(isinstance(part, np.memmap) for part in table._parts)
+
+
+def planted(folder, encoder, content):
+    """A file that is named by its content, as if the cache had written it."""
+    encoded(folder, encoder, TEXTS[:3])
+    (old,) = folder.rglob("*.safetensors")
+    path = old.with_name(f"{hashlib.sha256(content).hexdigest()}.safetensors")
+    path.write_bytes(content)
+    return path
+
+
+def tensors(**changed):
+    whole = {"digests": np.arange(2, dtype=np.int64), "embeddings": np.ones((2, 24), np.float32)}
+    return {name: value for name, value in {**whole, **changed}.items() if value is not None}
+
+
+def huge():
+    """A header that promises terabytes."""
+    header = json.dumps(
+        {
+            "digests": {"dtype": "I64", "shape": [10**12], "data_offsets": [0, 8 * 10**12]},
+            "embeddings": {"dtype": "F32", "shape": [10**12, 24], "data_offsets": [8 * 10**12, 104 * 10**12]},
+        }
+    ).encode()
+    return len(header).to_bytes(8, "little") + header
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (lambda: safetensors.numpy.save(tensors(embeddings=None)), "expected digests and a float32 matrix"),
+        (lambda: safetensors.numpy.save(tensors(embeddings=np.ones((2, 24)))), "expected digests and a float32 matrix"),
+        (lambda: safetensors.numpy.save(tensors(embeddings=np.ones(48, np.float32))), "expected digests and a float32"),
+        (lambda: safetensors.numpy.save(tensors(digests=np.arange(3))), "for 2 embeddings"),
+        (lambda: safetensors.numpy.save(tensors(embeddings=np.ones((2, 5), np.float32))), "embeddings of 5 numbers"),
+        (
+            lambda: safetensors.numpy.save(tensors(embeddings=np.array([[1.0] * 24, [np.nan] * 24], np.float32))),
+            "row 1 holds numbers that are not finite",
+        ),
+        (lambda: (1 << 60).to_bytes(8, "little"), "header of 1,152,921,504,606,846,976 bytes"),
+        (lambda: (4000).to_bytes(8, "little") + b"[" * 4000, "is damaged"),
+        (lambda: b"", "is damaged"),
+        (huge, "is damaged"),
+    ],
+)
+def test_files_that_others_made(folder, encoder, content, message):
+    """Their names fit their content, so that only what is in them tells: the file is named, nothing large is read."""
+    path = planted(folder, encoder, content())
+    with pytest.raises(CacheError, match=rf"{path.name}.*{message}"):
+        encoded(folder, encoder, TEXTS[:3])
+
+
+def write_here(home, start, kill):
+    """A process that writes to a cache; it dies before the file has its name if it is to."""
+    if kill:
+        Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    for number in range(start, start + 16):
+        # Not encoded: a forked process must not use torch.
+        EmbeddingCache(home.parent)._write(home, text_digests([f"text {number}"]), np.full((1, 24), number, np.float32))
+
+
+def run_writers(home, starts, kill=False):
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=write_here, args=(home, start, kill)) for start in starts]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    return [process.exitcode for process in processes]
+
+
+def test_killed_writer_leaves_nothing(folder, encoder):
+    """The next one that writes removes the half-written file; a third has nothing to do."""
+    encoded(folder, encoder, TEXTS[:3])
+    (home,) = folder.iterdir()
+    assert run_writers(home, [0], kill=True) == [-signal.SIGKILL]
+    assert len([path for path in home.glob(".*") if path.name != ".lock"]) == 1
+    encoded(folder, encoder, TEXTS[3:6])
+    assert [path.name for path in home.glob(".*")] == [".lock"]
+    assert encoded(folder, encoder, TEXTS[:6])[1] == []
+
+
+def test_writers_at_the_same_time_lose_nothing(folder, encoder):
+    """Each writes what it has, some of it the same."""
+    encoded(folder, encoder, TEXTS[:3])
+    (home,) = folder.iterdir()
+    assert run_writers(home, [0, 8, 16]) == [0, 0, 0]
+    table, steps = encoded(folder, encoder, TEXTS[:3])
+    assert steps == []
+    assert table.lookup([f"text {number}" for number in range(32)])[:, 0].tolist() == list(range(32))

@@ -13,7 +13,7 @@ pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 from sentence_transformers import SentenceTransformer
 from typer.testing import CliRunner
 
-from hybrid_qproj import ClassicalProjection, load
+from hybrid_qproj import ClassicalProjection, QuantumProjection, load
 from hybrid_qproj.cli import app
 from hybrid_qproj.index import AngleStore
 from hybrid_qproj.index import commands as index_commands
@@ -122,4 +122,21 @@ def test_engines(model, corpus, run, tmp_path):
     indexed = CliRunner().invoke(app, ["search", str(model), str(out), "cat dog"])
     assert json.loads(exhaustive.stdout)["documents"] == pytest.approx(
         json.loads(indexed.stdout)["documents"], abs=1e-5
+    )
+
+
+def test_queries_and_documents_have_their_prompts(tiny_bert, tmp_path):
+    """The store holds documents as encode_document gives them, and a search compares encode_query's angles."""
+    base = SentenceTransformer(str(tiny_bert), prompts={"query": "the state ", "document": "a mat "}, device="cpu")
+    encoder = with_head(base, QuantumProjection(24, 8, "rotor", init="random", scale=2.0))
+    encoder.save_pretrained(str(tmp_path / "model"))
+    texts = ["a cat", "the quantum state", "on the mat", "state on a cat"]
+    (tmp_path / "corpus.tsv").write_text("".join(f"d{i}\t{text}\n" for i, text in enumerate(texts)))
+    index_commands.run_encode(str(tmp_path / "model"), str(tmp_path / "corpus.tsv"), tmp_path / "store")
+    (line,) = index_commands.run_search(str(tmp_path / "model"), tmp_path / "store", "a cat", k=4, engine="exhaustive")
+    found = json.loads(line)["documents"]
+    expected = encoder.similarity(encoder.encode_query("a cat"), encoder.encode_document(texts))[0]
+    assert [found[f"d{i}"] for i in range(4)] == pytest.approx(expected.tolist(), abs=1e-4)
+    assert expected.tolist() != pytest.approx(
+        encoder.similarity(encoder.encode("a cat"), encoder.encode(texts))[0].tolist(), abs=1e-2
     )
