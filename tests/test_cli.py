@@ -6,9 +6,12 @@ import subprocess
 import sys
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
+from hybrid_qproj._util.files import OutputError
 from hybrid_qproj.cli import app
+from hybrid_qproj.cli.errors import one_line_errors
 
 
 def test_help_lists_the_commands():
@@ -40,3 +43,48 @@ def test_missing_packages_are_named_with_their_extra(command, monkeypatch, tmp_p
     result = CliRunner().invoke(app, [command, str(tmp_path / "x.toml"), "--out", str(tmp_path)])
     assert result.exit_code == 1
     assert "this command needs pytrec_eval: pip install 'hybrid-qproj[train]'" in result.output
+
+
+def raising(error):
+    """A command that ends with an error."""
+    found = typer.Typer()
+
+    @found.callback()
+    def root() -> None:
+        """One command alone would have no name."""
+
+    @found.command()
+    def fail() -> None:
+        with one_line_errors():
+            raise error
+
+    return CliRunner().invoke(found, ["fail"])
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (OutputError("x could\n not be \x1b[2Jwritten"), 1, "error: x could not be [2Jwritten\n"),
+        (OSError(28, "No space left on device"), 1, "error: [Errno 28] No space left on device\n"),
+        (ValueError("ours"), 1, "error: ours"),
+        (KeyboardInterrupt(), 130, "interrupted; run again to go on\n"),
+    ],
+)
+def test_expected_errors_are_one_line(error, code, line):
+    """Whatever the message holds."""
+    result = raising(error)
+    assert result.exit_code == code
+    assert result.output.startswith(line)
+    assert result.output.count("\n") == 1
+
+
+def test_bugs_show_themselves():
+    """What nobody expects keeps its traceback."""
+    assert isinstance(raising(KeyError("x")).exception, KeyError)
+
+
+def test_debug_shows_where_an_error_came_from(tmp_path):
+    """On the root, for every command."""
+    arguments = ["compare", str(tmp_path / "none.toml"), "--out", str(tmp_path / "x")]
+    assert isinstance(CliRunner().invoke(app, arguments).exception, SystemExit)
+    assert type(CliRunner().invoke(app, ["--debug", *arguments]).exception).__name__ == "ConfigError"

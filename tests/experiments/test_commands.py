@@ -20,6 +20,8 @@ for _module in ("datasets", "accelerate", "sentence_transformers", "pydantic", "
     pytest.importorskip(_module, reason="needs the extra 'train'")
 
 import hybrid_qproj  # noqa: E402
+from hybrid_qproj._util.locks import exclusive  # noqa: E402
+from hybrid_qproj._util.outputs import LOCK  # noqa: E402
 from hybrid_qproj.checkpoint import CheckpointError  # noqa: E402
 from hybrid_qproj.cli import app  # noqa: E402
 from hybrid_qproj.experiments.records import read_records  # noqa: E402
@@ -241,3 +243,84 @@ def test_embeddings_computed_elsewhere(tmp_path, write_experiment, invoke):
     config.write_text(text.replace('qrels = "qrels"\n', 'qrels = "qrels"\nembeddings = "e.npz"\n'))
     assert "28 cells" in invoke("compare", config, "--out", tmp_path / "out", "--workers", "1")
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_second_run_is_refused(config, tmp_path, invoke):
+    """By the first one's name, and nothing changes."""
+    one_fraction(config)
+    for arguments, folder in (
+        (["train", config, "--out", tmp_path / "run", *SETTINGS], "run"),
+        (["compare", config, "--out", tmp_path / "grid"], "grid"),
+    ):
+        (tmp_path / folder).mkdir()
+        with exclusive(tmp_path / folder / LOCK, "another"):
+            output = " ".join(invoke(*arguments, code=1).split())
+        assert f"is being written by process {os.getpid()}" in output
+        assert not list((tmp_path / folder).iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--head", "quantm"], "no head 'quantm': did you mean 'quantum'? there are full"),
+        (["--objective", "lables"], "no objective 'lables': did you mean 'labels'? there are labels, both"),
+        (["--head", "PCA"], "head 'PCA' (PCAProjection) has nothing to train"),
+        (["--size", "24"], "cannot be built: in_features=24, out_features=24"),
+        (["--size", "0"], "cannot be built: in_features=24, out_features=0"),
+        (["--seed", "-1"], "--seed -1: expected 0 to 4294967295"),
+    ],
+)
+def test_choices_are_checked_first(config, tmp_path, invoke, options, message):
+    """Before any text is read, and without a folder left behind."""
+    one_fraction(config)
+    (tmp_path / "train.jsonl").write_text("unreadable\n")
+    arguments = dict(zip(SETTINGS[::2], SETTINGS[1::2], strict=True)) | {options[0]: options[1]}
+    output = invoke(
+        "train", config, "--out", tmp_path / "run", *(part for pair in arguments.items() for part in pair), code=1
+    )
+    assert message in " ".join(output.split())
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('qrels = "qrels"\nprotocol = "judged"', 'qrels = "qrel"\nprotocol = "judged"', "test.0.qrels: there is no file"),
+        ("depth = 20", "depth = 20\nrelevant = 3", "relevant = 3, but no judgement has a grade above 2"),
+        ("scale = 1.0", 'device = "no.such"', "no device 'no.such'"),
+        ("sizes = [3]", "sizes = [3, 99]", "cannot be built: in_features=24, out_features=99"),
+        ("labels = { log = true }", "labels = { scale = -1.0 }", "scale=-1.0: expected a positive number"),
+    ],
+)
+def test_settings_are_checked_first(config, tmp_path, invoke, old, new, message):
+    """Nothing is embedded for an experiment that cannot end."""
+    config.write_text(config.read_text().replace(old, new, 1))
+    assert message in " ".join(invoke("compare", config, "--out", tmp_path / "out", code=1).split())
+    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_judged_query_has_no_test(config, tmp_path, invoke):
+    """Of significance; without baselines it may be compared."""
+    (tmp_path / "qrels").write_text("t0 0 d1 1\n")
+    config.write_text(config.read_text().replace('pools = { "all" = ["judged", "whole"] }', ""))
+    output = invoke("compare", config, "--out", tmp_path / "out", code=1)
+    assert "has 1 judged query; comparing with baselines needs at least 2" in " ".join(output.split())
+
+
+def test_embeddings_are_looked_at_first(config, tmp_path, invoke):
+    """A file that is no NPZ, before an encoder is loaded."""
+    (tmp_path / "e.npz").write_bytes(b"PK\x03\x04 no archive")
+    text = config.read_text().replace('judged = "train.jsonl"', 'judged = "train.jsonl", embeddings = "e.npz"')
+    config.write_text(text)
+    output = invoke("compare", config, "--out", tmp_path / "out", code=1)
+    assert "e.npz cannot be read as NPZ with an array 'docs'" in " ".join(output.split())
+
+
+def test_summary_compares_the_same_examples(config, tmp_path, invoke):
+    """Before and after training; a run that goes on says the same."""
+    one_fraction(config)
+    first = invoke("train", config, "--out", tmp_path / "run", *SETTINGS)
+    found = re.search(r"loss ([\d.]+) before training, ([\d.]+) after, on the same examples", first)
+    assert float(found[2]) < float(found[1])
+    assert found[0] in invoke("train", config, "--out", tmp_path / "run", *SETTINGS)

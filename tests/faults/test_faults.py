@@ -8,6 +8,9 @@ command; ``HYBRID_QPROJ_FAULTS=all`` takes every place at which a command touche
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -169,3 +172,39 @@ def test_damaged_inputs(name, faults, server, world, undisturbed, tmp_path):
                     wrong.append(f"{where}\nthe earlier result is gone")
             TABLE[name, "damaged"] += 1
     assert not wrong, "\n\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_small_disk(name, faults, server, world, undisturbed, tmp_path):
+    """A disk that is really full, at several sizes; where libraries write without Python, no hook sees it."""
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        pytest.skip("only root mounts a file system")
+    command = by_name(faults, name)
+    _, before, after = undisturbed(command)
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(place)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    try:
+        for spare in (0, 24 << 10, 120 << 10):
+            folder = faults.copy(world, place / "world")
+            filler = place / "filler"
+            filler.write_bytes(bytes(max(0, shutil.disk_usage(place).free - spare)))
+            answer = server.run(command.argv, folder)
+            where = f"{name}, {spare} bytes: {answer['code']} {answer['output'][-1500:]}"
+            assert answer["code"] in (0, 1), where
+            assert "Traceback" not in answer["output"], where
+            if answer["code"] == 1:
+                check_message(answer)
+            found = result(command, folder)
+            readable = not str(found).startswith("unreadable")
+            assert found in (before, after) or (command.resumes and (readable or before is None)), f"{where}: {found}"
+            filler.unlink()
+            again = server.run(command.argv, folder)
+            assert again["code"] == 0, f"{where}\nthen: {again['output'][-1500:]}"
+            assert result(command, folder) == after, where
+            assert not faults.leftovers(folder), where
+            TABLE[name, "full"] += 1
+    finally:
+        subprocess.run(["umount", str(place)], check=False)
