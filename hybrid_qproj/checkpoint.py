@@ -83,7 +83,8 @@ def save_module(head: Head, folder: str | Path) -> None:
             write_atomically(waiting, content)
             write_atomically(folder / CONFIG, text)
             waiting.replace(folder / WEIGHTS)
-            for leftover in folder.glob(_waiting(folder, "*").name):
+            # Of writers that died: the lock is ours, so nobody is writing these.
+            for leftover in folder.glob(f".*{WEIGHTS}*"):
                 leftover.unlink()
 
 

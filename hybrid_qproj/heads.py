@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hybrid_qproj.baselines import BASELINES
-from hybrid_qproj.checkpoint import MOST_SHOWN, CheckpointError, read_config
+from hybrid_qproj.checkpoint import CONFIG, MOST_SHOWN, CheckpointError, read_config
 from hybrid_qproj.circuits import Ansatz
 from hybrid_qproj.classical import LowRankLinear, Uncompressed
 from hybrid_qproj.coherent import CoherentProjection
@@ -35,5 +35,7 @@ def load_head(folder: str | Path, ansaetze: Sequence[str | Ansatz] = ()) -> Head
     """
     name = read_config(folder)["class"]
     if name not in HEADS:
-        raise CheckpointError(f"{str(folder)!r} holds a {name[:MOST_SHOWN]!r}; expected one of {', '.join(HEADS)}")
+        raise CheckpointError(
+            f"{str(folder)!r} holds a {name[:MOST_SHOWN]!r}; expected one of {', '.join(HEADS)} as class in {CONFIG}"
+        )
     return HEADS[name].load(folder, ansaetze)

@@ -109,7 +109,7 @@ def _transformer(folder: Path, tables: dict[str, Any]) -> None:
     config = tables.get("config.json")
     if not isinstance(config, dict):
         raise CheckpointError(f"{folder / 'config.json'} is missing or no table; the module could not be loaded")
-    if config.get("model_type") not in CONFIG_MAPPING:
+    if not isinstance(config.get("model_type"), str) or config["model_type"] not in CONFIG_MAPPING:
         raise CheckpointError(
             f"{folder / 'config.json'}: model_type {str(config.get('model_type'))[:60]!r} is none that transformers "
             "has; the module could not be loaded without running code that came with it"
