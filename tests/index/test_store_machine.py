@@ -96,9 +96,8 @@ class TwoWriters(RuleBasedStateMachine):
         """While one holds the store, the other is refused, by the name of the owner."""
         if writer == other:
             return
-        with self.writers[writer].writing():
-            with pytest.raises(LockedError, match="is being written by process"):
-                self.writers[other].remove([])
+        with self.writers[writer].writing(), pytest.raises(LockedError, match="is being written by process"):
+            self.writers[other].remove([])
 
     def read(self):
         store = AngleStore(self.folder)
