@@ -36,6 +36,12 @@ def tiny_bert(tmp_path_factory):
     return _module("text_models").save_tiny_bert(tmp_path_factory.mktemp("tiny-bert"))
 
 
+@pytest.fixture(scope="session")
+def crash_after():
+    """A context in which the process dies, as far as the disk can tell, after some changes of the disk."""
+    return _module("crashes").crash_after
+
+
 @pytest.fixture
 def msmarco(tmp_path):
     """A folder for IR_DATASETS_HOME with a miniature MS MARCO."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,6 @@ from hybrid_qproj.index import AngleIndex, AngleStore, StoreError
 from hybrid_qproj.index import commands as index_commands
 from hybrid_qproj.index.commands import run_encode, run_index, run_search
 from hybrid_qproj.sbert import with_head
-
-_spec = importlib.util.spec_from_file_location("crashes", Path(__file__).parent.parent / "crashes.py")
-crashes = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(crashes)
 
 WORDS = ["cat", "dog", "rain", "bank", "river", "money", "law", "sun"]
 TEXTS = {f"d{i}": f"{WORDS[i % 8]} {WORDS[(i // 8) % 8]} {WORDS[(i * 3) % 8]}" for i in range(20)}
@@ -212,7 +209,7 @@ def test_a_second_encode_is_refused(quick, tmp_path):
 
 
 @pytest.mark.parametrize("what", ["new", "another model", "other texts"])
-def test_death_at_any_change_of_the_disk(quick, tmp_path, what):
+def test_death_at_any_change_of_the_disk(quick, tmp_path, what, crash_after):
     """The store is the older one or goes on from there, and the same command ends as if nothing had happened."""
     texts = dict(list(TEXTS.items())[:5])
     changed = {**texts, "d1": "sun", "d20": "law"} if what == "other texts" else texts
@@ -224,7 +221,7 @@ def test_death_at_any_change_of_the_disk(quick, tmp_path, what):
     whole = tmp_path / "whole"
     if what != "new":
         shutil.copytree(former, whole)
-    with crashes.crash_after(None) as disk:
+    with crash_after(None) as disk:
         run_encode(model, corpus, whole, shard=3, update=True)
     expected, before = documents(whole), documents(former) if what != "new" else {}
     assert disk.changes >= 12
@@ -232,7 +229,7 @@ def test_death_at_any_change_of_the_disk(quick, tmp_path, what):
         out = tmp_path / f"cut{left}"
         if what != "new":
             shutil.copytree(former, out)
-        with crashes.crash_after(left):
+        with crash_after(left):
             run_encode(model, corpus, out, shard=3, update=True)
         if (out / "manifest.json").exists():
             AngleStore(out).verify()
@@ -250,20 +247,20 @@ def test_death_at_any_change_of_the_disk(quick, tmp_path, what):
         assert not [name for name in files if name.startswith(".") or name == "next.json"]
 
 
-def test_an_index_is_the_older_or_the_newer(tmp_path):
+def test_an_index_is_the_older_or_the_newer(tmp_path, crash_after):
     """Whenever its writer dies; the next one leaves nothing behind."""
     store = AngleStore.create(tmp_path / "angles", 4)
     store.add([f"d{i}" for i in range(50)], torch.rand(50, 4))
     queries = torch.rand(3, 4)
     AngleIndex.build(store.folder, "flat", 7)
     before = {name: (store.folder / name).read_bytes() for name in ("index.json", "index.faiss")}
-    with crashes.crash_after(None) as disk:
+    with crash_after(None) as disk:
         AngleIndex.build(store.folder, "hnsw", 9)
     seen = set()
     for left in range(disk.changes + 1):
         for name, content in before.items():
             (store.folder / name).write_bytes(content)
-        with crashes.crash_after(left):
+        with crash_after(left):
             AngleIndex.build(store.folder, "hnsw", 9)
         index = AngleIndex.load(store.folder)
         seen.add((index.kind, index.candidates))
@@ -271,3 +268,64 @@ def test_an_index_is_the_older_or_the_newer(tmp_path):
     assert seen == {("flat", 7), ("hnsw", 9)}
     AngleIndex.build(store.folder, "flat", 7)
     assert not [path.name for path in store.folder.iterdir() if path.name.startswith(".")]
+
+
+KILLED = """
+import os, sys, shutil, torch
+from pathlib import Path
+torch.set_num_threads(1)
+from hybrid_qproj import load
+from hybrid_qproj.index import commands
+
+model, corpus, out, former = sys.argv[1:]
+encoder = load(model)
+commands.load = lambda *_, **__: encoder
+replace = Path.replace
+
+def encode(last, folder):
+    if Path(former).is_dir():
+        shutil.copytree(former, folder)
+    count = iter(range(10**6))
+    def counted(self, target):
+        if next(count) == last:
+            os._exit(9)
+        return replace(self, target)
+    Path.replace = counted
+    commands.run_encode(model, corpus, Path(folder), shard=3, update=True)
+
+# Each run is a process of its own, and dies as one.
+for last in range(200):
+    child = os.fork()
+    if not child:
+        encode(last, f"{out}/{last}")
+        os._exit(0)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
+        break
+print(last)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["new", "another model"])
+def test_processes_killed_at_any_rename(models, tmp_path, truth, quick, what):
+    """Real processes, which leave locks and temporary files behind; the same command ends as if nothing was."""
+    texts = dict(list(TEXTS.items())[:7])
+    corpus = write(tmp_path / "c.tsv", texts)
+    if what != "new":
+        run_encode(quick["b"], corpus, tmp_path / "former", shard=3)
+    (tmp_path / "out").mkdir()
+    arguments = [str(models["a"]), corpus, str(tmp_path / "out"), str(tmp_path / "former")]
+    child = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True, text=True, check=True)
+    runs = int(child.stdout.splitlines()[-1])
+    assert runs >= 13
+    before, expected = documents(tmp_path / "former") if what != "new" else {}, documents(tmp_path / f"out/{runs}")
+    same(expected, truth("a", texts))
+    for last in range(runs):
+        out = tmp_path / "out" / str(last)
+        if (out / "manifest.json").exists():
+            found = documents(out)
+            assert found in (before, expected) or what == "new"
+            assert all(expected[name] == row for name, row in found.items()) or found == before
+        run_encode(quick["a"], corpus, out, shard=3, update=True)
+        same(documents(out), expected)
+        assert not [path.name for path in out.iterdir() if path.name.startswith(".")]
