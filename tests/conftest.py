@@ -42,6 +42,12 @@ def text_models():
     return _module("text_models")
 
 
+@pytest.fixture(scope="session")
+def crash_after():
+    """A context in which the process dies, as far as the disk can tell, after some changes of the disk."""
+    return _module("crashes").crash_after
+
+
 @pytest.fixture
 def msmarco(tmp_path):
     """A folder for IR_DATASETS_HOME with a miniature MS MARCO."""

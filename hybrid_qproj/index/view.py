@@ -77,10 +77,12 @@ class View(NamedTuple):
                 tensors = [
                     map_angles(path.parent, shard, manifest.width, manifest.precision) for shard in manifest.shards
                 ]
-            except StoreError:
+            except StoreError as error:
                 # Encoded again while it was being opened: its former shards are gone.
                 if read_manifest(path)[2] != stamp:
                     continue
+                if problem:
+                    raise StoreError(f"{path} is damaged: {problem} ({error})") from error
                 raise
             if problem:
                 raise StoreError(f"{path} is damaged: {problem}; put back a copy of it, or encode the corpus again")

@@ -140,3 +140,35 @@ def test_queries_and_documents_have_their_prompts(tiny_bert, tmp_path):
     assert expected.tolist() != pytest.approx(
         encoder.similarity(encoder.encode("a cat"), encoder.encode(texts))[0].tolist(), abs=1e-2
     )
+
+
+def test_update(model, corpus, run, tmp_path):
+    """On the command line: refused in one line with what to do, then done."""
+    out = tmp_path / "angles"
+    run("encode", model, corpus, "--out", out)
+    corpus.write_text(corpus.read_text().replace("d3\t", "d3\tsun "))
+    refused = run("encode", model, corpus, "--out", out, code=1)
+    assert "document 'd3' has another text" in refused.replace("\n", " ")
+    assert "--update" in refused
+    assert "50 documents of" in run("encode", model, corpus, "--out", out, "--update")
+    assert AngleStore(out).rows == 51
+
+
+def test_what_is_seen_before_any_work(model, corpus, run, tmp_path, monkeypatch):
+    """No model is loaded for a run that cannot end well."""
+    out = tmp_path / "angles"
+    run("encode", model, corpus, "--out", out)
+    run("index", out)
+    monkeypatch.setattr(index_commands, "load", lambda *_, **__: 1 / 0)
+    for arguments in (
+        ("encode", model, corpus, "--out", out, "--precision", "int8"),
+        ("encode", model, corpus, "--out", out, "--engine", "spark"),
+        ("encode", model, tmp_path / "corpus.txt", "--out", out, "--engine", "spark"),
+        ("search", model, tmp_path / "none", "cat"),
+        ("search", model, out, "cat", "--engine", "none"),
+        ("search", model, out, "cat", "--out", tmp_path / "none" / "a.run"),
+        ("search", model, out, "cat", "--out", tmp_path),
+    ):
+        assert "error:" in run(*arguments, code=1)
+    (out / "index.faiss").write_bytes(b"x")
+    assert "build it again" in run("search", model, out, "cat", code=1).replace("\n", " ")

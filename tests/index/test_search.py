@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import math
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
 
 pytest.importorskip("faiss", reason="needs the extra 'index'")
 
+from hybrid_qproj._util.files import OutputError
+from hybrid_qproj._util.locks import LockedError
 from hybrid_qproj.index import AngleIndex, AngleStore, StoreError, exhaustive_search
+from hybrid_qproj.index.saved import index_lock
 from hybrid_qproj.similarity import pairwise_log_fidelity
 from hybrid_qproj.top_k import top_k_fidelity
 
@@ -123,3 +129,81 @@ def test_refusals(store, tmp_path_factory):
         AngleIndex.load(store.folder)
     with pytest.raises(StoreError, match="no documents to index"):
         AngleIndex(AngleStore.create(tmp_path_factory.mktemp("empty"), WIDTH))
+
+
+def test_what_cannot_be_searched_for(store):
+    """Numbers that are no numbers, by their row; k and effort that are no counts."""
+    index = AngleIndex(store, "ivf")
+    for wrong in (math.nan, math.inf):
+        queries = QUERIES.clone()
+        queries[7, 3] = wrong
+        for search in (index.search, index.recall, lambda q: exhaustive_search(store, q)):
+            with pytest.raises(StoreError, match="query 7 holds numbers that are not finite"):
+                search(queries)
+    for k in (0, -1, True, 2.5, "3"):
+        with pytest.raises(StoreError, match="expected k >= 1"):
+            index.search(QUERIES, k)
+    for effort in (0, -1, True, 1.5):
+        with pytest.raises(StoreError, match="effort="):
+            index.search(QUERIES, 1, effort)
+    for candidates in (0, -4, "4", True, 10**12):
+        with pytest.raises(StoreError, match="candidates="):
+            AngleIndex(store, candidates=candidates)
+
+
+@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
+def test_more_than_there_is(tmp_path, kind):
+    """k and effort beyond all documents, and all documents removed."""
+    small = AngleStore.create(tmp_path, WIDTH)
+    small.add(["a", "b", "c"], clustered(3))
+    index = AngleIndex(small, kind)
+    found, expected = index.search(QUERIES, 10**9, 10**12), exhaustive_search(small, QUERIES, 10**9)
+    assert torch.equal(found.positions, expected.positions)
+    assert found.positions.shape == (20, 3)
+    index.remove(["a", "b", "c"])
+    for hits in (index.search(QUERIES, 2), exhaustive_search(small, QUERIES, 2)):
+        assert bool((hits.positions == -1).all())
+        assert bool((hits.scores == -math.inf).all())
+    with pytest.raises(StoreError, match="recall takes one of each"):
+        index.recall(QUERIES)
+    assert index.search(QUERIES[:0], 2).positions.shape[0] == 0
+
+
+def test_threads(store):
+    """A search from many threads at once, of an index whose store nobody has read yet."""
+    AngleIndex.build(store.folder, "hnsw")
+    expected = AngleIndex.load(store.folder).search(QUERIES, 5)
+    index = AngleIndex.load(store.folder)
+    with ThreadPoolExecutor(8) as pool:
+        for found in pool.map(lambda _: index.search(QUERIES, 5), range(40)):
+            assert torch.equal(found.positions, expected.positions)
+            assert torch.equal(found.scores, expected.scores)
+
+
+def test_two_builders(store):
+    """The second is refused."""
+    with index_lock(store.folder), pytest.raises(LockedError, match=r"the index in .* is being written by process"):
+        AngleIndex.build(store.folder)
+    with pytest.raises(StoreError, match="no folder of angles"):
+        AngleIndex.build(store.folder / "none")
+
+
+def test_a_full_disk(store, monkeypatch):
+    """At any of its files: the older index stays."""
+    AngleIndex.build(store.folder, "flat", 5)
+    replace = Path.replace
+    for left in range(3):
+        count = iter(range(9))
+
+        def full(self, target, count=count, left=left):
+            if next(count) == left:
+                raise OSError(errno.ENOSPC, "full")
+            return replace(self, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", full)
+            with pytest.raises(OutputError, match="No space left on device; what was there before is unchanged"):
+                AngleIndex.build(store.folder, "ivf", 6)
+        index = AngleIndex.load(store.folder)
+        # Once FAISS's file is there, the newer one is.
+        assert (index.kind, index.candidates) == (("flat", 5) if left < 2 else ("ivf", 6))

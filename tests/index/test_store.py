@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hybrid_qproj._util.files import OutputError
 from hybrid_qproj.index.precision import pack, unpack
 from hybrid_qproj.index.store import AngleStore, StoreError
+from hybrid_qproj.index.texts import text_digests
 
 
 def angles(rows, width=6, seed=0):
@@ -123,3 +132,202 @@ def test_damage_is_noticed(tmp_path):
     manifest.write_text("{}")
     with pytest.raises(StoreError, match="not of the format"):
         AngleStore(tmp_path)
+
+
+def test_what_is_no_id(tmp_path):
+    """Numbers, halves of letters, pages of text; and the document that is there twice is named."""
+    store = AngleStore.create(tmp_path, 6)
+    for ids, message in (
+        ([1], "expected a string"),
+        (["\ud800"], "no Unicode text"),
+        (["x" * 5000], "longer than 4096 bytes"),
+    ):
+        with pytest.raises(StoreError, match=message):
+            store.add(ids, angles(1))
+    with pytest.raises(StoreError, match="document 'b' is there twice"):
+        store.add(["a", "b", "b"], angles(3))
+    with pytest.raises(StoreError, match=r"digests of texts of shape \(2, 4\)"):
+        store.add(["a"], angles(1), torch.zeros(2, 4))
+    assert store.rows == 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"width": 0}, {"width": 10**12}, {"width": True}, {"model": 1}, {"fingerprint": "x"}, {"precision": None}]
+)
+def test_what_cannot_be_created(tmp_path, wrong):
+    with pytest.raises(StoreError):
+        AngleStore.create(tmp_path / "a", **({"width": 4} | wrong))
+    assert not (tmp_path / "a").exists()
+
+
+def test_rows_that_do_not_exist(tmp_path):
+    """Are refused, not made up."""
+    store = AngleStore.create(tmp_path, 6)
+    store.add(names(0, 3), angles(3))
+    for wrong in (-1, 3, 10**12):
+        with pytest.raises(StoreError, match="of which the first is 0"):
+            store.gather(torch.tensor([0, wrong]))
+    assert store.gather(torch.empty(0, 2, dtype=torch.long)).shape == (0, 2, 6)
+
+
+def test_two_objects_lose_nothing(tmp_path):
+    """Each takes in what the other wrote before it adds."""
+    AngleStore.create(tmp_path, 6)
+    a, b = AngleStore(tmp_path), AngleStore(tmp_path)
+    for number in range(6):
+        (a if number % 2 else b).add([f"d{number}"], angles(1, seed=number))
+    with pytest.raises(StoreError, match="'d5' is there twice"):
+        b.add(["d5"], angles(1))
+    b.remove(["d1"])
+    a.remove(["d2"])
+    found = AngleStore(tmp_path)
+    assert (found.ids, found.removed) == (names(0, 6), {1, 2})
+    for number in range(6):
+        assert torch.equal(found.gather(torch.tensor([number])), angles(1, seed=number))
+
+
+def test_a_store_that_was_exchanged_is_not_added_to(tmp_path):
+    """Another store in the same folder."""
+    store = AngleStore.create(tmp_path / "a", 6)
+    store.add(names(0, 2), angles(2))
+    shutil.rmtree(tmp_path / "a")
+    AngleStore.create(tmp_path / "a", 6).add(names(5, 2), angles(2, seed=1))
+    with pytest.raises(StoreError, match="holds other documents than when it was opened"):
+        store.add(names(2, 1), angles(1))
+    assert AngleStore(tmp_path / "a").ids == names(5, 2)
+
+
+CHILD = """
+import sys, time, torch
+from hybrid_qproj.index.store import AngleStore
+from hybrid_qproj._util.locks import LockedError
+store, done, refused = AngleStore(sys.argv[1]), 0, 0
+while done < 15:
+    try:
+        store.add([f"{sys.argv[2]}-{done}"], torch.full((1, 6), done / 10))
+        done += 1
+    except LockedError as error:
+        assert "is being written by" in str(error), error
+        refused += 1
+        time.sleep(0.01)
+print(done, refused)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_lose_nothing(tmp_path):
+    """Who is refused tries again."""
+    AngleStore.create(tmp_path, 6)
+    children = [
+        subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path), name], stdout=subprocess.PIPE, text=True)
+        for name in "ab"
+    ]
+    assert all(child.communicate()[0].startswith("15 ") for child in children)
+    store = AngleStore(tmp_path)
+    assert sorted(store.ids) == sorted(f"{name}-{number}" for name in "ab" for number in range(15))
+    for place, name in enumerate(store.ids):
+        assert store.gather(torch.tensor([place]))[0, 0] == pytest.approx(int(name[2:]) / 10)
+
+
+def test_threads(tmp_path):
+    """That share an object: writers wait, readers see what was there before or after."""
+    store = AngleStore.create(tmp_path, 6)
+    store.add(["first"], torch.zeros(1, 6))
+    wrong = []
+
+    def write(thread):
+        for number in range(5):
+            store.add([f"{thread}-{number}"], torch.full((1, 6), (10 * thread + number) / 100))
+
+    def read(_):
+        for _ in range(40):
+            rows = store.rows
+            found = store.gather(torch.arange(rows))[:, 0].tolist()
+            ids = list(store.ids[:rows])
+            expected = [0 if name == "first" else (10 * int(name[0]) + int(name[2:])) / 100 for name in ids]
+            if found != pytest.approx(expected) or len(set(ids)) != rows:
+                wrong.append((ids, found))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda job: job[0](job[1]), [(write, 0), (write, 1), (write, 2), (read, 3), (read, 4)]))
+    assert not wrong
+    assert AngleStore(tmp_path).ids == store.ids
+    assert len(store) == 16
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_takes_nothing(tmp_path, number, monkeypatch):
+    """At any file: one line, and the store is as it was; later it goes on."""
+    store = AngleStore.create(tmp_path, 6)
+    store.add(names(0, 2), angles(2))
+    replace = Path.replace
+    for left in range(4):
+        count = iter(range(99))
+
+        def full(self, target, count=count, left=left):
+            if next(count) == left:
+                raise OSError(number, "no")
+            return replace(self, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", full)
+            with pytest.raises(OutputError, match=r"could not be written: .* was there before is unchanged") as caught:
+                store.add(names(2, 2), angles(2, seed=1), text_digests(names(2, 2)))
+        assert "\n" not in str(caught.value)
+        assert AngleStore(tmp_path).ids == store.ids == names(0, 2)
+    store.add(names(2, 2), angles(2, seed=1))
+    assert AngleStore(tmp_path).ids == names(0, 4)
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_a_folder_that_cannot_be_locked(tmp_path, monkeypatch):
+    """Read-only: it is read, and a change is refused in one line."""
+    store = AngleStore.create(tmp_path, 6)
+    store.add(names(0, 2), angles(2))
+    opened = os.open
+
+    def refused(path, flags, *rest, **options):
+        if flags & os.O_CREAT:
+            raise PermissionError(errno.EACCES, "no", str(path))
+        return opened(path, flags, *rest, **options)
+
+    monkeypatch.setattr(os, "open", refused)
+    assert len(AngleStore(tmp_path).gather(torch.arange(2))) == 2
+    for change in (lambda: store.add(names(2, 1), angles(1)), lambda: store.remove(["d0"])):
+        with pytest.raises(OutputError, match="could not be written: Permission denied"):
+            change()
+
+
+def test_a_store_without_its_manifest_is_not_written_over(tmp_path):
+    """No interruption leaves shards alone: somebody lost the manifest, and may have a copy."""
+    AngleStore.create(tmp_path, 6).add(names(0, 2), angles(2))
+    (tmp_path / "manifest.json").unlink()
+    with pytest.raises(StoreError, match=r"holds shards, but no manifest\.json"):
+        AngleStore.create(tmp_path, 6)
+    assert (tmp_path / "angles-00000.safetensors").exists()
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path):
+    """Files that no manifest names and temporary ones; somebody's own files stay."""
+    store = AngleStore.create(tmp_path, 6)
+    store.add(names(0, 2), angles(2))
+    left = ("angles-00007.safetensors", "ids-00007.json", "texts-00007.safetensors", ".manifest.json.x1.tmp.json")
+    for name in (*left, "notes.txt", ".notes.tmp"):
+        (tmp_path / name).write_text("x")
+    store.add(names(2, 1), angles(1))
+    found = {path.name for path in tmp_path.iterdir()}
+    assert not found & set(left)
+    assert {"notes.txt", ".notes.tmp", "angles-00001.safetensors"} <= found
+
+
+def test_unchecked(tmp_path):
+    """Who knows better may skip the digests of the angles."""
+    AngleStore.create(tmp_path, 6).add(names(0, 2), angles(2))
+    path = tmp_path / "angles-00000.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+    assert len(AngleStore(tmp_path, check=False).gather(torch.arange(2))) == 2
+    for use in (lambda store: store.gather(torch.arange(1)), lambda store: list(store.chunks()), AngleStore.verify):
+        with pytest.raises(StoreError, match=r"angles-00000\.safetensors is not the file that was written"):
+            use(AngleStore(tmp_path))
