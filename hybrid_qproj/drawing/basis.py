@@ -9,6 +9,7 @@ import numpy as np
 import pennylane as qml
 from pennylane.operation import Channel, Operator
 from pennylane.ops.mid_measure import MidMeasure
+from pennylane.ops.op_math import Adjoint, Controlled
 
 from hybrid_qproj.drawing.angles import Angle, linear
 from hybrid_qproj.drawing.errors import DrawingError
@@ -30,7 +31,9 @@ NAMES_3: Mapping[str, str] = {
 }  # fmt: skip
 """Gates of stdgates.inc that are PennyLane's, phase included; u2 and u3 have a phase of their own there."""
 
+PHASED = {"U2", "U3"}
 PHASE = "GlobalPhase"
+TINY = 1e-16
 DEPTH = 60
 DETOUR = 20
 """Depth left for the parts of a detour, which makes none of its own."""
@@ -156,26 +159,52 @@ def _expand(operation: Operator, names: Mapping[str, str], depth: int) -> list[O
     if depth == 0:
         raise DrawingError(f"gate {operation.name} has no end of decompositions, so it cannot be written in OpenQASM")
     try:
-        parts = [plain(part) for part in operation.decomposition()]
+        parts = [plain(part) for part in _once(operation, names)]
     except Exception as error:
         parts = [_by_matrix(operation, f" ({type(error).__name__}: {error})")]
     found = [small for part in parts for small in _expand(part, names, depth - 1)]
-    if isinstance(operation, qml.QubitUnitary) and len(operation.wires) == TWO and depth > DETOUR:
+    if isinstance(operation, qml.QubitUnitary) and len(operation.wires) >= TWO and depth > DETOUR:
         return _without_loss(operation, found, names)
     return found
 
 
-def _without_loss(operation: Operator, found: list[Operator], names: Mapping[str, str]) -> list[Operator]:
-    """A two-qubit matrix in gates to the last digits.
+def _once(operation: Operator, names: Mapping[str, str]) -> list[Operator]:
+    """One step of a decomposition."""
+    if isinstance(operation, qml.QubitUnitary):
+        # LAPACK's decompositions fail on what is next to nothing.
+        matrix = np.asarray(operation.matrix(), dtype=complex)
+        clean = np.where(abs(matrix.real) < TINY, 0, matrix.real) + 1j * np.where(
+            abs(matrix.imag) < TINY, 0, matrix.imag
+        )
+        operation = qml.QubitUnitary(clean, wires=operation.wires)
+    base = getattr(operation, "base", None)
+    if isinstance(operation, Adjoint):
+        kept = base.name == PHASE or (base.name in names and base.name not in PHASED)
+        if kept and not isinstance(inverse := qml.adjoint(base, lazy=False), Adjoint):
+            return [inverse]
+        if not kept and base.has_decomposition:
+            # PennyLane's own takes angles modulo 2 pi, and so out of their expressions.
+            return [qml.adjoint(part, lazy=False) for part in reversed(base.decomposition())]
+    if isinstance(operation, Controlled) and base.name in PHASED:
+        return [
+            qml.ctrl(part, operation.control_wires, operation.control_values, operation.work_wires)
+            for part in base.decomposition()
+        ]
+    return operation.decomposition()
 
-    PennyLane takes a matrix near a product of one-qubit ones for such a product; away from there it is exact. A matrix
-    U is U V^-1 after V, and of a swap or a CNOT for V one takes it far away.
+
+def _without_loss(operation: Operator, found: list[Operator], names: Mapping[str, str]) -> list[Operator]:
+    """A matrix in gates to the last digits.
+
+    PennyLane takes a two-qubit matrix near a product of one-qubit ones for such a product, and larger ones lose digits
+    near the identity; away from there both are exact. A matrix U is U V^-1 after V, and of a swap or a CNOT for V one
+    takes it far away.
     """
     if _distance(operation, found) < PRECISE:
         return found
     matrix, wires = np.asarray(operation.matrix()), operation.wires
-    for gate in (qml.SWAP(wires), qml.CNOT(wires)):
-        rest = qml.QubitUnitary(matrix @ gate.matrix(), wires=wires)
+    for gate in (qml.SWAP(wires[:TWO]), qml.CNOT(wires[:TWO])):
+        rest = qml.QubitUnitary(matrix @ gate.matrix(wire_order=wires), wires=wires)
         other = [*_expand(gate, names, DETOUR), *_expand(rest, names, DETOUR)]
         found = min(found, other, key=lambda parts: _distance(operation, parts))
     return found
@@ -185,6 +214,8 @@ def _by_matrix(operation: Operator, why: str = "") -> Operator:
     """A gate without a decomposition of its own."""
     if isinstance(operation, qml.QubitUnitary) or not operation.has_matrix:
         raise DrawingError(f"{operation.name} has no decomposition into gates, so OpenQASM cannot say it{why}")
+    if operation.matrix().shape != (2 ** len(operation.wires),) * 2:
+        raise DrawingError(f"{operation.name} is no gate of qubits, so OpenQASM cannot say it")
     if not _unitary(operation):
         raise DrawingError(f"{operation.name} is no unitary gate, so OpenQASM cannot say it")
     return qml.QubitUnitary(np.asarray(operation.matrix(), dtype=complex), wires=operation.wires)

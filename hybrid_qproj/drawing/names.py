@@ -38,7 +38,7 @@ _REGULAR = re.compile(r"([A-Za-z][A-Za-z0-9]*|[%s])('*)((?:_[A-Za-z0-9]+)*)" % "
 
 
 def latex_name(name: str) -> str:
-    r"""A parameter's name as LaTeX that matplotlib reads too.
+    r"""A parameter's name as LaTeX.
 
     Examples:
         >>> print(latex_name("alpha_cu"), latex_name("theta'_1"), latex_name("coupling"), latex_name("phi_c2"))
@@ -65,6 +65,16 @@ def latex_text(text: str) -> str:
         C(U\_1)\wedge 2 e
     """
     return "".join(_LATEX.get(letter, letter) for letter in _ascii(text)) or r"\ "
+
+
+def mathtext(latex: str) -> str:
+    r"""LaTeX's mathematics for matplotlib, which has an ampersand without a backslash only.
+
+    Examples:
+        >>> print(mathtext(latex_name("a&b")))
+        $[\mathrm{a&b}]$
+    """
+    return f"${latex}$".replace(r"\&", "&")
 
 
 def wire_label(label: str) -> str:

@@ -23,6 +23,9 @@ LANE_INCHES, ROW_INCHES = 0.085, 0.16
 HEADER_INCHES = 0.42
 """Width of a stage's header; where there is less, headers stand upright."""
 
+EVEN = 36
+"""Lanes in all, up to which stages are given equal widths."""
+
 WRITING = 0.6
 """Inches beside the stages, for names of features and outputs."""
 
@@ -81,13 +84,16 @@ def _notes(plan: Plan, shown: Layout) -> list[str]:
 
 
 def _positions(plan: Plan, shown: Layout) -> tuple[dict[int, float], float]:
-    """Where each stage shown starts, and where all end, in lanes."""
+    """Where the lanes of each stage start, and where all stages end, in lanes; of equal widths where those fit."""
+    widest = max((column.lanes for column in shown.columns), default=1)
+    even = len(shown.columns) * (widest + 1) <= EVEN
     starts, at = {}, 0.5
     for before, column in zip([None, *shown.columns], shown.columns, strict=False):
         if before is not None and column.stage > before.stage + 1:
             at += 3
-        starts[column.stage] = at
-        at += column.lanes + 1
+        width = widest if even else column.lanes
+        starts[column.stage] = at + (width - column.lanes) / 2
+        at += width + 1
     return starts, at
 
 

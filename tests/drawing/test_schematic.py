@@ -44,13 +44,20 @@ def pairs_drawn(figure):
         elif more[0] == x:
             verticals.append((round(x, 3), *(round(-y) for y in ys)))
     found = {stage: [] for stage in middles}
+    stage_of = {}
+    columns = sorted({x for x, _, _ in verticals})
+    while columns:  # columns of a stage are 1 apart, those of two stages more
+        own = [columns.pop(0)]
+        while columns and columns[0] - own[-1] < 1.1:
+            own.append(columns.pop(0))
+        middle = (own[0] + own[-1]) / 2
+        stage_of.update(dict.fromkeys(own, min(middles, key=lambda number: abs(middles[number] - middle))))
     for x, one, two in verticals:
         # A human sees a line with a mark at each end: nothing else may stand on it.
         low, high = sorted((one, two))
         on_it = [(kind, row) for kind, points in marks.items() for at, row in points if at == x and low <= row <= high]
         assert sorted(on_it) == sorted([("o", one), ("s", two)])
-        stage = min(middles, key=lambda number: abs(middles[number] - x))
-        found[stage].append((features[one], features[two]))
+        found[stage_of[x]].append((features[one], features[two]))
     assert len(marks["o"]) == len(marks["s"]) == len(verticals)
     return found
 
