@@ -19,7 +19,7 @@ from scipy.stats import spearmanr
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer import evaluation, losses
 from sentence_transformers.sentence_transformer.modules import Normalize, Router
-from sentence_transformers.util import cos_sim, quantize_embeddings
+from sentence_transformers.util import cos_sim, paraphrase_mining, quantize_embeddings, semantic_search
 
 import hybrid_qproj
 from hybrid_qproj import ClassicalProjection, QuantumProjection, log_fidelity, pairwise_log_fidelity
@@ -223,6 +223,16 @@ def test_other_evaluators_with_their_own_cosine(encoder, coherent):
         for model in (encoder, coherent):
             with pytest.raises(ScoringError, match=r"would compare by a similarity of its own; the head's is"):
                 evaluator(model)
+
+
+def test_functions_of_the_library(encoder, angles):
+    """What encodes by itself is refused with its own cosine; given the model's similarity, its scores are that."""
+    with pytest.raises(ScoringError, match=r"paraphrase_mining would compare by cos_sim.*score_function=model\.simil"):
+        paraphrase_mining(encoder, TEXTS[:5])
+    for score, i, j in paraphrase_mining(encoder, TEXTS[:5], score_function=encoder.similarity):
+        assert score == pytest.approx(log_fidelity(angles[i], angles[j]).item(), abs=1e-5)
+    for hit in semantic_search(angles[:1], angles, score_function=encoder.similarity)[0]:
+        assert hit["score"] == pytest.approx(log_fidelity(angles[0], angles[hit["corpus_id"]]).item(), abs=1e-5)
 
 
 def test_evaluators_check_their_texts():
