@@ -322,6 +322,10 @@ class Encoder(SentenceTransformer):
         return dequantize(matrix, self.head.similarity, int(self.get_embedding_dimension() or 0))
 
 
+# What tools see of it: the library's arguments.
+Encoder.encode.__signature__ = ENCODE  # type: ignore[attr-defined]  # functions can have one
+
+
 def _take_over(model: SentenceTransformer, module: ProjectionHead) -> None:
     """Make a model that was built by sentence-transformers compare by its head's similarity."""
     similarity = module.head.similarity

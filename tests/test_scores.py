@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import pickle
@@ -298,6 +299,15 @@ def test_truncation(encoder, coherent, tiny_bert, angles):
             model.encode(TEXTS)
     with pytest.raises(EncodingError, match="give a number of outputs"):
         encoder.encode(TEXTS, truncate_dim=-1)
+
+
+def test_encode_is_the_librarys(encoder, angles):
+    """Its arguments, by name or place."""
+    assert inspect.signature(Encoder.encode) == inspect.signature(SentenceTransformer.encode)
+    found = encoder.encode(TEXTS, None, None, 7, False, "sentence_embedding", "uint8")
+    assert (found == encoder.encode(TEXTS, precision="uint8")).all()
+    with pytest.raises(EncodingError, match="normalize_embeddings=True"):
+        encoder.encode(TEXTS, None, None, 7, False, "sentence_embedding", "float32", True, False, None, True)
 
 
 def test_one_text_and_tokens(encoder, angles):
