@@ -345,6 +345,10 @@ class Encoder(SentenceTransformer):
         return dequantize(matrix, self.head.similarity, int(self.get_embedding_dimension() or 0))
 
 
+# What tools see of it: the library's arguments.
+Encoder.encode.__signature__ = ENCODE  # type: ignore[attr-defined]  # functions can have one
+
+
 def _take_over(model: SentenceTransformer, module: ProjectionHead) -> None:
     """Make a model that was built by sentence-transformers compare by its head's similarity."""
     similarity = module.head.similarity
@@ -434,12 +438,9 @@ def with_head(encoder: str | Path | SentenceTransformer, head: Head, **kwargs: A
     width = embedding_width(encoder)
     if width != head.in_features:
         raise ValueError(f"the encoder gives {width} numbers, the head takes {head.in_features}")
-    modules = OrderedDict(encoder.named_children())
     truncation = [TruncateDim(width)] if encoder.truncate_dim is not None else []
-    for number, module in enumerate([*truncation, ProjectionHead(head)], start=len(modules)):
-        modules[str(number) if str(number) not in modules else f"head_{number}"] = module
     model = Encoder(
-        modules=modules,
+        modules=[*encoder, *truncation, ProjectionHead(head)],
         device=str(encoder.device),
         prompts=dict(encoder.prompts),
         default_prompt_name=encoder.default_prompt_name,
@@ -447,7 +448,10 @@ def with_head(encoder: str | Path | SentenceTransformer, head: Head, **kwargs: A
         trust_remote_code=encoder.trust_remote_code,
         backend=encoder.backend,
     )
-    model.module_kwargs = encoder.module_kwargs
+    # By the names that modules have now: their numbers.
+    kept = encoder.module_kwargs or {}
+    names = [name for name, _ in encoder.named_children()]
+    model.module_kwargs = OrderedDict((str(number), kept.get(name, [])) for number, name in enumerate(names))
     return model
 
 

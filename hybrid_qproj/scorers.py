@@ -18,6 +18,7 @@ from torch import nn
 from hybrid_qproj.errors import HybridQprojError
 
 LIBRARY = "sentence_transformers."
+UTIL = "sentence_transformers.util."
 LOSSES = "sentence_transformers.sentence_transformer.losses"
 OWN_COSINE = (
     evaluation.EmbeddingSimilarityEvaluator,
@@ -42,15 +43,17 @@ class ScoringError(HybridQprojError, ValueError):
 
 
 def check_caller(similarity: str) -> None:
-    """Refuse evaluators and losses of sentence-transformers that would compare embeddings by another similarity.
+    """Refuse what of sentence-transformers would compare embeddings by another similarity.
 
     Args:
         similarity: the head's, for the message.
 
     Raises:
-        ScoringError: the nearest evaluator or loss among the callers takes another; the message says what to do.
+        ScoringError: the nearest evaluator, loss or function among the callers takes another; the message says what to
+            do.
     """
     frame = sys._getframe(1)
+    function = None
     while frame is not None:
         caller = frame.f_locals.get("self")
         if isinstance(caller, BaseEvaluator):
@@ -59,7 +62,14 @@ def check_caller(similarity: str) -> None:
         if isinstance(caller, nn.Module) and any(base.__module__.startswith(LOSSES) for base in type(caller).__mro__):
             _check_loss(caller, similarity)
             return
+        score = frame.f_locals.get("score_function")
+        if frame.f_globals.get("__name__", "").startswith(UTIL) and score is not None and _is_librarys(score):
+            function = f"{frame.f_code.co_name} would compare by {_name(score)}"
         frame = frame.f_back  # type: ignore[assignment]  # None at the end
+    if function is not None:
+        raise ScoringError(
+            f"{function}; the head's similarity is {similarity}: give it score_function=model.similarity"
+        )
 
 
 def _check_evaluator(evaluator: BaseEvaluator, similarity: str) -> None:

@@ -38,6 +38,11 @@ def knows_sides(encoder: SentenceTransformer) -> bool:
     return "task" in encoder.get_model_kwargs() or any(isinstance(module, Router) for module in encoder.modules())
 
 
+def sides_differ(encoder: SentenceTransformer) -> bool:
+    """Whether an encoder embeds a text in another way as a query, as a document, or as neither."""
+    return knows_sides(encoder) or len({side_prompt(encoder, side) for side in METHODS}) > 1
+
+
 def encode_side(encoder: SentenceTransformer, texts: Sequence[str], side: Side | None, **arguments: Any) -> Any:
     """Encode texts as what they are.
 

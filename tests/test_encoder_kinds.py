@@ -247,7 +247,8 @@ def test_all_else_stays(tiny_bert):
     base.module_kwargs = {"0": ["task"]}
     model = with_head(base, QuantumProjection(24, 8))
     assert (model.model_card_data.language, model.model_card_data.license) == (["la"], "mit")
-    assert model.module_kwargs == {"0": ["task"]}
+    assert model.module_kwargs == {"0": ["task"], "1": []}
+    assert "task" in model.get_model_kwargs()
     assert [name for name, _ in model.named_children()] == ["0", "1", "2"]
     assert isinstance(model[0], Transformer)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import pickle
@@ -19,7 +20,7 @@ from scipy.stats import spearmanr
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer import evaluation, losses
 from sentence_transformers.sentence_transformer.modules import Normalize, Router
-from sentence_transformers.util import cos_sim, quantize_embeddings
+from sentence_transformers.util import cos_sim, paraphrase_mining, quantize_embeddings, semantic_search
 
 import hybrid_qproj
 from hybrid_qproj import ClassicalProjection, QuantumProjection, log_fidelity, pairwise_log_fidelity
@@ -225,6 +226,16 @@ def test_other_evaluators_with_their_own_cosine(encoder, coherent):
                 evaluator(model)
 
 
+def test_functions_of_the_library(encoder, angles):
+    """What encodes by itself is refused with its own cosine; given the model's similarity, its scores are that."""
+    with pytest.raises(ScoringError, match=r"paraphrase_mining would compare by cos_sim.*score_function=model\.simil"):
+        paraphrase_mining(encoder, TEXTS[:5])
+    for score, i, j in paraphrase_mining(encoder, TEXTS[:5], score_function=encoder.similarity):
+        assert score == pytest.approx(log_fidelity(angles[i], angles[j]).item(), abs=1e-5)
+    for hit in semantic_search(angles[:1], angles, score_function=encoder.similarity)[0]:
+        assert hit["score"] == pytest.approx(log_fidelity(angles[0], angles[hit["corpus_id"]]).item(), abs=1e-5)
+
+
 def test_evaluators_check_their_texts():
     """Lengths that differ, and nothing to correlate."""
     with pytest.raises(EvaluationError, match="got 2 and 1 texts with 2 scores"):
@@ -288,6 +299,15 @@ def test_truncation(encoder, coherent, tiny_bert, angles):
             model.encode(TEXTS)
     with pytest.raises(EncodingError, match="give a number of outputs"):
         encoder.encode(TEXTS, truncate_dim=-1)
+
+
+def test_encode_is_the_librarys(encoder, angles):
+    """Its arguments, by name or place."""
+    assert inspect.signature(Encoder.encode) == inspect.signature(SentenceTransformer.encode)
+    found = encoder.encode(TEXTS, None, None, 7, False, "sentence_embedding", "uint8")
+    assert (found == encoder.encode(TEXTS, precision="uint8")).all()
+    with pytest.raises(EncodingError, match="normalize_embeddings=True"):
+        encoder.encode(TEXTS, None, None, 7, False, "sentence_embedding", "float32", True, False, None, True)
 
 
 def test_one_text_and_tokens(encoder, angles):

@@ -20,7 +20,7 @@ from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.embeddings.fingerprint import Mark, side_fingerprint, text_digests
 from hybrid_qproj.embeddings.table import EmbeddingTable
 from hybrid_qproj.errors import HybridQprojError
-from hybrid_qproj.sides import Side, encode_side, knows_sides, side_prompt
+from hybrid_qproj.sides import Side, encode_side, knows_sides, sides_differ
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -92,7 +92,7 @@ class EmbeddingCache:
         home = self.folder / side_fingerprint(encoder, side)
         # Of two routes, the encoder tells the first one's.
         width = None if knows_sides(encoder) else encoder.get_embedding_dimension()
-        mark = (side or "plain") if _differs(encoder) else None
+        mark = (side or "plain") if sides_differ(encoder) else None
         unique = list(dict.fromkeys(texts))
         table = _table(self._open(home, width), mark)
         found = np.full(len(unique), -1) if table is None else table.rows(unique, side)
@@ -149,11 +149,6 @@ class EmbeddingCache:
                 raise CacheError(f"{path} holds embeddings of {found} numbers, expected {width}; {ADVICE}")
             parts.append(self._checked[path])
         return parts
-
-
-def _differs(encoder: SentenceTransformer) -> bool:
-    """Whether an encoder embeds a text in another way as a query, as a document, or as neither."""
-    return knows_sides(encoder) or len({side_prompt(encoder, side) for side in (None, "query", "document")}) > 1
 
 
 def _table(parts: Sequence[tuple[np.ndarray, np.ndarray]], side: Mark | None) -> EmbeddingTable | None:

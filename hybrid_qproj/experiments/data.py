@@ -31,7 +31,7 @@ from hybrid_qproj.retrieval.examples import (
 from hybrid_qproj.retrieval.protocols import TestSet, make_test_set
 from hybrid_qproj.retrieval.rules import DataError, show
 from hybrid_qproj.retrieval.trec import read_run
-from hybrid_qproj.sides import Side
+from hybrid_qproj.sides import Side, sides_differ
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -161,21 +161,25 @@ def _embed(
         # Queries among the texts without labels, which are embedded as documents, keep the embedding of the file.
         tables.append(EmbeddingTable.of(queries, known.lookup(queries, "query").numpy(), "document"))
         known = EmbeddingTable.merge(tables)
-    cached = {}
+    cached: dict[Side | None, EmbeddingTable] = {}
     cache = EmbeddingCache(config.encoder.cache)
-    for side, stream in _all_texts(examples, texts, tests).items():
-        for chunk in _chunks(stream):
-            rows = [-1] * len(chunk) if known is None else known.rows(chunk, side).tolist()
-            missing = [text for text, row in zip(chunk, rows, strict=True) if row < 0]
-            if not missing:
-                continue
-            encoder = encoder or open_encoder(config)
-            cached[side] = cache.encode(
+    for chunk in _chunks(_all_texts(examples, texts, tests)):
+        missing: dict[Side | None, list[str]] = {}
+        for side, wanted in chunk.items():
+            rows = [-1] * len(wanted) if known is None else known.rows(wanted, side).tolist()
+            missing[side] = [text for text, row in zip(wanted, rows, strict=True) if row < 0]
+        if not any(missing.values()):
+            continue
+        encoder = encoder or open_encoder(config)
+        if not sides_differ(encoder):
+            missing = {None: list(chain(*missing.values()))}
+        for part, wanted in missing.items():
+            cached[part] = cache.encode(
                 encoder,
-                missing,
+                wanted,
                 config.encoder.batch_size,
                 lambda done, total: progress("embedding texts", done, total),
-                side=side,
+                side=part,
             )
     return EmbeddingTable.merge([*tables, *cached.values()])
 
@@ -188,22 +192,23 @@ def _only(table: EmbeddingTable, texts: Sequence[str], there: Side, missing: Sid
 
 def _all_texts(
     examples: Sequence[Example], texts: Sequence[str], tests: Sequence[TestSet]
-) -> dict[Side, Iterator[str]]:
-    """Every text by what it is; a text may be both, and come more than once."""
-    return {
-        "query": chain((example.query for example in examples), *(test.queries.values() for test in tests)),
-        "document": chain(
-            (text for example in examples for text in (example.positive, *example.negatives)),
-            texts,
+) -> Iterator[tuple[Side, str]]:
+    """Every text with what it is; a text may be both, and come more than once."""
+    for example in examples:
+        yield "query", example.query
+        yield from (("document", text) for text in (example.positive, *example.negatives))
+    yield from (("document", text) for text in texts)
+    for test in tests:
+        for place, text in enumerate(test.all_texts()):
             # The queries come first there.
-            *(islice(test.all_texts(), len(test.queries), None) for test in tests),
-        ),
-    }
+            yield "query" if place < len(test.queries) else "document", text
 
 
-def _chunks(texts: Iterator[str]) -> Iterator[list[str]]:
+def _chunks(texts: Iterator[tuple[Side, str]]) -> Iterator[dict[Side, list[str]]]:
     while chunk := list(islice(texts, CHUNK)):
-        yield list(dict.fromkeys(chunk))
+        yield {
+            side: list(dict.fromkeys(text for mine, text in chunk if mine == side)) for side in ("query", "document")
+        }
 
 
 def named_embeddings(config: ExperimentConfig) -> dict[Path, list[DataConfig]]:
