@@ -104,7 +104,9 @@ def writing(path: Path) -> Iterator[None]:
             errno.EDQUOT: "; make room and run again",
             errno.ENOENT: f"; is there a folder {str(path.parent)!r}?",
         }.get(number, "")
-        raise OutputError(f"{path} could not be written: {reason}; what was there before is unchanged{advice}") from error
+        raise OutputError(
+            f"{path} could not be written: {reason}; what was there before is unchanged{advice}"
+        ) from error
 
 
 def system_error(error: Exception) -> tuple[str | None, int]:

@@ -45,6 +45,16 @@ def fit(
             )
         settings = FitSettings(mixing, merging, pairs, depth, power, angles)  # type: ignore[arg-type]  # checked there
         fitted = run_fit(
-            encoder, documents, k, out, circuit, device, settings, corrections, limit, max_tokens=max_tokens, force=force
+            encoder,
+            documents,
+            k,
+            out,
+            circuit,
+            device,
+            settings,
+            corrections,
+            limit,
+            max_tokens=max_tokens,
+            force=force,
         )
         typer.echo(f"{fitted.head}: {out}")

@@ -19,8 +19,6 @@ from hybrid_qproj.drawing import block_picture, to_figure
 from hybrid_qproj.figures import image_bytes
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from hybrid_qproj.sbert import Encoder
 
 PACKAGES = ("hybrid-qproj", "pennylane", "torch", "sentence-transformers", "transformers", "gensim")

@@ -56,8 +56,8 @@ def cells(config: ExperimentConfig, width: int) -> list[Cell]:
         the cells, in the order of the configuration.
 
     Raises:
-        ConfigError: a head cannot be built, or is fitted and asked to stand on an encoder that trains; an objective does
-            not take its keywords; there is nothing to train for; two cells would have one name.
+        ConfigError: a head cannot be built, or is fitted and asked to stand on an encoder that trains; an objective
+            does not take its keywords; there is nothing to train for; two cells would have one name.
     """
     found = []
     for layers in config.encoder.layers:
@@ -82,14 +82,19 @@ def cells(config: ExperimentConfig, width: int) -> list[Cell]:
                         for fraction in fractions
                         for seed in range(config.seeds)
                     ]
+    _check_names(found)
+    return found
+
+
+def _check_names(cells: Sequence[Cell]) -> None:
+    """Refuse cells of which one's record would overwrite another's."""
     names: dict[str, Cell] = {}
-    for cell in found:
+    for cell in cells:
         if (other := names.setdefault(cell.name, cell)) is not cell:
             raise ConfigError(
-                f"heads or objectives {cell.head!r}, {cell.objective!r} and {other.head!r}, {other.objective!r} would share "
-                f"the file {cell.name!r}: give them names that differ in more than spaces and signs"
+                f"heads or objectives {cell.head!r}, {cell.objective!r} and {other.head!r}, {other.objective!r} would "
+                f"share the file {cell.name!r}: give them names that differ in more than spaces and signs"
             )
-    return found
 
 
 def digest(cell: Cell, config: ExperimentConfig) -> str:

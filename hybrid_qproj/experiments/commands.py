@@ -100,16 +100,14 @@ def run_train(
             with writing(out / MODEL):
                 whole.save_pretrained(str(out / MODEL), create_model_card=False)
             console.print(
-                f"loss {losses[0]:.4f} before training, {losses[1]:.4f} after, on the same examples; model: {out / MODEL} "
-                "(hybrid_qproj.load)",
+                f"loss {losses[0]:.4f} before training, {losses[1]:.4f} after, on the same examples; "
+                f"model: {out / MODEL} (hybrid_qproj.load)",
                 highlight=False,
             )
     return whole
 
 
-def run_evaluate(
-    model: str, path: Path, out: Path, ansaetze: Collection[str] = ()
-) -> dict[str, dict[str, float]]:
+def run_evaluate(model: str, path: Path, out: Path, ansaetze: Collection[str] = ()) -> dict[str, dict[str, float]]:
     """Evaluate a saved model on an experiment's tests.
 
     Args:

@@ -141,7 +141,8 @@ def check_complete(folder: Path, record: Record, tests: Mapping[str, Collection[
         RecordError: it lacks something, as one that was edited may.
     """
     whole = all(
-        test in record.histograms and all(set(record.measures.get(test, {}).get(m, ())) == set(queries) for m in measures)
+        test in record.histograms
+        and all(set(record.measures.get(test, {}).get(m, ())) == set(queries) for m in measures)
         for test, queries in tests.items()
     )
     sound = all(

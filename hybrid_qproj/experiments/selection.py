@@ -59,9 +59,7 @@ def _the_one(what: str, given: str | None, known: Collection[str]) -> str:
     return next(iter(known))
 
 
-def choose_cell(
-    config: ExperimentConfig, width: int, head: str, size: int | None, objective: str, seed: int
-) -> Cell:
+def choose_cell(config: ExperimentConfig, width: int, head: str, size: int | None, objective: str, seed: int) -> Cell:
     """The cell, which can be trained.
 
     Args:

@@ -101,7 +101,9 @@ def bind(checkpoint: Path, processes: int = 1) -> None:
     Raises:
         OutputError: the note could not be written.
     """
-    files = describe_files(checkpoint, lambda name: name == FILES or SUFFIX in name or (processes > 1 and name.startswith("rng_state")))
+    files = describe_files(
+        checkpoint, lambda name: name == FILES or SUFFIX in name or (processes > 1 and name.startswith("rng_state"))
+    )
     write_atomically(checkpoint / FILES, json.dumps({"format": FORM, "files": files}).encode())
 
 

@@ -124,7 +124,9 @@ def _judge(
     settings: TrainingSettings,
 ) -> float:
     # Not the losses themselves: the trainer may have given them the model in a wrapping of its own.
-    judges = {name: HeadLoss(model, loss.objective).to(model.device).train(model.training) for name, loss in losses.items()}
+    judges = {
+        name: HeadLoss(model, loss.objective).to(model.device).train(model.training) for name, loss in losses.items()
+    }
     return sum(mean_loss(judge, examples[name], settings.batch_size) for name, judge in judges.items())
 
 

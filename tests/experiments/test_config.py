@@ -133,7 +133,7 @@ def test_arguments_a_head_does_not_take(config):
     edited(config, 'args = { circuit = "u_cu", scale = 1.0 }', 'args = { circus = "u_cu" }')
     with pytest.raises(ConfigError, match=r"heads.quantum: args: no keyword 'circus': did you mean 'circuit'"):
         load_config(config)
-    edited(config, 'args = { circus = "u_cu" }', 'args = { scale = -1.0 }')
+    edited(config, 'args = { circus = "u_cu" }', "args = { scale = -1.0 }")
     with pytest.raises(ConfigError, match=r"head 'quantum' \(QuantumProjection, 24 -> 3\) cannot be built: .*scale"):
         build_head(load_config(config), "quantum", 24, 3)
     edited(config, "labels = { log = true, learn_scale = true }", "labels = { skale = 1.0 }")

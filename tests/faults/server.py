@@ -1,7 +1,7 @@
 """Runs commands in forked processes, with a fault at the n-th thing that one does to files under a folder.
 
-Reads cases as JSON lines and answers each with a line. Everything slow is imported once, before the first fork. Faults are
-raised by an audit hook: Python tells it of every file that is opened, made, renamed or removed.
+Reads cases as JSON lines and answers each with a line. Everything slow is imported once, before the first fork. Faults
+are raised by an audit hook: Python tells it of every file that is opened, made, renamed or removed.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def child(case: dict, output: int, counter: int) -> None:
         main()
     except SystemExit as error:
         code = error.code
-    except BaseException:  # noqa: BLE001 - as the interpreter would
+    except BaseException:
         sys.__excepthook__(*sys.exc_info())
         code = 1
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""A small world in which every command can run: an encoder, texts, models, stores; and what each command's result is worth."""
+"""A small world in which every command can run, and what each command's result is worth."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ class Command:
         value: what the result is worth, from its path; raises where it cannot be loaded.
         inputs: files that it reads, as patterns in the world.
         lock: the lock file that a second writer meets, in the world; None where one is of no use.
-        resumes: whether a run that was cut may leave a part from which the next goes on, so that there is nothing to load
-            before it did.
+        resumes: whether a run that was cut may leave a part from which the next goes on, so that there is nothing to
+            load before it did.
     """
 
     name: str
@@ -151,6 +151,14 @@ def evaluate_value(folder: Path) -> Any:
     return json.loads((folder / "measures.json").read_text()), (folder / "judged.run").read_text()
 
 
+def calibration_value(path: Path) -> str:
+    """Measured responses, not the time of day."""
+    import safetensors.torch  # noqa: PLC0415 - with the others
+
+    tensors = safetensors.torch.load_file(path)
+    return hashlib.sha256(b"".join(tensor.numpy().tobytes() for _, tensor in sorted(tensors.items()))).hexdigest()
+
+
 def gallery_value(folder: Path) -> Any:
     """The page and its pictures."""
     return [bytes_value(path) for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".pdf"]
@@ -165,36 +173,99 @@ FIT = ["fit", "tiny", "corpus.tsv", "--max-tokens", "16"]
 DATA = ("corpus.tsv", "topics.tsv", "qrels", "config.toml")
 MODEL = ("model/modules.json", "model/*/config.json", "model/*/model.safetensors")
 COMMANDS = [
-    Command("train", [], ["train", "config.toml", "--out", "run", "--head", "quantum"], "run", lambda p: model_value(p / "model"),
-            ("corpus.tsv", "config.toml"), "run/.lock", True),
-    Command("evaluate", ["evaluate", "other", "config.toml", "--out", "scores"], ["evaluate", "model", "config.toml", "--out", "scores"],
-            "scores", evaluate_value, (*DATA, *MODEL), "scores/.lock"),
-    Command("compare", [], ["compare", "config.toml", "--out", "grid", "--workers", "1"], "grid", compare_value, DATA, "grid/.lock", True),
-    Command("fit", [*FIT, "--k", "2", "--out", "fitted"], [*FIT, "--k", "3", "--out", "fitted", "--force"], "fitted", model_value,
-            ("corpus.tsv",), ".fitted.fit.lock"),
-    Command("encode", ["encode", "model", "half.tsv", "--out", "angles"], ["encode", "model", "corpus.tsv", "--out", "angles", "--shard", "20"],
-            "angles", store_value, ("corpus.tsv", *MODEL), None, True),
-    Command("index", ["index", "store"], ["index", "store", "--kind", "hnsw"], "store", index_value,
-            ("store/manifest.json", "store/angles-*.safetensors", "store/ids-*.json"), None),
-    Command("search", ["search", "model", "indexed", "topics.tsv", "--k", "2", "--out", "found.run"],
-            ["search", "model", "indexed", "topics.tsv", "--k", "3", "--out", "found.run"], "found.run", bytes_value,
-            ("topics.tsv", "indexed/manifest.json", "indexed/index.json", "indexed/angles-*.safetensors", "indexed/ids-*.json", *MODEL)),
-    Command("calibrate", [],
-            ["calibrate", "model", "--device", "default.qubit?shots=50&seed=1", "--out", "c.safetensors"], "c.safetensors",
-            lambda p: calibration_value(p), MODEL, None, True),
-    Command("draw", ["draw", "u_cu", "--out", "block.svg"], ["draw", "rotor", "--out", "block.svg"], "block.svg", bytes_value),
+    Command(
+        "train",
+        [],
+        ["train", "config.toml", "--out", "run", "--head", "quantum"],
+        "run",
+        lambda p: model_value(p / "model"),
+        ("corpus.tsv", "config.toml"),
+        "run/.lock",
+        True,
+    ),
+    Command(
+        "evaluate",
+        ["evaluate", "other", "config.toml", "--out", "scores"],
+        ["evaluate", "model", "config.toml", "--out", "scores"],
+        "scores",
+        evaluate_value,
+        (*DATA, *MODEL),
+        "scores/.lock",
+    ),
+    Command(
+        "compare",
+        [],
+        ["compare", "config.toml", "--out", "grid", "--workers", "1"],
+        "grid",
+        compare_value,
+        DATA,
+        "grid/.lock",
+        True,
+    ),
+    Command(
+        "fit",
+        [*FIT, "--k", "2", "--out", "fitted"],
+        [*FIT, "--k", "3", "--out", "fitted", "--force"],
+        "fitted",
+        model_value,
+        ("corpus.tsv",),
+        ".fitted.fit.lock",
+    ),
+    Command(
+        "encode",
+        ["encode", "model", "half.tsv", "--out", "angles"],
+        ["encode", "model", "corpus.tsv", "--out", "angles", "--shard", "20"],
+        "angles",
+        store_value,
+        ("corpus.tsv", *MODEL),
+        "angles/.lock",
+        True,
+    ),
+    Command(
+        "index",
+        ["index", "store"],
+        ["index", "store", "--kind", "hnsw"],
+        "store",
+        index_value,
+        ("store/manifest.json", "store/angles-*.safetensors", "store/ids-*.json"),
+        "store/.index.lock",
+    ),
+    Command(
+        "search",
+        ["search", "model", "indexed", "topics.tsv", "--k", "2", "--out", "found.run"],
+        ["search", "model", "indexed", "topics.tsv", "--k", "3", "--out", "found.run"],
+        "found.run",
+        bytes_value,
+        (
+            "topics.tsv",
+            "indexed/manifest.json",
+            "indexed/index.json",
+            "indexed/angles-*.safetensors",
+            "indexed/ids-*.json",
+            *MODEL,
+        ),
+    ),
+    Command(
+        "calibrate",
+        [],
+        ["calibrate", "model", "--device", "default.qubit?shots=50&seed=1", "--out", "c.safetensors"],
+        "c.safetensors",
+        calibration_value,
+        MODEL,
+        ".c.safetensors.lock",
+        True,
+    ),
+    Command(
+        "draw",
+        ["draw", "u_cu", "--out", "block.svg"],
+        ["draw", "rotor", "--out", "block.svg"],
+        "block.svg",
+        bytes_value,
+    ),
     Command("gallery", [], ["gallery", "gallery", "rotor"], "gallery", gallery_value, (), None, True),
     Command("estimate", [], ["estimate", "model", "--device", "default.qubit"], None, lambda p: None, MODEL),
     Command("devices", [], ["devices"], None, lambda p: None),
 ]
-
-
-def calibration_value(path: Path) -> str:
-    """Measured responses, not the time of day."""
-    import safetensors.torch  # noqa: PLC0415 - with the others
-
-    tensors = safetensors.torch.load_file(path)
-    return hashlib.sha256(b"".join(tensor.numpy().tobytes() for _, tensor in sorted(tensors.items()))).hexdigest()
 
 
 def build(folder: Path, save_bert: Callable[[Path], Path], server: Server) -> Path:
