@@ -35,6 +35,7 @@ from hybrid_qproj.sbert import Encoder, ProjectionHead, with_head
 from hybrid_qproj.similarity import LOGARITHMIC
 from hybrid_qproj.training.evaluator import RetrievalEvaluator
 from hybrid_qproj.training.run import train
+from hybrid_qproj.training.settings import ENCODER_RATE
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -108,6 +109,11 @@ def digest(cell: Cell, config: ExperimentConfig) -> str:
     parts["head"] = head.model_dump(mode="json", exclude={"sizes", "objectives"})
     if head.parameters_of:
         parts["like"] = config.heads[head.parameters_of].model_dump(mode="json", include={"kind", "args"})
+    if parts["training"]["learning_rate"] is None and (
+        not cell.objective or config.settings(cell.head, cell.objective).learning_rate is not None
+    ):
+        # Nothing depends on the default: records from when it was this one stay valid.
+        parts["training"]["learning_rate"] = ENCODER_RATE
     if cell.objective:
         parts["objective"] = config.objectives[cell.objective].model_dump(mode="json")
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

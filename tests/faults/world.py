@@ -307,6 +307,8 @@ def copy(world: Path, to: Path) -> Path:
 
 def leftovers(world: Path) -> list[str]:
     """What a run that is over should not leave."""
-    return [path.name for path in world.rglob(".*") if any(mark in path.name for mark in LEFT)] + [
-        path.name for path in world.rglob("*.packs")
+    found = [path for path in world.rglob(".*") if any(mark in path.name for mark in LEFT)]
+    # The cache keeps its lock file, which nobody holds.
+    return [
+        path.name for path in (*found, *world.rglob("*.packs")) if (path.name, "cache") != (".lock", path.parts[-3])
     ]
