@@ -160,10 +160,13 @@ def remove_leftovers(path: Path) -> None:
     Args:
         path: the file that they were to become.
     """
-    for leftover in path.parent.glob(f".{_escaped(path.name)}.*{SUFFIX}*"):
-        with suppress(OSError), leftover.open("r+b") as file:
-            if lock_descriptor(file.fileno(), wait=False):
-                leftover.unlink()
+    name = _escaped(path.name)
+    # Two dots: of a writer that was given a temporary name, and wrote that under another.
+    for pattern in (f".{name}.*{SUFFIX}*", f"..{name}.*{SUFFIX}*"):
+        for leftover in path.parent.glob(pattern):
+            with suppress(OSError), leftover.open("r+b") as file:
+                if lock_descriptor(file.fileno(), wait=False):
+                    leftover.unlink()
 
 
 def _escaped(name: str) -> str:

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,7 +47,9 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
         yield
     finally:
         # Removed while it is held: whoever waits for this file sees that it is gone and makes a new one.
-        path.unlink(missing_ok=True)
+        # Where it cannot be removed (the disk is only read by now), what was written is whole all the same.
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
         os.close(handle)
 
 

@@ -62,15 +62,11 @@ def held(lock: Path, path: Path) -> Iterator[None]:
         OutputError: the lock cannot be written.
         LockedError: another process holds it.
     """
-    held = exclusive(lock, str(path))
-    with writing(path):
-        held.__enter__()
-    try:
+    with ExitStack() as stack:
+        # Errors of the block are not those of its lock.
+        with writing(path):
+            stack.enter_context(exclusive(lock, str(path)))
         yield
-    finally:
-        # Where its folder is gone by now, or can no longer be written, nobody else can hold it.
-        with suppress(OSError):
-            held.__exit__(None, None, None)
 
 
 def write_together(folder: Path, files: Mapping[str, bytes | Callable[[Path], None]]) -> None:

@@ -35,6 +35,7 @@ from hybrid_qproj.sbert import Encoder, ProjectionHead, with_head
 from hybrid_qproj.similarity import LOGARITHMIC
 from hybrid_qproj.training.evaluator import RetrievalEvaluator
 from hybrid_qproj.training.run import train
+from hybrid_qproj.training.settings import ENCODER_RATE
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -56,8 +57,8 @@ def cells(config: ExperimentConfig, width: int) -> list[Cell]:
         the cells, in the order of the configuration.
 
     Raises:
-        ConfigError: a head cannot be built, or is fitted and asked to stand on an encoder that trains; an objective does
-            not take its keywords; there is nothing to train for; two cells would have one name.
+        ConfigError: a head cannot be built, or is fitted and asked to stand on an encoder that trains; an objective
+            does not take its keywords; there is nothing to train for; two cells would have one name.
     """
     found = []
     for layers in config.encoder.layers:
@@ -82,14 +83,19 @@ def cells(config: ExperimentConfig, width: int) -> list[Cell]:
                         for fraction in fractions
                         for seed in range(config.seeds)
                     ]
+    _check_names(found)
+    return found
+
+
+def _check_names(cells: Sequence[Cell]) -> None:
+    """Refuse cells of which one's record would overwrite another's."""
     names: dict[str, Cell] = {}
-    for cell in found:
+    for cell in cells:
         if (other := names.setdefault(cell.name, cell)) is not cell:
             raise ConfigError(
-                f"heads or objectives {cell.head!r}, {cell.objective!r} and {other.head!r}, {other.objective!r} would share "
-                f"the file {cell.name!r}: give them names that differ in more than spaces and signs"
+                f"heads or objectives {cell.head!r}, {cell.objective!r} and {other.head!r}, {other.objective!r} would "
+                f"share the file {cell.name!r}: give them names that differ in more than spaces and signs"
             )
-    return found
 
 
 def digest(cell: Cell, config: ExperimentConfig) -> str:
@@ -103,6 +109,11 @@ def digest(cell: Cell, config: ExperimentConfig) -> str:
     parts["head"] = head.model_dump(mode="json", exclude={"sizes", "objectives"})
     if head.parameters_of:
         parts["like"] = config.heads[head.parameters_of].model_dump(mode="json", include={"kind", "args"})
+    if parts["training"]["learning_rate"] is None and (
+        not cell.objective or config.settings(cell.head, cell.objective).learning_rate is not None
+    ):
+        # Nothing depends on the default: records from when it was this one stay valid.
+        parts["training"]["learning_rate"] = ENCODER_RATE
     if cell.objective:
         parts["objective"] = config.objectives[cell.objective].model_dump(mode="json")
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

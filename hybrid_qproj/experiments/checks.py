@@ -91,8 +91,8 @@ def check_tests(config: ExperimentConfig, tests: Sequence[TestSet]) -> None:
         highest = max((grade for grades in test.qrels.values() for grade in grades.values()), default=0)
         if binary and highest < test.relevant:
             raise ConfigError(
-                f"test {test.name!r}: relevant = {test.relevant}, but no judgement has a grade above {highest}, so that "
-                f"{', '.join(binary)} would be 0 whatever the head; lower relevant, or leave these measures out"
+                f"test {test.name!r}: relevant = {test.relevant}, but no judgement has a grade above {highest}, so "
+                f"that {', '.join(binary)} would be 0 whatever the head; lower relevant, or leave these measures out"
             )
     counts = {test.name: len(test.qrels) for test in tests}
     wanted = {name: sum(counts[test] for test in members) for name, members in config.pools.items()} or counts

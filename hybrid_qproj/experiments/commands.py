@@ -26,7 +26,7 @@ from hybrid_qproj.experiments.data import open_encoder, read_data, read_tests
 from hybrid_qproj.experiments.grid import run_cells, unfinished
 from hybrid_qproj.experiments.manifest import write_manifest
 from hybrid_qproj.experiments.progress import reading, row_table, running, say
-from hybrid_qproj.experiments.records import read_records
+from hybrid_qproj.experiments.records import check_complete, read_records
 from hybrid_qproj.experiments.report import write_report
 from hybrid_qproj.experiments.selection import check_claim, choose_cell, choose_head, claim
 from hybrid_qproj.experiments.summary import Row
@@ -105,8 +105,8 @@ def run_train(
             with writing(out / MODEL):
                 whole.save_pretrained(str(out / MODEL), create_model_card=False)
             console.print(
-                f"loss {losses[0]:.4f} before training, {losses[1]:.4f} after, on the same examples; model: {out / MODEL} "
-                "(hybrid_qproj.load)",
+                f"loss {losses[0]:.4f} before training, {losses[1]:.4f} after, on the same examples; "
+                f"model: {out / MODEL} (hybrid_qproj.load)",
                 highlight=False,
             )
     return whole
@@ -225,6 +225,9 @@ def run_compare(
                 run_cells(todo, config, data, out, workers, done=lambda _: advance(), allow_paid=allow_paid)
         wanted = {cell: digest(cell, config) for cell in everything}
         found = {r.cell: r for r in read_records(out) if wanted.get(r.cell) == r.digest}
+        queries = {test.name: list(test.qrels) for test in data.tests}
+        for record in found.values():
+            check_complete(out, record, queries, config.measures)
         rows = write_report(out, config, [found[cell] for cell in everything])
         if len(rows) <= LARGE_TABLE:
             console.print(row_table(rows, config.measures[0]))

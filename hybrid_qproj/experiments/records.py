@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from hybrid_qproj._util.files import write_atomically
+from hybrid_qproj._util.files import parse_json, read_bounded, write_atomically
 from hybrid_qproj.errors import HybridQprojError
 
 CELLS = "cells"
+MOST_BYTES = 1 << 30
+"""Of a record: measures of every query."""
 
 
 class RecordError(HybridQprojError, ValueError):
@@ -113,10 +116,41 @@ def read_record(path: Path) -> Record:
         RecordError: it is damaged, or no record.
     """
     try:
-        return _RECORD.validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+        content = read_bounded(path, MOST_BYTES)
+        # Numbers that are none, keys twice and deep nesting are refused there, all else by its type.
+        parse_json(content.decode())
+        record = _RECORD.validate_json(content, strict=True)
+        if path.stem != record.cell.name:
+            raise ValueError(f"it is of the cell {record.cell.name!r}")
+    except (OSError, ValueError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise RecordError(f"{path} is no whole record ({reason}); delete it: its cell will be run again") from error
+    return record
+
+
+def check_complete(folder: Path, record: Record, tests: Mapping[str, Collection[str]], measures: Sequence[str]) -> None:
+    """Make sure that a record has what a report is made of.
+
+    Args:
+        folder: of the experiment.
+        record: the record.
+        tests: test -> ids of its judged queries.
+        measures: the experiment's.
+
+    Raises:
+        RecordError: it lacks something, as one that was edited may.
+    """
+    whole = all(
+        test in record.histograms
+        and all(set(record.measures.get(test, {}).get(m, ())) == set(queries) for m in measures)
+        for test, queries in tests.items()
+    )
+    sound = all(
+        len(table.edges) == len(table.relevant) + 1 == len(table.other) + 1 > 1 for table in record.histograms.values()
+    )
+    if not (whole and sound):
+        path = folder / CELLS / f"{record.cell.name}.json"
+        raise RecordError(f"{path} lacks tests, measures or queries; delete it: its cell will be run again")
 
 
 def read_records(folder: Path) -> list[Record]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import math
 import tomllib
 from pathlib import Path
@@ -68,7 +68,7 @@ def _check_values(path: Path, table: dict[str, Any]) -> None:
             raise TomlError(f"{path}: {_name(key)} is not finite; expected a number")
         elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
             raise TomlError(f"{path}: {_name(key)} is out of the range of whole numbers")
-        elif isinstance(value, datetime.date | datetime.time):
+        elif isinstance(value, dt.date | dt.time):
             raise TomlError(f"{path}: {_name(key)} is a date or a time; no setting is one")
 
 

@@ -13,7 +13,7 @@ import safetensors
 import safetensors.torch
 from transformers import TrainerState
 
-from hybrid_qproj._util.files import read_bounded, write_atomically
+from hybrid_qproj._util.files import SUFFIX, read_bounded, write_atomically
 from hybrid_qproj._util.folders import check_files, describe_files, read_record
 from hybrid_qproj.checkpoint import CheckpointError, load_state
 from hybrid_qproj.embeddings.table import EmbeddingTable
@@ -109,7 +109,9 @@ def bind(checkpoint: Path, processes: int = 1) -> None:
     Raises:
         OutputError: the note could not be written.
     """
-    files = describe_files(checkpoint, lambda name: name == FILES or (processes > 1 and name.startswith("rng_state")))
+    files = describe_files(
+        checkpoint, lambda name: name == FILES or SUFFIX in name or (processes > 1 and name.startswith("rng_state"))
+    )
     write_atomically(checkpoint / FILES, json.dumps({"format": FORM, "files": files}).encode())
 
 
@@ -182,6 +184,10 @@ def resume_point(folder: Path) -> Path | None:
     Raises:
         CheckpointError: there are several checkpoints, but none is whole; or the last one was damaged.
     """
+    for leftover in folder.glob(f"checkpoint-*/**/.*{SUFFIX}*"):
+        # A folder of checkpoints has one run at a time: whoever wrote it is gone.
+        if leftover.is_file():
+            leftover.unlink(missing_ok=True)
     checkpoint = last_checkpoint(folder)
     # They are written one by one: an interruption leaves one torn, damage more.
     if checkpoint is None and len(list(folder.glob("checkpoint-*"))) > 1:

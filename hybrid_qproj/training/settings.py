@@ -26,8 +26,8 @@ class TrainingSettings(BaseModel):
         batch_size: examples a process and forward pass.
         accumulation: forward passes an optimiser step.
         learning_rate: of Adam, after warm-up; `HEAD_RATE` when None.
-        encoder_learning_rate: of the encoder's trained layers; when None ``learning_rate``, and `ENCODER_RATE` where that
-            is not given either.
+        encoder_learning_rate: of the encoder's trained layers; when None ``learning_rate``, and `ENCODER_RATE` where
+            that is not given either.
         schedule: how the learning rate falls: a scheduler of transformers.
         warmup: share of the steps in which the learning rate rises from 0.
         weight_decay: of AdamW; 0 is Adam.

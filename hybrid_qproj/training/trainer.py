@@ -125,8 +125,8 @@ class HeadTrainer(SentenceTransformerTrainer):
             full = number in (errno.ENOSPC, errno.EDQUOT) or _free(self.folder) < LITTLE
             raise TrainingError(
                 f"checkpoint {self.state.global_step} could not be written to {self.folder} ({reason or error}; "
-                f"{_free(self.folder):,} bytes free). {'Make room and run' if full else 'Run'} the same command again: it "
-                "goes on from the checkpoint before"
+                f"{_free(self.folder):,} bytes free). {'Make room and run' if full else 'Run'} the same command again: "
+                "it goes on from the checkpoint before"
             ) from error
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
@@ -156,7 +156,7 @@ def _readable(checkpoint: str | None) -> Iterator[None]:
         if checkpoint is None:
             raise
         raise CheckpointError(
-            f"{checkpoint} is damaged ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'unreadable'}); "
+            f"{checkpoint} is damaged ({type(error).__name__}: {' '.join(str(error).split())[:200]}); "
             f"delete {Path(checkpoint).name} to go on from the one before it"
         ) from error
 

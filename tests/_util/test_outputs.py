@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 
@@ -64,11 +65,11 @@ def test_what_is_no_place(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="file is a file; expected a folder"):
         check_folder(tmp_path / "file", "a training run")
-    with pytest.raises(OutputError, match="'file' is a file, no folder"):
+    with pytest.raises(OutputError, match=r"'file' is a file, no folder"):
         check_folder(tmp_path / "file" / "a" / "b", "a training run")
     with pytest.raises(OutputError, match="is a folder; expected the name of a file"):
         check_file(tmp_path)
-    with pytest.raises(OutputError, match="there is no folder '.*nodir'"):
+    with pytest.raises(OutputError, match=r"there is no folder '.*nodir'"):
         check_file(tmp_path / "nodir" / "u.png")
 
 
@@ -96,7 +97,10 @@ def test_files_that_belong_together(tmp_path, monkeypatch):
 )
 def test_errors_of_libraries(tmp_path, error, reason):
     """By the name of the file, with what the system said."""
-    with pytest.raises(OutputError, match=f"{tmp_path / 'x'} could not be written: .*{reason}"), files.writing(tmp_path / "x"):
+    with (
+        pytest.raises(OutputError, match=f"{tmp_path / 'x'} could not be written: .*{reason}"),
+        files.writing(tmp_path / "x"),
+    ):
         raise error
 
 
@@ -106,6 +110,9 @@ def test_other_errors_stay(tmp_path):
         raise RuntimeError("bug")
 
 
+MOUNT, UMOUNT = (str(shutil.which(name)) for name in ("mount", "umount"))
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 256 KiB of its own."""
@@ -113,11 +120,13 @@ def small_disk(tmp_path):
     place.mkdir()
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         pytest.skip("only root mounts a file system")
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)], check=False, capture_output=True)
+    made = subprocess.run(
+        [MOUNT, "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)], check=False, capture_output=True
+    )
     if made.returncode != 0:
         pytest.skip("mounting is not allowed here")
     yield place
-    subprocess.run(["umount", str(place)], check=False)
+    subprocess.run([UMOUNT, str(place)], check=False)
 
 
 def test_a_full_disk(small_disk):
@@ -126,6 +135,6 @@ def test_a_full_disk(small_disk):
     with pytest.raises(OutputError, match=r"disk/b could not be written: No space left on device"):
         write_together(small_disk, {"a": b"new", "b": bytes(1 << 20)})
     assert {path.name: path.read_bytes() for path in small_disk.iterdir()} == {"a": b"old"}
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    subprocess.run([MOUNT, "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(OutputError, match=r"disk/x could not be written: Read-only file system; choose another place"):
         check_folder(small_disk / "x", "a training run")

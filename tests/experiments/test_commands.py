@@ -285,7 +285,11 @@ def test_choices_are_checked_first(config, tmp_path, invoke, options, message):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('qrels = "qrels"\nprotocol = "judged"', 'qrels = "qrel"\nprotocol = "judged"', "test.0.qrels: there is no file"),
+        (
+            'qrels = "qrels"\nprotocol = "judged"',
+            'qrels = "qrel"\nprotocol = "judged"',
+            "test.0.qrels: there is no file",
+        ),
         ("depth = 20", "depth = 20\nrelevant = 3", "relevant = 3, but no judgement has a grade above 2"),
         ("scale = 1.0", 'device = "no.such"', "no device 'no.such'"),
         ("sizes = [3]", "sizes = [3, 99]", "cannot be built: in_features=24, out_features=99"),

@@ -162,6 +162,13 @@ def test_an_ansatz_of_ones_own(config):
     assert load_config(config, [reference]).heads["quantum"].args["circuit"] == reference
 
 
+def attempt(path):
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        return error
+
+
 PLAIN = st.one_of(
     st.booleans(),
     st.integers(-(10**25), 10**25),
@@ -198,12 +205,8 @@ def test_any_value_anywhere(table, tmp_path, data):
     """A configuration, or a ConfigError."""
     path = data.draw(st.sampled_from([p for p in paths(table) if p]))
     changed = replaced(table, path, data.draw(VALUES))
-    try:
-        found = load_config(write(tmp_path / "x.toml", changed))
-    except ConfigError as error:
-        assert str(error).startswith(str(tmp_path / "x.toml"))
-    else:
-        assert isinstance(found, ExperimentConfig)
+    found = attempt(write(tmp_path / "x.toml", changed))
+    assert isinstance(found, ExperimentConfig) or str(found).startswith(str(tmp_path / "x.toml"))
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -213,7 +216,5 @@ def test_any_byte_anywhere(config, tmp_path, place, new, cut):
     content = config.read_bytes()
     place %= len(content)
     (tmp_path / "x.toml").write_bytes(content[:place] + new + (b"" if cut else content[place + 1 :]))
-    try:
-        assert isinstance(load_config(tmp_path / "x.toml"), ExperimentConfig)
-    except ConfigError as error:
-        assert str(tmp_path / "x.toml") in str(error)
+    found = attempt(tmp_path / "x.toml")
+    assert isinstance(found, ExperimentConfig) or str(tmp_path / "x.toml") in str(found)

@@ -1,7 +1,7 @@
 """Runs commands in forked processes, with a fault at the n-th thing that one does to files under a folder.
 
-Reads cases as JSON lines and answers each with a line. Everything slow is imported once, before the first fork. Faults are
-raised by an audit hook: Python tells it of every file that is opened, made, renamed or removed.
+Reads cases as JSON lines and answers each with a line. Everything slow is imported once, before the first fork. Faults
+are raised by an audit hook: Python tells it of every file that is opened, made, renamed or removed.
 """
 
 from __future__ import annotations

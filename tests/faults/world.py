@@ -1,4 +1,4 @@
-"""A small world in which every command can run: an encoder, texts, models, stores; and what each command's result is worth."""
+"""A small world in which every command can run, and what each command's result is worth."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ class Command:
         value: what the result is worth, from its path; raises where it cannot be loaded.
         inputs: files that it reads, as patterns in the world.
         lock: the lock file that a second writer meets, in the world; None where one is of no use.
-        resumes: whether a run that was cut may leave a part from which the next goes on, so that there is nothing to load
-            before it did.
+        resumes: whether a run that was cut may leave a part from which the next goes on, so that there is nothing to
+            load before it did.
     """
 
     name: str
@@ -149,6 +149,14 @@ def compare_value(folder: Path) -> Any:
 def evaluate_value(folder: Path) -> Any:
     """Measures and the run they are of."""
     return json.loads((folder / "measures.json").read_text()), (folder / "judged.run").read_text()
+
+
+def calibration_value(path: Path) -> str:
+    """Measured responses, not the time of day."""
+    import safetensors.torch  # noqa: PLC0415 - with the others
+
+    tensors = safetensors.torch.load_file(path)
+    return hashlib.sha256(b"".join(tensor.numpy().tobytes() for _, tensor in sorted(tensors.items()))).hexdigest()
 
 
 def gallery_value(folder: Path) -> Any:
@@ -210,7 +218,7 @@ COMMANDS = [
         "angles",
         store_value,
         ("corpus.tsv", *MODEL),
-        None,
+        "angles/.lock",
         True,
     ),
     Command(
@@ -220,7 +228,7 @@ COMMANDS = [
         "store",
         index_value,
         ("store/manifest.json", "store/angles-*.safetensors", "store/ids-*.json"),
-        None,
+        "store/.index.lock",
     ),
     Command(
         "search",
@@ -242,9 +250,9 @@ COMMANDS = [
         [],
         ["calibrate", "model", "--device", "default.qubit?shots=50&seed=1", "--out", "c.safetensors"],
         "c.safetensors",
-        lambda p: calibration_value(p),
+        calibration_value,
         MODEL,
-        None,
+        ".c.safetensors.lock",
         True,
     ),
     Command(
@@ -258,14 +266,6 @@ COMMANDS = [
     Command("estimate", [], ["estimate", "model", "--device", "default.qubit"], None, lambda p: None, MODEL),
     Command("devices", [], ["devices"], None, lambda p: None),
 ]
-
-
-def calibration_value(path: Path) -> str:
-    """Measured responses, not the time of day."""
-    import safetensors.torch  # noqa: PLC0415 - with the others
-
-    tensors = safetensors.torch.load_file(path)
-    return hashlib.sha256(b"".join(tensor.numpy().tobytes() for _, tensor in sorted(tensors.items()))).hexdigest()
 
 
 def build(folder: Path, save_bert: Callable[[Path], Path], server: Server) -> Path:
@@ -307,6 +307,8 @@ def copy(world: Path, to: Path) -> Path:
 
 def leftovers(world: Path) -> list[str]:
     """What a run that is over should not leave."""
-    return [path.name for path in world.rglob(".*") if any(mark in path.name for mark in LEFT)] + [
-        path.name for path in world.rglob("*.packs")
+    found = [path for path in world.rglob(".*") if any(mark in path.name for mark in LEFT)]
+    # The cache keeps its lock file, which nobody holds.
+    return [
+        path.name for path in (*found, *world.rglob("*.packs")) if (path.name, "cache") != (".lock", path.parts[-3])
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 
 import hybrid_qproj
 from hybrid_qproj import QuantumProjection, sbert
+from hybrid_qproj._util.locks import exclusive
 from hybrid_qproj.cli import app
 from hybrid_qproj.devices import DeviceUnavailableError
 from hybrid_qproj.fitting import FitSettings
@@ -92,3 +95,43 @@ def test_refusals(tiny_bert, corpus, tmp_path):
         assert result.exit_code == 1
         assert message in result.output.replace("\n", " ")
     assert not (tmp_path / "m").exists()
+
+
+def test_a_model_is_replaced_only_when_told_to(tiny_bert, corpus, tmp_path):
+    """Not by a second fit with the same --out, not while another fits, and not beside other results."""
+    out = tmp_path / "m"
+    arguments = ["fit", str(tiny_bert), str(corpus), "--out", str(out), "--max-tokens", "32", "--k"]
+
+    def run(*rest, code=0):
+        result = CliRunner().invoke(app, [*arguments, *rest])
+        assert result.exit_code == code, result.output
+        return " ".join(result.output.split())
+
+    run("3")
+    before = hybrid_qproj.load(out).head.out_features
+    assert f"{out} is there already: it was not changed. Choose another folder, or replace it with --force" in run(
+        "2", code=1
+    )
+    with exclusive(tmp_path / ".m.fit.lock", "another"):
+        assert f"is being written by process {os.getpid()}" in run("2", "--force", code=1)
+    assert hybrid_qproj.load(out).head.out_features == before == 3
+    run("2", "--force")
+    assert hybrid_qproj.load(out).head.out_features == 2
+    (tmp_path / "m").rename(tmp_path / "old")
+    out.mkdir()
+    (out / "run.json").write_text("{}")
+    assert "holds a training run; choose another folder for a saved model" in run("2", "--force", code=1)
+
+
+def test_settings_are_checked_first(corpus, tmp_path):
+    """Before the encoder is loaded, which is not even there."""
+    arguments = ["fit", "no-such-encoder", str(corpus), "--k", "3", "--out", str(tmp_path / "m")]
+    for rest, message in (
+        (["--device", "nope"], "no device 'nope'"),
+        (["--circuit", "rotr"], "did you mean 'rotor'"),
+        (["--out", str(corpus)], "is a file; expected a folder"),
+        (["--out", str(corpus / "m")], "is a file, no folder"),
+    ):
+        result = CliRunner().invoke(app, [*arguments, *rest])
+        assert result.exit_code == 1
+        assert message in " ".join(result.output.split())
