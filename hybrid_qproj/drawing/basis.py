@@ -73,7 +73,10 @@ def standard_parts(gate: Gate, names: Mapping[str, str], show: Callable[[Angle],
         # The number of wires of an identity is a setting of it.
         return [_part(operation, (entry for slot in slots if not slot.setting for entry in slot.entries))]
     if not free:
-        return [_part(part, map(Angle, map(float, part.data))) for part in _decomposed(operation, names)]
+        parts = _decomposed(operation, names)
+        if names is not NAMES_2:
+            parts = [*parts, *_missing_phase(operation, parts)]
+        return [_part(part, map(Angle, map(float, part.data))) for part in parts]
     if strange is not None or any(slot.setting and slot.symbols for slot in slots):
         function = next((slot.whole for slot in slots if slot.whole and slot.whole.function), strange)
         which = show(function) if function else "a setting that depends on parameters"
@@ -177,18 +180,18 @@ def _once(operation: Operator, names: Mapping[str, str]) -> list[Operator]:
             abs(matrix.imag) < TINY, 0, matrix.imag
         )
         operation = qml.QubitUnitary(clean, wires=operation.wires)
-    base = getattr(operation, "base", None)
     if isinstance(operation, Adjoint):
+        base = operation.base
         kept = base.name == PHASE or (base.name in names and base.name not in PHASED)
         if kept and not isinstance(inverse := qml.adjoint(base, lazy=False), Adjoint):
             return [inverse]
         if not kept and base.has_decomposition:
             # PennyLane's own takes angles modulo 2 pi, and so out of their expressions.
             return [qml.adjoint(part, lazy=False) for part in reversed(base.decomposition())]
-    if isinstance(operation, Controlled) and base.name in PHASED:
+    if isinstance(operation, Controlled) and operation.base.name in PHASED:
         return [
             qml.ctrl(part, operation.control_wires, operation.control_values, operation.work_wires)
-            for part in base.decomposition()
+            for part in operation.base.decomposition()
         ]
     return operation.decomposition()
 
@@ -252,6 +255,16 @@ def _agrees(operation: Operator, parts: Sequence[Operator]) -> bool:
     if not wires:
         return all(part.name == PHASE for part in parts)
     return _distance(operation, parts) < ACCURATE
+
+
+def _missing_phase(operation: Operator, parts: Sequence[Operator]) -> list[Operator]:
+    """The digits of a global phase that a decomposition loses, where there are any."""
+    wires = list(operation.wires)
+    if not operation.has_matrix or not 0 < len(wires) <= LARGEST:
+        return []
+    found = qml.matrix(qml.tape.QuantumScript([*parts, *map(qml.I, wires)]), wire_order=wires)
+    phase = float(np.angle(np.vdot(found, np.asarray(operation.matrix(wire_order=wires)))))
+    return [qml.GlobalPhase(-phase)] if abs(phase) > PRECISE else []
 
 
 def _distance(operation: Operator, parts: Sequence[Operator]) -> float:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure  # noqa: E402
 
 from hybrid_qproj import QuantumProjection  # noqa: E402
 from hybrid_qproj.coherent import CoherentProjection  # noqa: E402
-from hybrid_qproj.plan import chain, tree  # noqa: E402
+from hybrid_qproj.plan import Plan, Stage, chain, tree  # noqa: E402
 from hybrid_qproj.plots import (  # noqa: E402
     bloch_spheres,
     fidelity_against_cosine,
@@ -193,3 +193,20 @@ def test_refusals(tmp_path, embedding):
     (tmp_path / "short" / "trainer_state.json").write_text("{")
     with pytest.raises(ValueError, match="cannot be read"):
         training_curves(tmp_path / "short")
+
+
+def test_merge_graph_of_mixing():
+    """Two blocks of the same two qubits have a dot each, and each dot both edges of its own."""
+    plan = Plan(2, (Stage((0, 1), (1, 0)),), (0, 1))
+    (panel,) = merge_graph(plan).axes
+    dots = [line.get_xydata()[0] for line in panel.lines if line.get_marker() == "o"]
+    assert len(dots) == 2
+    assert abs(dots[0][1] - dots[1][1]) > 0.1
+    solid = [line.get_xydata() for line in panel.lines if line.get_linestyle() == "-" and len(line.get_xydata()) == 2]
+    dashed = [line.get_xydata() for line in panel.lines if line.get_linestyle() == "--"]
+    # The first block's dot, kept qubit 1 and control 0; feature 1 is drawn in its row.
+    names = {text.get_text(): text.get_position()[1] for text in panel.texts}
+    kept = [start for start, end in solid if np.allclose(end, dots[0])]
+    control = [start for start, end in dashed if np.allclose(end, dots[0])]
+    assert [point[1] for point in kept] == [names["$x_{2}$"]]
+    assert [point[1] for point in control] == [names["$x_{1}$"]]
