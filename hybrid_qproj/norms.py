@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -64,6 +65,10 @@ def units_and_norms(vectors: Tensor, smallest: float = SMALLEST) -> tuple[Tensor
     norm = vectors.norm(dim=-1, keepdim=True)
     if _all_ordinary(norm, smallest):
         return vectors / norm, norm, None
+    if _all_ordinary(norm, -1.0):
+        short = norm <= smallest
+        norm.clamp_min_(smallest)
+        return vectors / norm, norm, short
     shrink = _shrink(vectors)
     shrunk = vectors * shrink
     norm = shrunk.norm(dim=-1, keepdim=True).clamp_min_(smallest)
@@ -72,6 +77,8 @@ def units_and_norms(vectors: Tensor, smallest: float = SMALLEST) -> tuple[Tensor
 
 def _all_ordinary(norm: Tensor, smallest: float) -> bool:
     try:
+        if norm.is_cpu:
+            return not norm.numel() or (norm.amin().item() > smallest and norm.amax().item() < math.inf)
         return bool(((norm > smallest) & (norm < math.inf)).all())
     except RuntimeError:
         # torch.func.vmap has no value to look at; what follows gives the same numbers in more steps.
@@ -137,14 +144,19 @@ def tanh_of_sums(sums: Callable[..., Tensor], vectors: Tensor, *weights: Tensor)
     """
     dtype = torch.promote_types(vectors.dtype, torch.float32)
     wide, widths = widened(vectors, dtype), [widened(weight, dtype) for weight in weights]
-    with torch.autocast(vectors.device.type, enabled=False):
+    with _single(vectors.device.type):
         if not torch.compiler.is_compiling():
             result = sums(wide, *widths)
             total = result.detach().sum()
             if result.requires_grad:
                 # Numbers that meet a weight of zero show in the gradient of that weight only.
                 total = total + wide.detach().norm()
-            if bool(total.isfinite()):
+            if math.isfinite(total.item()):
                 return torch.tanh(result).to(vectors.dtype)
         bound = torch.finfo(dtype).max * 2.0**-24
         return torch.tanh(sums(wide.clamp(-bound, bound), *widths)).to(vectors.dtype)
+
+
+def _single(device: str) -> AbstractContextManager[Any]:
+    """No autocast; entering that context takes as long as a single embedding does, so only where there is one."""
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
