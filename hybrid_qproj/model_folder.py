@@ -26,6 +26,7 @@ SETTINGS = "config_sentence_transformers.json"
 PLACES = "models|base.modules|sentence_transformer.modules"
 _TYPE = re.compile(rf"sentence_transformers\.(?:{PLACES})(?:\.[a-z_]+)?\.([A-Za-z]+)")
 HEAD = "hybrid_qproj.sbert.ProjectionHead"
+TRUNCATION = "hybrid_qproj.sbert.TruncateDim"
 MOST_TEXT = 300
 """Letters of a library's error that ours repeats."""
 
@@ -90,7 +91,7 @@ def read_modules(folder: Path) -> list[tuple[ModuleEntry, type[Module]]]:
     Raises:
         CheckpointError: no such list, a class that is not loaded, or a path outside the folder.
     """
-    from hybrid_qproj.sbert import ProjectionHead  # noqa: PLC0415 - imports an extra
+    from hybrid_qproj.sbert import ProjectionHead, TruncateDim  # noqa: PLC0415 - imports an extra
 
     path = folder / MODULES
     if not path.is_file():
@@ -110,7 +111,8 @@ def read_modules(folder: Path) -> list[tuple[ModuleEntry, type[Module]]]:
             raise CheckpointError(
                 f"{path} is damaged: expected a list of modules with type and path; {error}"
             ) from error
-        cls = ProjectionHead if entry.type == HEAD else class_of(entry.type, classes)
+        own = {HEAD: ProjectionHead, TRUNCATION: TruncateDim}
+        cls = own.get(entry.type) or class_of(entry.type, classes)
         if cls is None:
             raise CheckpointError(
                 f"{str(folder)!r} wants a module {entry.type[:100]!r}; only {HEAD} and these of sentence_transformers "

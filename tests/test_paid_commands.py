@@ -18,7 +18,8 @@ from hybrid_qproj.cli import app  # noqa: E402
 from hybrid_qproj.demo.heads import ENTRIES  # noqa: E402
 from hybrid_qproj.devices import PaidDeviceError, checks  # noqa: E402
 from hybrid_qproj.experiments.config import ConfigError, load_config  # noqa: E402
-from hybrid_qproj.index import cluster  # noqa: E402
+from hybrid_qproj.fingerprint import model_fingerprint  # noqa: E402
+from hybrid_qproj.index import AngleStore, cluster  # noqa: E402
 from hybrid_qproj.retrieval.documents import open_source  # noqa: E402
 from hybrid_qproj.sbert import SentenceTransformer, with_fitted_head, with_head  # noqa: E402
 
@@ -88,12 +89,11 @@ def _run(*arguments):
 
 @pytest.fixture
 def store(work, touched):
-    """Angles of the model, computed here."""
+    """A store of the model's, as if its device had been reached."""
     if not (work / "angles").exists():
-        result = _run(
-            "encode", work / "model", work / "corpus.tsv", "--out", work / "angles", "--device", "default.qubit"
-        )
-        assert result.exit_code == 0, result.output
+        encoder = hybrid_qproj.load(work / "model", device="cpu")
+        angles = AngleStore.create(work / "angles", 4, model="model", fingerprint=model_fingerprint(encoder))
+        angles.add(["d1", "d2"], torch.rand(2, 4, generator=torch.Generator().manual_seed(0)))
     return work / "angles"
 
 
@@ -123,8 +123,13 @@ def test_refused(touched, work, store, tmp_path, name):
 
 @pytest.mark.parametrize("name", ["encode", "search", "evaluate"])
 def test_elsewhere(touched, work, store, tmp_path, name):
-    """A stranger's model runs on a simulator of this machine."""
-    result = _run(*_commands(work, tmp_path)[name], "--device", "default.qubit")
+    """A stranger's model runs on a simulator of this machine: documents and queries alike."""
+    command = _commands(work, tmp_path)[name]
+    if name == "search":
+        encode = ["encode", work / "model", work / "corpus.tsv", "--out", tmp_path / "here"]
+        assert _run(*encode, "--device", "default.qubit").exit_code == 0
+        command[2] = tmp_path / "here"
+    result = _run(*command, "--device", "default.qubit")
     assert result.exit_code == 0, result.output
     assert touched == []
 
@@ -220,12 +225,12 @@ def test_fitted_heads(touched, work, tiny_bert):
 def test_workers_of_a_cluster(touched, work):
     """Leave travels to each as an argument; without it a worker is refused too."""
     parts = [open_source(str(work / "corpus.tsv"))]
-    worker = cluster._EncodePart(str(work / "model"), parts, 4, None, False)
+    worker = cluster._EncodePart(str(work / "model"), parts, 4, None, None, False)
     with pytest.raises(PaidDeviceError):
         worker({"number": [0]})
     assert touched == []
-    assert cluster._EncodePart(str(work / "model"), parts, 4, None, True)._encoder.head.allow_paid
-    local = cluster._EncodePart(str(work / "model"), parts, 4, "default.qubit", False)
+    assert cluster._EncodePart(str(work / "model"), parts, 4, None, None, True)._encoder.head.allow_paid
+    local = cluster._EncodePart(str(work / "model"), parts, 4, None, "default.qubit", False)
     assert local({"number": [0]})["angles"].shape[2] == 4
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 import pickle
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from hybrid_qproj import QuantumProjection, circuits
+from hybrid_qproj.checkpoint import BINDING
 from hybrid_qproj.circuits import AnsatzError
 from hybrid_qproj.devices import DeviceSpecError, DeviceUnavailableError
 from hybrid_qproj.plan import PlanError
@@ -132,8 +134,11 @@ def test_copies_and_round_trips(tmp_path):
 def test_loads_where_the_plugin_is_missing(tmp_path):
     """A missing device is replaced at the first circuit, with a warning; one that is asked for is an error."""
     QuantumProjection(6, 2, device="default.qubit?shots=10").save(tmp_path)
-    config = tmp_path / "config.json"
-    config.write_text(config.read_text().replace("default.qubit", "nowhere.device"))
+    path = tmp_path / "config.json"
+    config = {**json.loads(path.read_text()), "device": "nowhere.device?shots=10"}
+    # Without what binds it to its weights, as configs of the first format are.
+    del config[BINDING]
+    path.write_text(json.dumps(config))
     head = QuantumProjection.load(tmp_path)
     assert str(head.device) == "nowhere.device?shots=10"
     with pytest.warns(UserWarning, match=r"saved for a device that is not available here .*'default\.qubit\?shots=10'"):

@@ -25,6 +25,7 @@ from sentence_transformers.util import cos_sim, paraphrase_mining, quantize_embe
 import hybrid_qproj
 from hybrid_qproj import ClassicalProjection, QuantumProjection, log_fidelity, pairwise_log_fidelity
 from hybrid_qproj.coherent import CoherentProjection
+from hybrid_qproj.model_record import RECORD
 from hybrid_qproj.quantization import CODES, PRECISIONS, QuantizationError, dequantize, quantize
 from hybrid_qproj.sbert import Encoder, EncodingError, HeadPlaceError, ProjectionHead, with_fitted_head, with_head
 from hybrid_qproj.scorers import ScoringError
@@ -76,6 +77,8 @@ def test_built_by_the_library(encoder, angles):
 def test_loaded_by_the_library(encoder, angles, tmp_path):
     """With its trust flag, from a folder of today and from one that says cosine, as older ones do."""
     encoder.save_pretrained(str(tmp_path))
+    # Older folders have none, and may be edited.
+    (tmp_path / RECORD).unlink()
     config = tmp_path / "config_sentence_transformers.json"
     saved = json.loads(config.read_text())
     assert saved["similarity_fn_name"] == "log_fidelity"

@@ -10,7 +10,8 @@ from sentence_transformers.base.evaluation import BaseEvaluator
 from sentence_transformers.util import batch_to_device
 
 from hybrid_qproj.sbert import Encoder
-from hybrid_qproj.sides import side_prompt
+from hybrid_qproj.sides import Side, side_prompt
+from hybrid_qproj.training.columns import column_sides
 from hybrid_qproj.training.loss import HeadLoss
 
 
@@ -28,6 +29,7 @@ def mean_loss(loss: HeadLoss, columns: Mapping[str, Sequence[str]], batch_size: 
     """
     model = loss.model
     assert isinstance(model, Encoder)
+    sides = column_sides(list(columns))
     rows = min(map(len, columns.values()))
     whole = rows - rows % batch_size or rows
     was_training = loss.training
@@ -35,10 +37,18 @@ def mean_loss(loss: HeadLoss, columns: Mapping[str, Sequence[str]], batch_size: 
     values = []
     with torch.no_grad():
         for start in range(0, whole, batch_size):
-            parts = [list(column[start : start + batch_size]) for column in columns.values()]
-            values.append(loss([batch_to_device(model.preprocess(part), model.device) for part in parts]).item())
+            features = [
+                _features(model, column[start : start + batch_size], sides[name]) for name, column in columns.items()
+            ]
+            values.append(loss(features).item())
     loss.train(was_training)
     return sum(values) / len(values)
+
+
+def _features(model: Encoder, texts: Sequence[str], side: Side) -> dict[str, Any]:
+    """A column of a batch, as it is trained on."""
+    features = model.preprocess(list(texts), prompt=side_prompt(model, side) or None, task=side)
+    return batch_to_device(features, model.device)
 
 
 class HeldOutLoss(BaseEvaluator):
@@ -79,8 +89,6 @@ class HeldOutLoss(BaseEvaluator):
         with torch.no_grad():
             for start in range(0, len(self.texts), self.batch_size):
                 batch = self.texts[start : start + self.batch_size]
-                # As they are trained on.
-                features = model.preprocess(batch, prompt=side_prompt(model, "document") or None, task="document")
-                values.append(self.loss([batch_to_device(features, model.device)]).item())
+                values.append(self.loss([_features(model, batch, "document")]).item())
         self.loss.train(was_training)
         return {self.primary_metric: sum(values) / len(values)}
