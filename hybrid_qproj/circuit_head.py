@@ -103,7 +103,7 @@ class CircuitHead(Head):
                 "again, or use head.save and load_head",
                 stacklevel=2,
             )
-        super()._load_from_state_dict(state_dict, prefix, *args)
+        super()._load_from_state_dict(state_dict, prefix, *args)  # type: ignore[no-untyped-call]  # torch's
 
     def _connect(self, spec: DeviceSpec) -> None:
         """Forget what was computed on another device; a head with more to forget says so here."""
