@@ -107,7 +107,7 @@ def _load(folder: Path, files: dict[str, str] | None, device: str | None, ansaet
 def _load_module(folder: Path, subfolder: str, cls: type[Module]) -> Module:
     home = folder / subfolder
     # So a router imports no class by the name that stands in its config.
-    classes = {"module_classes": router_classes(home)} if cls.__name__ == "Router" else {}
+    classes: dict[str, Any] = {"module_classes": router_classes(home)} if cls.__name__ == "Router" else {}
     try:
         module = cls.load(str(folder), subfolder=subfolder, local_files_only=True, trust_remote_code=False, **classes)
     except BaseException as error:

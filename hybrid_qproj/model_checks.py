@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import safetensors
 import torch
 from pydantic import Field
 from torch import nn
@@ -185,12 +186,34 @@ def _check_size(folder: Path) -> None:
         raise CheckpointError(
             f"{folder / 'config.json'} describes no transformer, which could not be loaded: {one_line(error)}"
         ) from error
+    _check_names(folder, model)
     wanted = sum(tensor.numel() for tensor in (*model.parameters(), *model.buffers()))
     there = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     if wanted > MOST_GROWTH * there + SPARE:
         raise CheckpointError(
             f"{folder / 'config.json'} describes a transformer of {wanted:,} numbers; the weights beside it are "
             f"{there:,} bytes"
+        )
+
+
+def _check_names(folder: Path, model: nn.Module) -> None:
+    """Refuse weights of which a few are missing: transformers would draw them anew."""
+    there: set[str] = set()
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            with safetensors.safe_open(path, framework="pt") as file:
+                there.update(file.keys())
+        except (safetensors.SafetensorError, OSError) as error:
+            raise CheckpointError(f"{path} is damaged ({error}), so that the module could not be loaded") from error
+    # Older names of the same weights; and a model saved with a head of its own has a prefix.
+    named = {re.sub(r"gamma$", "weight", re.sub(r"beta$", "bias", name)) for name in there}
+    named |= {name.partition(".")[2] for name in named}
+    wanted = [name for name, _ in model.named_parameters() if "pooler" not in name]
+    missing = [name for name in wanted if name not in named]
+    # Most of them missing is another way of naming, or a decoder that was left out, which transformers knows.
+    if missing and len(missing) <= max(1, len(wanted) // 10):
+        raise CheckpointError(
+            f"{folder / WEIGHTS} lacks {missing[0]!r}{' and others' if len(missing) > 1 else ''}; it was damaged or cut"
         )
 
 

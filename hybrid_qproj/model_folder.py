@@ -115,11 +115,14 @@ def read_modules(folder: Path) -> list[tuple[ModuleEntry, type[Module]]]:
         cls = own.get(entry.type) or class_of(entry.type, classes)
         if cls is None:
             raise CheckpointError(
-                f"{str(folder)!r} wants a module {entry.type[:100]!r}; only {HEAD} and these of sentence_transformers "
+                f"{path} wants a module {entry.type[:100]!r}; only {HEAD} and these of sentence_transformers "
                 f"are loaded: {', '.join(classes)}. If you trust the folder, load it with SentenceTransformer yourself"
             )
         if entry.path and not inside(folder, entry.path):
             raise CheckpointError(f"{path} points outside the model's folder: {entry.path[:100]!r}")
+        # A repository keeps no empty folder, and this module has nothing to save.
+        if cls.__name__ != "Normalize" and not (folder / entry.path).is_dir():
+            raise CheckpointError(f"{path} names the module {entry.path[:100]!r}, but there is no such folder")
         found.append((entry, cls))
     return found
 

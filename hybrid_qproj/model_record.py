@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hybrid_qproj._util.files import read_json
+from hybrid_qproj._util.files import OutputError, read_json
 from hybrid_qproj._util.folders import check_files, describe_files, inside, read_record, replace_folder
 from hybrid_qproj.checkpoint import CheckpointError
 from hybrid_qproj.model_folder import MODULES
@@ -51,6 +51,13 @@ def replaced_model(folder: Path) -> Iterator[Path]:
         OutputError: it could not be written; an older model is unchanged.
         LockedError: another process is writing there.
     """
+    home = folder.resolve()
+    if Path.cwd().is_relative_to(home) or home.is_mount():
+        # The folder that comes in its place is another one: this process, or the mount, would be left with the old.
+        raise OutputError(
+            f"{folder} is the folder that this process works in, or where a file system is mounted, and cannot be "
+            f"replaced in one step; save to a folder in it, such as {folder / 'model'}"
+        )
     with replace_folder(folder, _files_of_model) as staging:
         yield staging
         files = describe_files(staging, exclude=lambda name: name == CARD)
@@ -81,7 +88,7 @@ def _module_folders(folder: Path) -> set[str]:
     except (ValueError, OSError):
         return set()
     paths = [entry.get("path") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-    return {path for path in paths if inside(folder, path) and path.strip("./")}
+    return {path for path in paths if isinstance(path, str) and inside(folder, path) and path.strip("./")}
 
 
 def read_files(folder: Path) -> dict[str, str] | None:

@@ -179,6 +179,16 @@ def test_other_things_than_files(tmp_path):
         load_head(tmp_path / "head")
 
 
+def test_a_weight_that_is_missing(tmp_path):
+    """Of a model without a record: it would be drawn at random, with no more than a warning of the library."""
+    pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
+    shutil.copytree(OLD / "model", tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(path.read_bytes().replace(b"layer.1.output.dense.weight", b"layer.1.output.dense.wEight"))
+    with pytest.raises(CheckpointError, match=r"model\.safetensors lacks 'encoder\.layer\.1\.output\.dense\.weight'"):
+        hybrid_qproj.load(tmp_path, device="cpu")
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
 def test_bytes_of_a_model(data, tmp_path_factory):

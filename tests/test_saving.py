@@ -261,6 +261,15 @@ class TestModels:
         assert [path.name for path in saved.parent.iterdir()] == ["model"]
         hybrid_qproj.load(saved, device="cpu")
 
+    def test_own_folder(self, encoder, saved, monkeypatch):
+        """The folder that the process works in cannot be exchanged under it; a folder in it can be made."""
+        monkeypatch.chdir(saved)
+        with pytest.raises(OutputError, match="save to a folder in it, such as model"):
+            encoder.save_pretrained(".")
+        encoder.save_pretrained("inner")
+        hybrid_qproj.load(saved, device="cpu")
+        hybrid_qproj.load("inner", device="cpu")
+
     def test_not_finite(self, encoder, tmp_path):
         """Weights of the encoder that are no numbers are refused by name."""
         encoder[0].model.embeddings.word_embeddings.weight.data[3] = float("nan")

@@ -189,5 +189,5 @@ def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
     for name, tensor in sorted(tensors.items()):
         values = tensor.detach().contiguous().cpu()
         found.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
-        found.update(memoryview(values.flatten().view(torch.uint8).numpy()))
+        found.update(values.flatten().view(torch.uint8).numpy().data)
     return found.hexdigest()
