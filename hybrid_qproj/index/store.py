@@ -35,8 +35,8 @@ class AngleStore:
 
     Args:
         folder: of an existing store; see `create` for a new one.
-        check: whether a shard is compared with its digest before its rows are used for the first time: about a second a
-            gigabyte. Manifest and ids always are.
+        check: whether a shard is compared with its digest before its rows are used for the first time: about two
+            seconds a gigabyte. Manifest and ids always are.
 
     Attributes:
         folder: the store's.
