@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors
@@ -170,6 +170,13 @@ def _alone(home: Path) -> Iterator[None]:
         yield
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A table of a header; two readers could take a name that is there twice in two ways."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a name is there twice")
+    return dict(pairs)
+
+
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Digests and memory-mapped embeddings of a file."""
     try:
@@ -186,7 +193,7 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
         with safetensors.safe_open(path, framework="np") as tensors:
             forms = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118 - no mapping
             shapes = {name: (form.get_dtype(), tuple(form.get_shape())) for name, form in forms.items()}
-        table = json.loads(header)
+        table = json.loads(header, object_pairs_hook=_once)
     except OSError as error:
         raise CacheError(f"{path} cannot be read ({error.strerror or error}); {ADVICE}") from error
     except (ValueError, RecursionError, safetensors.SafetensorError) as error:

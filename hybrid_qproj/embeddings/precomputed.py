@@ -54,7 +54,9 @@ def read_precomputed(path: Path, documents: Mapping[str, str], queries: Mapping[
                 tables.append(_joined(path, rows_name, ids, rows, texts, side))
     except (OSError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} cannot be read as NPZ: {error}") from error
-    except (ValueError, EOFError, zlib.error, struct.error, RuntimeError, MemoryError) as error:
+    except MemoryError as error:
+        raise DataError(f"{path} needs more memory than there is: {error}; leave out what is not needed") from error
+    except (ValueError, EOFError, zlib.error, struct.error, RuntimeError) as error:
         # RuntimeError: encrypted, or compressed in a way that Python does not know.
         if isinstance(error, DataError):
             raise

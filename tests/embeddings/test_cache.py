@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 
@@ -161,6 +163,15 @@ def tensors(**changed):
     return {name: value for name, value in {**whole, **changed}.items() if value is not None}
 
 
+def twice():
+    """A header that says two things of one tensor, which ends where the file does by the second."""
+    content = safetensors.numpy.save(tensors())
+    length = int.from_bytes(content[:8], "little")
+    header = content[8 : 8 + length].rstrip().replace(b'{"digests"', b'{"embeddings":{"dtype":"F32","shape":[2,24],')
+    header = header.replace(b"[2,24],:", b'[2,24],"data_offsets":[999999,1000191]},"digests":')
+    return len(header).to_bytes(8, "little") + header + content[8 + length :]
+
+
 def huge():
     """A header that promises terabytes."""
     header = json.dumps(
@@ -188,6 +199,7 @@ def huge():
         (lambda: (4000).to_bytes(8, "little") + b"[" * 4000, "is damaged"),
         (lambda: b"", "is damaged"),
         (huge, "is damaged"),
+        (twice, "a name is there twice"),
     ],
 )
 def test_files_that_others_made(folder, encoder, content, message):
@@ -195,6 +207,28 @@ def test_files_that_others_made(folder, encoder, content, message):
     path = planted(folder, encoder, content())
     with pytest.raises(CacheError, match=rf"{path.name}.*{message}"):
         encoded(folder, encoder, TEXTS[:3])
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_any_content_gives_the_documented_error(tmp_path_factory, data):
+    """A whole file with other bytes in its header, or cut, under the name of its content."""
+    content = bytearray(safetensors.numpy.save(tensors()))
+    header = 8 + int.from_bytes(content[:8], "little")
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, header - 1))] = data.draw(st.integers(0, 255))
+    if data.draw(st.booleans()):
+        del content[data.draw(st.integers(0, len(content))) :]
+    path = tmp_path_factory.getbasetemp() / f"{hashlib.sha256(content).hexdigest()}.safetensors"
+    path.write_bytes(content)
+    try:
+        digests, rows = cache_module._read(path)
+    except CacheError as error:
+        assert path.name in str(error)  # noqa: PT017 - or none is raised
+    else:
+        assert len(digests) == len(rows)
+        assert np.isfinite(rows).all()
+    path.unlink()
 
 
 def write_here(home, start, kill):
