@@ -194,14 +194,11 @@ def run_search(
         require("ray", "ray", "the engine 'ray'")
     if k < 1 or (effort is not None and effort < 1):
         raise ValueError(f"k={k}, effort={effort}: expected whole numbers of at least 1")
-    if out is not None and not out.parent.is_dir():
-        raise OutputError(f"{out} could not be written: there is no folder {str(out.parent)!r}; make it first")
-    if out is not None and out.is_dir():
-        raise OutputError(f"{out} is a folder; choose a file to write")
-    texts = given_queries(queries, text)
     if out is not None:
-        for query in texts:
-            check_columns(query, str(queries))
+        _check_file(out)
+    texts = given_queries(queries, text)
+    for query in texts if out is not None else ():
+        check_columns(query, str(queries))
     index = AngleIndex.load(folder) if engine == "index" else None
     store = AngleStore(folder) if index is None else index.store
     encoder = load(model, quantum_device=quantum_device, allow_paid=allow_paid)
@@ -224,6 +221,13 @@ def run_search(
         write_run(out, run, "hybrid-qproj")
         return []
     return [json.dumps({"query": query, "documents": found}, ensure_ascii=False) for query, found in run.items()]
+
+
+def _check_file(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise OutputError(f"{path} could not be written: there is no folder {str(path.parent)!r}; make it first")
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; choose a file to write")
 
 
 def given_queries(queries: str, text: bool = False) -> dict[str, str]:

@@ -186,6 +186,8 @@ def check_index(index: Any, kind: Kind, width: int, rows: int) -> None:
     if (index.d, index.ntotal) != (width, rows):
         raise ValueError(f"it holds {index.ntotal:,} rows of {index.d}; expected {rows:,} of {width}")
     if kind == "ivf":
+        if index.nprobe < 1:
+            raise ValueError("a search of it visits no cell")
         lists = index.invlists
         sizes = [lists.list_size(cell) for cell in range(index.nlist)]
         numbers = [faiss.rev_swig_ptr(lists.get_ids(cell), size) for cell, size in enumerate(sizes) if size]
