@@ -27,11 +27,11 @@ SETTINGS = "config_sentence_transformers.json"
 PLACES = "models|base.modules|sentence_transformer.modules"
 _TYPE = re.compile(rf"sentence_transformers\.(?:{PLACES})(?:\.[a-z_]+)?\.([A-Za-z]+)")
 HEAD = "hybrid_qproj.sbert.ProjectionHead"
+MOST_TEXT = 300
+"""Letters of a library's error that ours repeats."""
 MOST_NUMBER = 1 << 28
 """Whole numbers in a config at most: token ids and widths are smaller."""
 MOST_LAYERS = 1000
-MOST_TEXT = 300
-"""Letters of a library's error that ours repeats."""
 
 
 class ModuleEntry(Strict):
