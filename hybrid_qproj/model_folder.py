@@ -8,6 +8,7 @@ library sees the folder. Class names are looked up in a table, never imported.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,9 @@ HEAD = "hybrid_qproj.sbert.ProjectionHead"
 TRUNCATION = "hybrid_qproj.sbert.TruncateDim"
 MOST_TEXT = 300
 """Letters of a library's error that ours repeats."""
+MOST_NUMBER = 1 << 28
+"""Whole numbers in a config at most: token ids and widths are smaller."""
+MOST_LAYERS = 1000
 
 
 class ModuleEntry(Strict):
@@ -185,3 +189,31 @@ def one_line(error: BaseException) -> str:
     """A library's error as a part of ours."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + '...'}"
+
+
+def check_numbers(path: Path, table: Any) -> None:
+    """Refuse numbers that no model has, before anything of their size is made.
+
+    Raises:
+        CheckpointError: a whole number, or a number of layers, is too large.
+    """
+    for keys, value in walk(table):
+        if isinstance(value, int) and abs(value) > MOST_NUMBER:
+            raise CheckpointError(f"{path}: {'.'.join(keys)} is {value}; expected {MOST_NUMBER} at most")
+        if re.search(r"layers|n_layer|num_hidden_groups", keys[-1]) and isinstance(value, int) and value > MOST_LAYERS:
+            raise CheckpointError(f"{path}: {'.'.join(keys)} is {value}; expected {MOST_LAYERS} at most")
+
+
+def walk(value: Any, keys: tuple[str, ...] = ("",)) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every key and value of nested tables and lists; JSON of bounded depth."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            path = (*keys, key) if keys != ("",) else (key,)
+            yield path, inner
+            yield from walk(inner, path)
+    elif isinstance(value, list):
+        for inner in value:
+            if isinstance(inner, dict | list):
+                yield from walk(inner, keys)
+            else:
+                yield keys, inner
