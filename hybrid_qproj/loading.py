@@ -97,11 +97,14 @@ def _load(folder: Path, files: dict[str, str] | None, device: str | None, ansaet
     modules = [*(_load_module(folder, entry.path, cls) for entry, cls in entries[:-1]), head]
     settings = read_settings(folder)
     try:
-        return Encoder(modules=modules, device=device, **settings).eval()
+        encoder = Encoder(modules=modules, device=device, **settings).eval()
     except (ValueError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"the modules that {folder / MODULES} names make no encoder: {one_line(error)}"
         ) from error
+    # Which of encode's keywords each module takes, beside those that its class says.
+    encoder.module_kwargs = {str(place): entry.kwargs for place, (entry, _) in enumerate(entries) if entry.kwargs}
+    return encoder
 
 
 def _load_module(folder: Path, subfolder: str, cls: type[Module]) -> Module:

@@ -115,7 +115,7 @@ def read_modules(folder: Path) -> list[tuple[ModuleEntry, type[Module]]]:
             raise CheckpointError(
                 f"{path} is damaged: expected a list of modules with type and path; {error}"
             ) from error
-        own = {HEAD: ProjectionHead, TRUNCATION: TruncateDim}
+        own: dict[str, type[Module]] = {HEAD: ProjectionHead, TRUNCATION: TruncateDim}
         cls = own.get(entry.type) or class_of(entry.type, classes)
         if cls is None:
             raise CheckpointError(

@@ -80,7 +80,7 @@ def write_together(folder: Path, files: Mapping[str, bytes | Callable[[Path], No
         OutputError: one could not be written; none has changed.
     """
     with ExitStack() as stack:
-        for name, content in reversed(files.items()):
+        for name, content in reversed(list(files.items())):
             temporary = stack.enter_context(replace_file(folder / name))
             if isinstance(content, bytes):
                 temporary.write_bytes(content)

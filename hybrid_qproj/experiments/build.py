@@ -144,4 +144,4 @@ def _call(cls: type[Objective], keywords: Mapping[str, Any]) -> Objective:
     try:
         return cls(**keywords)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"objective {cls.__name__}: {error}; given {dict(keywords)}") from error
+        raise ConfigError(f"objective {cls.__name__}: {error}; given {', '.join(keywords)}") from error

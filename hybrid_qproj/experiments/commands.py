@@ -147,7 +147,7 @@ def run_evaluate(
         raise ConfigError(f"{path} has no [[test]] to evaluate on")
     check_files(config)
     with output_folder(out, "results of evaluate"):
-        encoder = load(model, quantum_device=quantum_device, ansaetze=ansaetze, allow_paid=allow_paid)
+        encoder = load(model, quantum_device=quantum_device, ansaetze=tuple(ansaetze), allow_paid=allow_paid)
         check_runs(encoder.head)
         tests = read_tests(config)
         check_tests(config.model_copy(update={"baselines": ()}), tests)

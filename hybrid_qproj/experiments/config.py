@@ -491,4 +491,4 @@ def load_config(path: Path, ansaetze: Collection[str] = ()) -> ExperimentConfig:
     except TomlError as error:
         raise ConfigError(str(error)) from error
     except ValidationError as error:
-        raise ConfigError(f"{path} is not sound: {'; '.join(explain(error, ExperimentConfig))}") from error
+        raise ConfigError(f"{path} is not sound: {'; '.join(explain(error, ExperimentConfig))}") from None
