@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hybrid_qproj.cli.errors import one_line_errors
-from hybrid_qproj.cli.options import Yes
+from hybrid_qproj.cli.options import Ansaetze, Yes
 
 
 def calibrate(
@@ -16,6 +16,7 @@ def calibrate(
     device: Annotated[str, typer.Option(help="Device string, such as 'qiskit.remote?backend=fake_torino&shots=4000'.")],
     out: Annotated[Path, typer.Option(help="Calibration file to write (safetensors).")],
     yes: Yes = False,
+    ansatz: Ansaetze = None,
 ) -> None:
     """Measure a head's blocks on a device, once. Run again after an interruption, it goes on where it was."""
     from hybrid_qproj import calibration, console  # noqa: PLC0415 - keeps --help fast
@@ -25,7 +26,7 @@ def calibrate(
     from hybrid_qproj.loading import load_quantum_head  # noqa: PLC0415 - keeps --help fast
 
     with one_line_errors():
-        head, spec = load_quantum_head(model), DeviceSpec.parse(device)
+        head, spec = load_quantum_head(model, ansatz or ()), DeviceSpec.parse(device)
         if can_cost(spec) and not yes:
             console.make_console().print(console.estimate_table(count(head, spec)))
         check_runs(head, spec, yes)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hybrid_qproj.cli.errors import one_line_errors
+from hybrid_qproj.cli.options import Ansaetze
 
 
 def draw(
@@ -35,11 +36,12 @@ def draw(
         str | None,
         typer.Option(help="OpenQASM: numbers for parameters and encoding angles, e.g. alpha=0.1,x_c=0.5, in radians."),
     ] = None,
+    ansatz: Ansaetze = None,
 ) -> None:
     """Draw exactly the circuit that runs; as text where no file is given."""
     from hybrid_qproj.drawing.command import DrawOptions, run_draw  # noqa: PLC0415 - keeps --help fast
 
     with one_line_errors():
         options = DrawOptions(sizes, plan, stage, output, style, standalone or None, qasm_version, values)
-        text = run_draw(what, out, part, options)
+        text = run_draw(what, out, part, options, ansatz or ())
         typer.echo(text if text is not None else f"drawn: {out}")

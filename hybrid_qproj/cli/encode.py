@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hybrid_qproj.cli.errors import one_line_errors
-from hybrid_qproj.cli.options import Device, Yes
+from hybrid_qproj.cli.options import Ansaetze, Device, Yes
 
 
 def encode(
@@ -29,6 +29,7 @@ def encode(
     ] = False,
     device: Device = None,
     yes: Yes = False,
+    ansatz: Ansaetze = None,
 ) -> None:
     """Encode a corpus to angles on disk. Run again after an interruption, it goes on."""
     with one_line_errors():
@@ -49,5 +50,6 @@ def encode(
             update,
             quantum_device=device,
             allow_paid=yes,
+            ansaetze=ansatz or (),
         )
         typer.echo(f"{len(store):,} documents of {store.bytes_per_document} bytes: {out}")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hybrid_qproj.cli.errors import one_line_errors
-from hybrid_qproj.cli.options import Json
+from hybrid_qproj.cli.options import Ansaetze, Json
 
 
 def estimate(
@@ -17,6 +17,7 @@ def estimate(
     price_per_shot: Annotated[float | None, typer.Option(min=0, help="The vendor's price of a shot.")] = None,
     price_per_task: Annotated[float | None, typer.Option(min=0, help="The vendor's price of a circuit.")] = None,
     json: Json = False,
+    ansatz: Ansaetze = None,
 ) -> None:
     """Count circuits, shots, gates, memory and price of a head on a device. Sends nothing."""
     from hybrid_qproj import console  # noqa: PLC0415 - keeps --help fast
@@ -24,7 +25,7 @@ def estimate(
     from hybrid_qproj.loading import load_quantum_head  # noqa: PLC0415 - keeps --help fast
 
     with one_line_errors():
-        result = count(load_quantum_head(model), device, documents, price_per_shot, price_per_task)
+        result = count(load_quantum_head(model, ansatz or ()), device, documents, price_per_shot, price_per_task)
         if json:
             typer.echo(console.to_json(result))
             return

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hybrid_qproj.cli.errors import one_line_errors
-from hybrid_qproj.cli.options import Device, Yes
+from hybrid_qproj.cli.options import Ansaetze, Device, Yes
 
 
 def search(
@@ -23,6 +23,7 @@ def search(
     text: Annotated[bool, typer.Option("--text", help="QUERIES is a text, even if it looks like a file.")] = False,
     device: Device = None,
     yes: Yes = False,
+    ansatz: Ansaetze = None,
 ) -> None:
     """Search encoded documents: candidates by L2 over angles, ordered by exact fidelity."""
     with one_line_errors():
@@ -34,6 +35,17 @@ def search(
         from hybrid_qproj.index.commands import run_search  # noqa: PLC0415 - imports extras
 
         lines = run_search(
-            model, folder, queries, k, out, engine, workers, effort, text, quantum_device=device, allow_paid=yes
+            model,
+            folder,
+            queries,
+            k,
+            out,
+            engine,
+            workers,
+            effort,
+            text,
+            quantum_device=device,
+            allow_paid=yes,
+            ansaetze=ansatz or (),
         )
         typer.echo(f"run: {out}" if out else "\n".join(lines))

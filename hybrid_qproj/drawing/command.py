@@ -81,7 +81,13 @@ class DrawOptions:
                 raise DrawingError(f"{option} says nothing about this drawing (--part {part}): it is for {where}")
 
 
-def run_draw(what: str, out: Path | None, part: str = "block", options: DrawOptions | None = None) -> str | None:
+def run_draw(
+    what: str,
+    out: Path | None,
+    part: str = "block",
+    options: DrawOptions | None = None,
+    ansaetze: Sequence[str] = (),
+) -> str | None:
     """Draw a circuit.
 
     Args:
@@ -90,6 +96,7 @@ def run_draw(what: str, out: Path | None, part: str = "block", options: DrawOpti
         part: a block, the first two and the last block of a stage, everything that one output is made of, or the whole
             head as a schematic.
         options: the rest.
+        ansaetze: your own ones that a saved head may name; see `hybrid_qproj.load`.
 
     Returns:
         the drawing as text where there is no file.
@@ -118,7 +125,7 @@ def run_draw(what: str, out: Path | None, part: str = "block", options: DrawOpti
     style = options.style or PAPER
     check_style(style)
     values = read_values(options.values or "")
-    head = load_quantum_head(what) if saved else None
+    head = load_quantum_head(what, ansaetze) if saved else None
     ansatz = get(what) if head is None else head.ansatz
     built = make_plan(options.plan or PLAN, *(options.sizes or SIZES)) if head is None else head.plan
     if part == "head":

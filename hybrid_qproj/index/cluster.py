@@ -35,6 +35,7 @@ def encode_parts(
     fingerprint: str | None = None,
     quantum_device: str | None = None,
     allow_paid: bool = False,
+    ansaetze: Sequence[str] = (),
 ) -> Iterator[tuple[list[str], Tensor, Tensor]]:
     """Ids, angles and digests of texts of parts of a corpus, in order, while workers encode the next ones.
 
@@ -46,6 +47,7 @@ def encode_parts(
         fingerprint: that each worker's model must have; None for any.
         quantum_device: device string that replaces the saved one.
         allow_paid: whether circuits may run on a device that can cost money; told to each worker.
+        ansaetze: your own ones that the head may name, importable on all machines; see `hybrid_qproj.load`.
 
     Yields:
         ids; angles (documents, width), float32; and digests of texts (documents, 16), uint8.
@@ -56,7 +58,7 @@ def encode_parts(
         DataError: a part cannot be read.
         PaidDeviceError: the device can cost money and is not allowed.
     """
-    arguments = (model, list(parts), batch_size, fingerprint, quantum_device, allow_paid)
+    arguments = (model, list(parts), batch_size, fingerprint, quantum_device, allow_paid, tuple(ansaetze))
     for row in _map(_EncodePart, arguments, len(parts), workers):
         angles, texts = (torch.from_numpy(np.array(row[key])) for key in ("angles", "texts"))
         yield list(row["ids"]), angles, texts
@@ -100,8 +102,9 @@ class _EncodePart:
         fingerprint: str | None,
         quantum_device: str | None,
         allow_paid: bool,
+        ansaetze: Sequence[str] = (),
     ) -> None:
-        self._encoder = load(model, quantum_device=quantum_device, allow_paid=allow_paid)
+        self._encoder = load(model, quantum_device=quantum_device, ansaetze=ansaetze, allow_paid=allow_paid)
         self._parts, self._batch_size = parts, batch_size
         if fingerprint is not None and model_fingerprint(self._encoder) != fingerprint:
             raise StoreError(f"{model!r} is another model on a machine of the cluster, or was replaced just now")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import compress, islice
 from pathlib import Path
 
@@ -53,6 +53,7 @@ def run_encode(
     update: bool = False,
     quantum_device: str | None = None,
     allow_paid: bool = False,
+    ansaetze: Sequence[str] = (),
 ) -> AngleStore:
     """Encode a corpus to a store of angles, or go on where an interrupted run stopped.
 
@@ -73,6 +74,7 @@ def run_encode(
         update: whether a store of another model, other texts or another corpus is brought up to date.
         quantum_device: device string that replaces the saved one.
         allow_paid: whether circuits may run on a device that can cost money.
+        ansaetze: your own ones that the head may name; see `hybrid_qproj.load`.
 
     Returns:
         the store.
@@ -95,7 +97,7 @@ def run_encode(
     if batch_size < 1 or shard < 1:
         raise ValueError(f"batch_size={batch_size}, shard={shard}: expected whole numbers of at least 1")
     source = open_source(documents)
-    encoder = load(model, quantum_device=quantum_device, allow_paid=allow_paid)
+    encoder = load(model, quantum_device=quantum_device, ansaetze=ansaetze, allow_paid=allow_paid)
     check_angles(encoder)
     check_runs(encoder.head)
     fingerprint = model_fingerprint(encoder)
@@ -118,6 +120,7 @@ def run_encode(
                 update or whole,
                 quantum_device,
                 allow_paid,
+                ansaetze,
             )
         )
         with Progress(*columns, console=make_console()) as progress:
@@ -162,6 +165,7 @@ def run_search(
     text: bool = False,
     quantum_device: str | None = None,
     allow_paid: bool = False,
+    ansaetze: Sequence[str] = (),
 ) -> list[str]:
     """Search a store.
 
@@ -177,6 +181,7 @@ def run_search(
         text: whether ``queries`` is a query's text, whatever it looks like.
         quantum_device: device string that replaces the saved one.
         allow_paid: whether circuits may run on a device that can cost money.
+        ansaetze: your own ones that the head may name; see `hybrid_qproj.load`.
 
     Returns:
         JSON lines, one a query; none with ``out``.
@@ -201,7 +206,7 @@ def run_search(
         check_columns(query, str(queries))
     index = AngleIndex.load(folder) if engine == "index" else None
     store = AngleStore(folder) if index is None else index.store
-    encoder = load(model, quantum_device=quantum_device, allow_paid=allow_paid)
+    encoder = load(model, quantum_device=quantum_device, ansaetze=ansaetze, allow_paid=allow_paid)
     check_angles(encoder)
     check_runs(encoder.head)
     check_model(store, encoder, model)
@@ -295,6 +300,7 @@ def _encode_on_ray(
     update: bool,
     quantum_device: str | None,
     allow_paid: bool,
+    ansaetze: Sequence[str],
 ) -> Iterator[tuple[list[str], Tensor, Tensor]]:
     """Whole shards of the corpus in which something is wanted; of each, what is wanted."""
     flags = [changes.wanted[start : start + shard] for start in range(0, len(changes.wanted), shard)]
@@ -311,7 +317,9 @@ def _encode_on_ray(
     if len(parts) != len(flags):
         raise StoreError(f"the corpus changed while it was encoded into {store.folder}; run again")
     wanted_parts = [parts[number] for number in todo]
-    encoded = cluster.encode_parts(model, wanted_parts, batch_size, workers, fingerprint, quantum_device, allow_paid)
+    encoded = cluster.encode_parts(
+        model, wanted_parts, batch_size, workers, fingerprint, quantum_device, allow_paid, ansaetze
+    )
     for number, (ids, angles, texts) in zip(todo, encoded, strict=True):
         wanted = torch.tensor(list(flags[number]), dtype=torch.bool)
         if len(wanted) != len(ids):
