@@ -11,6 +11,7 @@ from hybrid_qproj.checkpoint import CONFIG, TRIES, WEIGHTS, CheckpointError
 from hybrid_qproj.circuit_head import CircuitHead
 from hybrid_qproj.circuits import Ansatz
 from hybrid_qproj.devices import can_cost
+from hybrid_qproj.encoders import PRESETS
 from hybrid_qproj.extras import require
 from hybrid_qproj.head import Head
 from hybrid_qproj.heads import load_head
@@ -170,6 +171,11 @@ def _local(path: str | Path) -> Path:
         return folder
     if isinstance(path, Path) or folder.is_absolute() or str(path).startswith(".") or str(path).count("/") > 1:
         raise CheckpointError(f"there is no folder {str(path)!r}")
+    if str(path) in PRESETS:
+        raise CheckpointError(
+            f"{str(path)!r} is an encoder, which has no head: fit one with hybrid-qproj fit {path} CORPUS --k K "
+            "--out MODEL, and give MODEL"
+        )
     hub = require("huggingface_hub", "text", "loading from a hub")
     try:
         return Path(hub.snapshot_download(str(path)))

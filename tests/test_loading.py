@@ -141,3 +141,9 @@ def test_missing_extra_names_the_command():
     """)
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "pip install 'hybrid-qproj[text]'" in printed
+
+
+def test_an_encoder_without_a_head_is_named():
+    """By the command that makes one, and no hub is asked."""
+    with pytest.raises(CheckpointError, match=r"is an encoder, which has no head: fit one .* fit minilm CORPUS"):
+        hybrid_qproj.load("minilm")
