@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from hybrid_qproj._util.files import writing
+from hybrid_qproj._util.files import OutputError, writing
 from hybrid_qproj._util.locks import exclusive
 from hybrid_qproj._util.schema import validated
 from hybrid_qproj._util.tensors import Form, read_metadata, read_tensors, save_tensors
@@ -195,7 +195,11 @@ def calibrate(
     }
     packs = Packs(path.with_name(path.name + ".packs"), claim)
     if path.exists():
-        return _finished(path, packs, claim)
+        done = _finished(path, packs, claim)
+        # What a writer that was killed at its last step left; where nothing can be written, nothing was left.
+        with suppress(OutputError), _alone(path):
+            return done
+        return done
     # Before anything is written: a device that cannot be built leaves nothing behind.
     check_runs(head, spec, allow_paid)
     executor = BlockExecutor(head.ansatz, spec, allow_paid=allow_paid)
