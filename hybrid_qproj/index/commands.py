@@ -249,14 +249,14 @@ def given_queries(queries: str, text: bool = False) -> dict[str, str]:
     Raises:
         DataError: a query is blank, the file cannot be read, or what looks like a file is none.
     """
+    if not queries.strip():
+        raise DataError("the query is blank; expected a text, or a file of queries")
     if not text and is_file(queries):
         return read_queries(queries)
     if not text and (is_folder(queries) or _is_path(queries)):
         raise DataError(
             f"no file of queries {shorten(queries)}; check its name, or say with --text that this is the query itself"
         )
-    if not queries.strip():
-        raise DataError("the query is blank; expected a text, or a file of queries")
     return {"query": check_text(queries, "the command line", "the query's text")}
 
 

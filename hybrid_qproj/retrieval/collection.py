@@ -16,6 +16,7 @@ from hybrid_qproj.retrieval.documents import (
     JsonlDocuments,
     MemoryDocuments,
     beir_file,
+    check_name,
     lee_documents,
     open_documents,
 )
@@ -92,7 +93,7 @@ def load_collection(source: str | Path, split: str = "test", grades: Mapping[int
         DataError: there is no such collection, it has no queries, or a file is malformed.
         MissingExtraError: ir_datasets is not installed.
     """
-    name = str(source)
+    name = check_name(str(source))
     if corpus := beir_file(source, "corpus.jsonl"):
         folder = Path(source)
         queries = read_topics(_needed(folder, "queries.jsonl"))

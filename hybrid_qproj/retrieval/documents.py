@@ -261,8 +261,12 @@ def tsv_fields(line: str, path: str | Path, number: int, what: str) -> tuple[str
         what: what the text is.
 
     Raises:
-        DataError: there is no tab, or no id before it.
+        DataError: there is no tab, or no id before it, or the line is a JSON object.
     """
+    if line.startswith("{") and line.endswith("}"):
+        raise DataError(
+            f"{path}, line {number}: {shorten(line)}; expected lines with tabs, or a name that ends in .jsonl"
+        )
     name, tab, text = line.partition("\t")
     if not tab or not name:
         raise DataError(f"{path}, line {number}: {shorten(line)}; expected an id, a tab and {what}")
@@ -317,10 +321,21 @@ def open_source(name: str | Path, local_ids: bool = False) -> Documents:
     Raises:
         DataError: there is no such thing, a file has another suffix or is malformed, or no document is in it.
     """
-    documents = _named(str(name), local_ids)
+    documents = _named(check_name(str(name)), local_ids)
     # Before anybody makes a folder for what comes of it.
     next(iter(documents))
     return documents
+
+
+def check_name(name: str) -> str:
+    """The name of a collection: a blank one would be the working directory's.
+
+    Raises:
+        DataError: it is blank.
+    """
+    if not name.strip():
+        raise DataError("the name of a collection is blank; expected a file, a folder, or an id of ir_datasets")
+    return name
 
 
 def _named(name: str, local_ids: bool) -> Documents:

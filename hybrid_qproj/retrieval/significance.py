@@ -25,13 +25,14 @@ def paired_randomization(a: Mapping[str, float], b: Mapping[str, float], seed: i
         p value in (0, 1].
 
     Raises:
-        ValueError: the queries differ.
+        ValueError: the queries differ, there are none, or a value is not finite.
         MissingExtraError: scipy is not installed.
     """
     if a.keys() != b.keys():
         raise ValueError(f"the two runs answer different queries ({len(a)} and {len(b)}); a paired test needs the same")
     stats = require("scipy.stats", "eval", "significance tests")
-    differences = np.array([a[query] - b[query] for query in a])
+    differences = np.array([a[query] - b[query] for query in a], dtype=float)
+    _check(differences, 1, "a test")
     if not differences.any():
         return 1.0
     return float(
@@ -57,11 +58,13 @@ def bootstrap_interval(differences: np.ndarray, level: float = 0.95, seed: int =
         lower and upper end.
 
     Raises:
-        ValueError: fewer than two queries.
+        ValueError: fewer than two queries, a value that is not finite, or a level that is none.
         MissingExtraError: scipy is not installed.
     """
-    if len(differences) < 2:  # noqa: PLR2004 - one query has no spread
-        raise ValueError(f"got {len(differences)} queries; an interval over queries needs at least 2")
+    # One query has no spread.
+    _check(np.asarray(differences, dtype=float), 2, "an interval")
+    if not 0 < level < 1:
+        raise ValueError(f"level = {level}: expected a share between 0 and 1, such as 0.95")
     stats = require("scipy.stats", "eval", "significance tests")
     result = stats.bootstrap(
         (np.asarray(differences),),
@@ -83,12 +86,25 @@ def holm(p_values: Sequence[float]) -> list[float]:
     Returns:
         corrected p values, in the same order.
 
+    Raises:
+        ValueError: one is no number in [0, 1].
+
     Examples:
         >>> holm([0.01, 0.04, 0.03])
         [0.03, 0.06, 0.06]
     """
+    wrong = next((p for p in p_values if not 0 <= p <= 1), None)
+    if wrong is not None:
+        raise ValueError(f"got a p value of {wrong}; expected numbers in [0, 1]")
     order = np.argsort(p_values)
     scaled = np.asarray(p_values)[order] * np.arange(len(order), 0, -1)
     corrected = np.empty(len(order))
     corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1)
     return corrected.tolist()
+
+
+def _check(differences: np.ndarray, least: int, what: str) -> None:
+    if len(differences) < least:
+        raise ValueError(f"got {len(differences)} queries; {what} over queries needs at least {least}")
+    if not np.isfinite(differences).all():
+        raise ValueError(f"{(~np.isfinite(differences)).sum()} of {len(differences)} differences are not finite")

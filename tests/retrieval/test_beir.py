@@ -125,3 +125,12 @@ def test_names_of_files_that_are_missing(name, tmp_path, monkeypatch):
         DataError, match=rf"no file '{name}'" + ("; did you mean corpus.tsv" if "/none" not in name else "")
     ):
         open_source(name)
+
+
+def test_blank_names(arguana, monkeypatch):
+    """Are not the working directory's collection."""
+    monkeypatch.chdir(arguana)
+    for read in (load_collection, open_source):
+        with pytest.raises(DataError, match="the name of a collection is blank"):
+            read(" ")
+    assert load_collection(".").queries == {"a": "a claim"}

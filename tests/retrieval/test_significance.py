@@ -59,3 +59,21 @@ def test_bootstrap_interval_covers_the_mean():
     assert bootstrap_interval(np.full(5, 0.25)) == (0.25, 0.25)
     with pytest.raises(ValueError, match="got 1 queries; an interval over queries needs at least 2"):
         bootstrap_interval(np.array([0.1]))
+
+
+def test_nothing_to_compare():
+    """No queries are no evidence of anything, and NaN is no value."""
+    with pytest.raises(ValueError, match="got 0 queries; a test over queries needs at least 1"):
+        paired_randomization({}, {})
+    for values in ([np.nan, 1.0], [1.0, np.inf]):
+        with pytest.raises(ValueError, match="1 of 2 differences are not finite"):
+            paired_randomization(_run(values), _run([0, 0]))
+        with pytest.raises(ValueError, match="1 of 2 differences are not finite"):
+            bootstrap_interval(np.array(values))
+    for p in (np.nan, -0.1, 1.1):
+        with pytest.raises(ValueError, match="expected numbers in"):
+            holm([0.5, p])
+    for level in (0, 1, 95, np.nan):
+        with pytest.raises(ValueError, match="expected a share between 0 and 1"):
+            bootstrap_interval(np.array([0.0, 1.0]), level)
+    assert holm([]) == []
