@@ -20,6 +20,7 @@ from hybrid_qproj._util.locks import LockedError
 from hybrid_qproj.index import AngleIndex, AngleStore, StoreError
 from hybrid_qproj.index import commands as index_commands
 from hybrid_qproj.index.commands import run_encode, run_index, run_search
+from hybrid_qproj.retrieval.rules import DataError
 from hybrid_qproj.sbert import with_head
 
 WORDS = ["cat", "dog", "rain", "bank", "river", "money", "law", "sun"]
