@@ -156,7 +156,7 @@ def test_what_is_not_an_append(quick, tmp_path, truth):
     same(documents(out), truth("a", {"first": "cat", **fewer}))
     corpus.write_text("d0\tcat\nd1\tdog\nd0\tcat\n")
     for update in (True, False):
-        with pytest.raises(StoreError, match=r"'d0' twice"):
+        with pytest.raises(DataError, match=r"line 3: the id 'd0' came before"):
             run_encode(quick["a"], str(corpus), tmp_path / "other", update=update)
     assert len(AngleStore(tmp_path / "other")) == 0
 
