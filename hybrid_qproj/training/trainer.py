@@ -109,9 +109,13 @@ class HeadTrainer(SentenceTransformerTrainer):
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         folder = Path(output_dir) if output_dir else self.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        checkpoints.save_model(self.encoder, folder)
-        checkpoints.save_losses(self.losses, folder)
+        # Every process of a run comes here, and has the same weights.
+        if self.args.should_save:
+            folder.mkdir(parents=True, exist_ok=True)
+            checkpoints.save_model(self.encoder, folder)
+            checkpoints.save_losses(self.losses, folder)
+        # The folder was replaced: what the others write into it must not go into the one before.
+        self.accelerator.wait_for_everyone()
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         try:

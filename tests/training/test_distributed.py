@@ -89,7 +89,8 @@ def test_two_processes_train_as_one(tiny_bert, tmp_path, write_experiment):
     moved = [(states[0][name] - value).abs().max().item() for name, value in before.items() if ".layer.2." in name]
     assert max(moved) > 1e-3
     for name, value in states[0].items():
-        assert torch.allclose(value, states[1][name], atol=1e-5), name
+        # A gradient that is not averaged is off by as much as it moves a weight, a tenth and more.
+        assert torch.allclose(value, states[1][name], atol=1e-4), name
     assert temperatures[0] == pytest.approx(temperatures[1], abs=1e-6)
     assert abs(temperatures[0] - math.log(20)) > 1e-4
 
