@@ -91,8 +91,8 @@ def test_two_processes_train_as_one(tiny_bert, tmp_path, write_experiment):
     for name, value in states[0].items():
         # A gradient that is not averaged is off by as much as it moves a weight, a tenth and more.
         assert torch.allclose(value, states[1][name], atol=1e-4), name
-    assert temperatures[0] == pytest.approx(temperatures[1], abs=1e-6)
-    assert abs(temperatures[0] - math.log(20)) > 1e-4
+    assert temperatures[0] == pytest.approx(temperatures[1], abs=1e-4)
+    assert abs(temperatures[0] - math.log(20)) > 5e-3
 
 
 def _without_dropout(source, target):
