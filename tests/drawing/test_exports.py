@@ -181,7 +181,7 @@ def test_rotations_under_several_controls(name, version):
 
 
 def test_parts_that_depend_on_values():
-    """A power that PennyLane's matrices and decompositions disagree on, past a turn: said, whatever the number of parts."""
+    """A power on whose matrix and decomposition PennyLane disagrees past a turn: said, however many parts there are."""
 
     def circuit(angles, wires):
         qml.pow(qml.RX(angles[0], wires[1]), 1e-7)
