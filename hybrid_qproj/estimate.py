@@ -222,6 +222,8 @@ def _run(
     if memory is not None and adapter_for(spec.name).batches and pack == 1:
         memory *= min(max(rows), CHUNK)
     price = None if prices is None else prices[0] * (shots or 0) + prices[1] * circuits
+    if price is not None and not math.isfinite(price):
+        raise ValueError(f"{count(circuits, spec.shots)}: at these prices that is no finite number")
     return Run(mode, pack, circuits, shots, compiled.wires, compiled.depth, compiled.two_qubit_gates, memory, price)
 
 

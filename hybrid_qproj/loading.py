@@ -147,7 +147,8 @@ def load_quantum_head(path: str | Path, ansaetze: Sequence[str | Ansatz] = ()) -
     bare = (folder / CONFIG).exists() and not (folder / MODULES).exists()
     head: Any = load_head(folder, ansaetze) if bare else load(path, ansaetze=ansaetze).head
     if not isinstance(head, QuantumProjection):
-        raise CheckpointError(f"{str(path)!r} holds a {type(head).__name__}, which has no circuits")
+        why = "has no circuits" if not isinstance(head, CircuitHead) else "is not drawn, calibrated or estimated"
+        raise CheckpointError(f"{str(path)!r} holds a {type(head).__name__}, which {why}: give a QuantumProjection")
     return head
 
 

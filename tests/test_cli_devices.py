@@ -103,3 +103,14 @@ def test_models_that_are_none(tmp_path):
     assert "there is no folder" in _run("estimate", str(tmp_path / "no"), "--device", "default.qubit").stderr
     ClassicalProjection(6, 2).save(tmp_path)
     assert "has no circuits" in _run("estimate", str(tmp_path), "--device", "default.qubit").stderr
+
+
+@pytest.mark.parametrize("device", ["qiskit.remote?token=hunter2", "default.qubit token=hunter2", "a&key=hunter2"])
+def test_usage_errors_keep_secrets(device):
+    """A device string where none belongs is said to be too much, without its words."""
+    for arguments in (["devices", device], ["draw", "rotor", device], ["estimate", "m", device], [device]):
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 2
+        assert "hunter2" not in result.output
+    result = CliRunner().invoke(app, ["devices", "--devise"])
+    assert "--devise" in result.output

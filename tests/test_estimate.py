@@ -10,6 +10,7 @@ import torch
 from hybrid_qproj import ClassicalProjection, DeviceSpec, QuantumProjection, circuits, qnodes
 from hybrid_qproj import estimate as module
 from hybrid_qproj.checkpoint import CheckpointError
+from hybrid_qproj.coherent import CoherentProjection
 from hybrid_qproj.devices import DeviceSpecError, DeviceUnavailableError
 from hybrid_qproj.devices.compilation import compile_for
 from hybrid_qproj.estimate import count_circuits, estimate, example_circuit, state_bytes
@@ -140,6 +141,12 @@ def test_memory_of_a_batch(head):
     assert runs["direct", 1].memory == 64 * 20
 
 
+def test_a_price_that_is_no_number(head):
+    """Said, not printed as infinite."""
+    with pytest.raises(ValueError, match="no finite number"):
+        estimate(head, "ionq.qpu?shots=10000000", 10**6, price_per_shot=1e305)
+
+
 def test_price(head):
     """Shots and tasks of a machine, at the prices given; none without."""
     device = "braket.aws.qubit?device_arn=x&shots=100&pack=2"
@@ -190,6 +197,9 @@ def test_heads_of_folders(head, tmp_path):
     ClassicalProjection(6, 2).save(tmp_path / "linear")
     with pytest.raises(CheckpointError, match="holds a ClassicalProjection, which has no circuits"):
         load_quantum_head(tmp_path / "linear")
+    CoherentProjection(6, 2).save(tmp_path / "coherent")
+    with pytest.raises(CheckpointError, match=r"holds a CoherentProjection, which is not drawn.*give a QuantumProj"):
+        load_quantum_head(tmp_path / "coherent")
     with pytest.raises(CheckpointError):
         load_quantum_head(tmp_path)
 

@@ -20,8 +20,10 @@ from hybrid_qproj.cli.gallery import gallery
 from hybrid_qproj.cli.index import index
 from hybrid_qproj.cli.search import search
 from hybrid_qproj.cli.train import train
+from hybrid_qproj.cli.usage import DiscreetGroup
 
 app = typer.Typer(
+    cls=DiscreetGroup,
     help="Quantum projection heads for text embeddings.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,

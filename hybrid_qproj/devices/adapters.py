@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hybrid_qproj.devices.options import Choice, Either, Flag, Kind, Seconds, Text, Whole
+from hybrid_qproj.devices.options import Choice, Either, Flag, Kind, Name, Seconds, Text, Whole
 
 Seeding = Literal["device", "circuit", "backend"]
 """Where a seed goes: to the device once; to every circuit anew (a single seed would repeat the same noise); or to
@@ -90,7 +90,7 @@ _AER_BACKENDS = (
 )
 COMPLEX = ("complex64", "complex128")
 """Values of the option ``c_dtype``."""
-_BACKEND = Text("the name of a backend")
+_BACKEND = Name("the name of a backend")
 _LEVEL = Whole(0, 3)
 MAX_BATCH = 1 << 16
 MAX_PROCESSES = 64
@@ -187,7 +187,7 @@ ADAPTERS: dict[str, Adapter] = {
             "ionq.qpu",
             "pennylane-ionq",
             _IONQ,
-            options={"backend": Text("the name of a machine", ".-"), "error_mitigation": _BACKEND},
+            options={"backend": Name("the name of a machine"), "error_mitigation": _BACKEND},
             pack=None,
             paid=True,
             needs="an IonQ account",

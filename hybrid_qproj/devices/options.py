@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+MOST_OF_A_NAME = 32
+
 
 class Kind(Protocol):
     """A set of values."""
@@ -92,6 +94,32 @@ class Choice:
     def expected(self) -> str:
         """The words."""
         return f"one of {', '.join(self.words)}"
+
+
+@dataclass(frozen=True)
+class Name:
+    """Name of a backend, as providers give them: words and short numbers in lower case, as few credentials are.
+
+    Args:
+        meaning: what it names, in words.
+    """
+
+    meaning: str
+
+    def accepts(self, value: Any) -> bool:
+        """Whether it is such a name."""
+        word = "(?:[a-z]{1,20}[0-9]{0,3}|[0-9]{1,3}[a-z]{0,3})"
+        return (
+            isinstance(value, str)
+            and len(value) <= MOST_OF_A_NAME
+            and value not in ("true", "false")
+            and re.fullmatch(rf"[a-z]{{1,20}}[0-9]{{0,3}}(?:[_.\-]{word})*_?", value) is not None
+        )
+
+    @property
+    def expected(self) -> str:
+        """What it names, and its length."""
+        return f"{self.meaning}, in lower case, at most {MOST_OF_A_NAME} characters"
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ NAMES_3: Mapping[str, str] = {
 """Gates of stdgates.inc that are PennyLane's, phase included; u2 and u3 have a phase of their own there."""
 
 PHASED = {"U2", "U3"}
+ROTATIONS = {"RX", "RY", "RZ", "PhaseShift"}
 PHASE = "GlobalPhase"
 TINY = 1e-16
 DEPTH = 60
@@ -102,13 +103,12 @@ def _symbolic(gate: Gate, free: Sequence[int], names: Mapping[str, str]) -> list
                 numbers = [entry.bound(values).constant for entry in slot.entries]
                 data.append(np.array(numbers).reshape(slot.shape)[()])
         runs.append(_decomposed(qml.ops.functions.bind_new_parameters(operation, data), names))
+    shapes = [[(part.name, part.wires) for part in run] for run in runs]
+    same = all(shape == shapes[0] for shape in shapes)
     parts = []
     for number, first in enumerate(runs[0]):
-        alike = [run[number] for run in runs if len(run) == len(runs[0])]
-        sums = [
-            linear(points, np.array(column)) for column in zip(*(map(float, one.data) for one in alike), strict=True)
-        ]
-        same = len(alike) == len(runs) and all((one.name, one.wires) == (first.name, first.wires) for one in alike)
+        columns = zip(*(map(float, run[number].data) for run in runs), strict=True) if same else ()
+        sums = [linear(points, np.array(column)) for column in columns]
         if not same or None in sums:
             raise DrawingError(
                 f"gate {operation.name} cannot be written in OpenQASM with parameters: its decomposition depends on "
@@ -193,7 +193,27 @@ def _once(operation: Operator, names: Mapping[str, str]) -> list[Operator]:
             qml.ctrl(part, operation.control_wires, operation.control_values, operation.work_wires)
             for part in operation.base.decomposition()
         ]
+    if isinstance(operation, Controlled) and len(operation.control_wires) > 1 and operation.base.name in ROTATIONS:
+        return _halved(operation)
     return operation.decomposition()
+
+
+def _halved(operation: Controlled) -> list[Operator]:
+    """A rotation under several controls, in halves of its angle: PennyLane's own goes by the matrix, which has none."""
+    base, controls, values = operation.base, operation.control_wires, operation.control_values
+    (target,), angle = base.wires, base.data[0]
+    if base.name == "PhaseShift":
+        # Half the phase less before a 1 of the target than after it, and the other half on the controls alone.
+        return [
+            qml.ctrl(qml.RZ(angle, target), controls, values),
+            *(qml.X(controls[-1]) for _ in range(1 - values[-1])),
+            qml.ctrl(qml.PhaseShift(angle / 2, controls[-1]), controls[:-1], values[:-1]),
+            *(qml.X(controls[-1]) for _ in range(1 - values[-1])),
+        ]
+    if base.name == "RX":
+        return [qml.H(target), qml.ctrl(qml.RZ(angle, target), controls, values), qml.H(target)]
+    flip = qml.MultiControlledX([*controls, target], control_values=values)
+    return [type(base)(angle / 2, target), flip, type(base)(-angle / 2, target), flip]
 
 
 def _without_loss(operation: Operator, found: list[Operator], names: Mapping[str, str]) -> list[Operator]:

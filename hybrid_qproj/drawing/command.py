@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ from hybrid_qproj.plan import Plan, make_plan
 PARTS = ("block", "stage", "group", "head")
 
 SIZES = (768, 256)
+MOST_FEATURES = 1 << 16
+"""Largest d of a head that is planned to be drawn; more than any encoder has."""
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", flags=re.ASCII)
 PLAN = "chain"
 
 
@@ -124,7 +128,11 @@ def run_draw(
     options.check(saved, part, suffix)
     style = options.style or PAPER
     check_style(style)
-    values = read_values(options.values or "")
+    values = {} if options.values is None else read_values(options.values)
+    if options.sizes is not None and max(options.sizes) > MOST_FEATURES:
+        raise DrawingError(
+            f"--sizes {options.sizes[0]} {options.sizes[1]}: expected at most {MOST_FEATURES:,} features"
+        )
     head = load_quantum_head(what, ansaetze) if saved else None
     ansatz = get(what) if head is None else head.ansatz
     built = make_plan(options.plan or PLAN, *(options.sizes or SIZES)) if head is None else head.plan
@@ -155,12 +163,10 @@ def read_values(text: str) -> dict[str, float]:
         {'alpha': 0.1, 'x_c': -2.0}
     """
     found: dict[str, float] = {}
-    for entry in filter(None, text.split(",")):
+    for entry in text.split(","):
         name, equals, value = entry.rpartition("=")
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
+        # Not what Python takes beside it: 1_0 and digits of other scripts.
+        number = float(value) if NUMBER.fullmatch(value.strip()) else math.nan
         if not equals or not name.strip() or not math.isfinite(number):
             raise DrawingError(f"--values: {entry!r} is no name=radians; expected for example alpha=0.1,x_c=0.5")
         if name.strip() in found:

@@ -12,7 +12,7 @@ from pennylane.drawer.tape_mpl import tape_mpl
 
 from hybrid_qproj.drawing.errors import DrawingError
 from hybrid_qproj.drawing.labels import labelled_tape
-from hybrid_qproj.drawing.names import mathtext, wire_label
+from hybrid_qproj.drawing.names import mathtext, matplotlib_text, wire_label
 from hybrid_qproj.drawing.subjects import Picture
 from hybrid_qproj.extras import require
 
@@ -58,7 +58,7 @@ def to_figure(picture: Picture, style: str = PAPER) -> Figure:
         )
         # The drawer numbers wires; the texts before the first gate are those numbers.
         for text in axes.texts[: len(picture.wires)]:
-            text.set_text(wire_label(picture.wires[int(text.get_text())]).replace(r"\&", "&"))
+            text.set_text(matplotlib_text(wire_label(picture.wires[int(text.get_text())])))
     return figure
 
 

@@ -68,13 +68,21 @@ def latex_text(text: str) -> str:
 
 
 def mathtext(latex: str) -> str:
-    r"""LaTeX's mathematics for matplotlib, which has an ampersand without a backslash only.
+    r"""LaTeX's mathematics for matplotlib; see `matplotlib_text`.
 
     Examples:
-        >>> print(mathtext(latex_name("a&b")))
-        $[\mathrm{a&b}]$
+        >>> print(mathtext(latex_name("a&b")), mathtext(latex_name("a#b")))
+        $[\mathrm{a&b}]$ $[\mathrm{a{\#}b}]$
     """
-    return f"${latex}$".replace(r"\&", "&")
+    return matplotlib_text(f"${latex}$")
+
+
+def matplotlib_text(text: str) -> str:
+    """Text with LaTeX's mathematics in it for matplotlib.
+
+    It has an ampersand without a backslash only, and reads a backslash, a number sign and a letter as a name.
+    """
+    return text.replace(r"\&", "&").replace(r"\#", r"{\#}")
 
 
 def wire_label(label: str) -> str:

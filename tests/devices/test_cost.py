@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from hybrid_qproj import DeviceSpec
-from hybrid_qproj.devices import ADAPTERS, Adapter, DeviceUnavailableError, PaidDeviceError, build, can_cost, checks
+from hybrid_qproj.devices import (
+    ADAPTERS,
+    Adapter,
+    DeviceSpecError,
+    DeviceUnavailableError,
+    PaidDeviceError,
+    build,
+    can_cost,
+    checks,
+)
 from hybrid_qproj.devices.backends import is_snapshot
 from hybrid_qproj.devices.cost import check_allowed
 from hybrid_qproj.errors import HybridQprojError
@@ -21,7 +30,6 @@ from hybrid_qproj.errors import HybridQprojError
         ("null.qubit", False),
         ("qiskit.remote?backend=fake_torino&shots=10", False),
         ("qiskit.remote?backend=ibm_torino&shots=10", True),
-        ("qiskit.remote?backend=Fake_torino&shots=10", True),
         ("qiskit.remote?backend=ibmq_fake_torino&shots=10", True),
         ("qiskit.remote?backend=least_busy&shots=10", True),
         ("qiskit.remote?backend=aer_simulator&shots=10", True),
@@ -99,3 +107,10 @@ def test_a_row_declares_a_plugin(monkeypatch):
     assert can_cost(DeviceSpec.parse("somebodys.device?shots=3"))
     monkeypatch.setitem(ADAPTERS, row.name, row)
     assert not can_cost(DeviceSpec.parse("somebodys.device?shots=3&max_workers=2"))
+
+
+@pytest.mark.parametrize("name", ["FAKE_TORINO", "Fake_torino", "FakeTorino", " fake_torino", "fake_torino%20"])
+def test_a_snapshot_spelt_otherwise(name):
+    """Neither a snapshot nor, by accident, a name to ask IBM for."""
+    with pytest.raises(DeviceSpecError, match="in lower case"):
+        DeviceSpec.parse(f"qiskit.remote?backend={name}&shots=10")

@@ -8,7 +8,7 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from hybrid_qproj.devices import ADAPTERS, DeviceSpec
-from hybrid_qproj.devices.options import Choice, Either, Flag, Seconds, Text, Whole
+from hybrid_qproj.devices.options import Choice, Either, Flag, Name, Seconds, Text, Whole
 from hybrid_qproj.devices.spec import COMMON
 
 ANYTHING = st.one_of(
@@ -25,6 +25,11 @@ KINDS = [kind for adapter in ADAPTERS.values() for kind in adapter.options.value
         (Flag(), [True, False], [0, 1, "true"]),
         (Choice(("a", "b")), ["a"], ["c", "", None, 1, ["a"]]),
         (Text("a name"), ["fake_x", "A-1"], ["1a", "", "a b", "a" * 33, "https://x", "true", "à", "a\n", 5]),
+        (
+            Name("a name"),
+            ["ibm_torino", "aria-1", "qpu.forte-1", "fake_5q", "ibmq_16_melbourne", "braket_dm", "least_busy"],
+            ["FAKE_torino", "a1b2c3d4e5f60718", "hunter2SWORDFISH", "sk-0a1b2c", "1a", "", "true", "a b", "a" * 33, 5],
+        ),
         (Text("a path", "./:"), ["arn:x/y"], ["http://x", "a//b", "a?b", "a@b"]),
         (Either((Flag(), Whole(0, 2))), [True, 2], [3, "x"]),
     ],

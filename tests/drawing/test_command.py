@@ -87,6 +87,22 @@ def test_paths_are_named_as_given(tmp_path, monkeypatch):
     assert (code, output.strip()) == (1, "error: cannot write u.png: No space left on device")
 
 
+@pytest.mark.parametrize("values", ["", "x_c=1,,x_b=2", "x_c=1_0", "x_c=\u0663", "x_c=1e999", "x_c=infinity", "=1"])
+def test_values_that_are_none(tmp_path, values):
+    """Nothing that Python alone takes for a number, and nothing that would be ignored."""
+    code, output = draw("rotor", "--out", tmp_path / "a.qasm", "--values", values)
+    assert code == 1
+    assert "is no name=radians" in output
+    assert not list(tmp_path.iterdir())
+
+
+def test_sizes_that_no_encoder_has():
+    """Refused before anything of that size is made."""
+    code, output = draw("rotor", "--part", "head", "--sizes", 10**9, 2)
+    assert code == 1
+    assert "error: --sizes 1000000000 2: expected at most 65,536 features" in output
+
+
 def test_values(tmp_path):
     """Go into the program; a wrong one is named."""
     out = tmp_path / "a.qasm"

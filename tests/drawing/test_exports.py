@@ -150,6 +150,46 @@ def test_inputs_of_version_3(names, values):
     assert difference(read(to_qasm(block, 2, {**given, **encoded}), 2), operations, 2, 2) < 1e-9
 
 
+CONTROLLED = {
+    f"{kind.__name__} {values}": (kind, values)
+    for kind in (qml.RX, qml.RY, qml.RZ, qml.PhaseShift)
+    for values in ([1, 1], [1, 0], [0, 0, 1])
+}
+
+
+@pytest.mark.parametrize("name", CONTROLLED)
+@pytest.mark.parametrize("version", [2, 3])
+def test_rotations_under_several_controls(name, version):
+    """An angle that is a parameter stays one, whatever the controls are."""
+    kind, values = CONTROLLED[name]
+
+    def circuit(angles, wires):
+        qml.ctrl(kind(angles[0] - angles[1], wires[-1]), wires[: len(values)], control_values=values)
+
+    mine = Ansatz("mine", circuit, ("a", "b"), {"random": Normal(2)}, "here", wires=len(values) + 1)
+    for a in (0.7, 20.0):
+        given = {"a": a, "b": 0.4, "x_c": 0.3, "x_b": -1.1}
+        # Version 2 by values, version 3 by inputs.
+        found = read(to_qasm(block_picture(mine), version, given if version == 2 else None), version)
+        found = found.assign_parameters({parameter: given[parameter.name] for parameter in found.parameters})
+        with qml.queuing.AnnotatedQueue() as queue:
+            qml.RY(0.3, 0)
+            qml.RY(-1.1, 1)
+            circuit([a, 0.4], range(mine.wires))
+        run = qml.tape.QuantumScript.from_queue(queue).operations
+        assert difference(found, run, mine.wires, version) < 1e-9
+
+
+def test_parts_that_depend_on_values():
+    """A power on whose matrix and decomposition PennyLane disagrees past a turn: said, however many parts there are."""
+
+    def circuit(angles, wires):
+        qml.pow(qml.RX(angles[0], wires[1]), 1e-7)
+
+    with pytest.raises(DrawingError, match="its decomposition depends on their values"):
+        to_qasm(block_picture(Ansatz("mine", circuit, ("a",), {"random": Normal(1)}, "here")), 3)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", circuits.names())
 def test_built_in_ansaetze_with_inputs(name):

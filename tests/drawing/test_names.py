@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hybrid_qproj.circuits import Ansatz, Normal
 from hybrid_qproj.drawing import block_picture, to_figure, to_quantikz, to_text
-from hybrid_qproj.drawing.names import RESERVED, latex_name, mathtext, qasm_name, text_name
+from hybrid_qproj.drawing.names import RESERVED, latex_name, mathtext, matplotlib_text, qasm_name, text_name, wire_label
 from hybrid_qproj.drawing.symbols import Symbol, Symbols
 
 NASTY = [
@@ -34,6 +34,8 @@ NASTY = [
     "a\nb",
     "_",
     "2a",
+    "a#b",
+    "#c#",
 ]
 
 
@@ -54,8 +56,9 @@ def test_matplotlib_reads_them():
     from matplotlib.mathtext import MathTextParser  # noqa: PLC0415
 
     parser = MathTextParser("agg")
-    for name in NASTY:
+    for name in (*NASTY, *map(chr, range(32, 127)), *(f"a{chr(sign)}b" for sign in range(32, 127))):
         parser.parse(mathtext(latex_name(name)))
+        parser.parse(matplotlib_text(wire_label(name)))
     for name in Symbols(map(Symbol, ["a", "a'", "pi", "a_1"] * 2)).latex.names:
         parser.parse(mathtext(name))
     assert latex_name("pi") != r"\pi"
