@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
@@ -33,6 +34,7 @@ from hybrid_qproj.retrieval.collection import drops_self
 from hybrid_qproj.retrieval.documents import LEE, beir_file
 from hybrid_qproj.retrieval.measures import MEASURES, check_measure
 from hybrid_qproj.retrieval.protocols import DEPTH, Protocol
+from hybrid_qproj.retrieval.rules import LARGEST_GRADE, parse_grade
 from hybrid_qproj.training.contrastive import Contrastive
 from hybrid_qproj.training.distillation import SimilarityDistillation
 from hybrid_qproj.training.settings import BatchSize, Count, TrainingSettings
@@ -62,6 +64,17 @@ def _once(values: T) -> T:
             raise ValueError(f"{value!r} stands there twice")
         seen.add(value)
     return values
+
+
+def _grade_key(key: object) -> object:
+    return parse_grade(key, "the key of a table") if isinstance(key, str) else key
+
+
+def _grades_once(table: object) -> object:
+    """Refuse a table in which one grade stands under two names, such as 1 and 01."""
+    if isinstance(table, dict):
+        _once([parse_grade(key, "the key of a table") if isinstance(key, str) else key for key in table])
+    return table
 
 
 def _printable(name: str) -> str:
@@ -96,6 +109,9 @@ Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_print
 Size = Annotated[int, Field(ge=1, le=100_000)]
 Grade = Annotated[int, Field(ge=1, le=1_000_000)]
 """Least grade that is relevant; 0 would make everything so."""
+GivenGrade = Annotated[StrictInt, Field(ge=-LARGEST_GRADE, le=LARGEST_GRADE)]
+GradeKey = Annotated[int, BeforeValidator(_grade_key), Field(ge=-LARGEST_GRADE, le=LARGEST_GRADE)]
+"""A grade as the key of a table, where TOML has text only."""
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 Layers = Annotated[int, Field(ge=0, le=1000)] | Literal["all"]
 Fraction = Annotated[int, Field(ge=1, le=1_000_000_000)] | Annotated[float, Field(gt=0, le=1)]
@@ -124,7 +140,8 @@ class EncoderConfig(Strict):
     pooling: Pooling | None = None
     max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = MAX_TOKENS
     layers: Annotated[tuple[Layers, ...], Field(min_length=1), AfterValidator(_once)] = (0,)
-    cache: File = Field(default=Path("embeddings"), validate_default=True)
+    # As text and as a table: defaults are validated like what stands in the file, where there are no paths.
+    cache: File = Field(default="embeddings", validate_default=True)  # type: ignore[assignment]
     batch_size: BatchSize = 64
 
 
@@ -150,7 +167,7 @@ class DataConfig(Strict):
     documents: File | None = None
     queries: File | None = None
     qrels: File | None = None
-    grades: dict[int, StrictInt] | None = None
+    grades: Annotated[dict[GradeKey, GivenGrade], BeforeValidator(_grades_once)] | None = None
     embeddings: File | None = None
 
     @model_validator(mode="after")
@@ -378,7 +395,7 @@ class ExperimentConfig(Strict):
     measures: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_once)] = MEASURES
     baselines: Annotated[tuple[Name, ...], Field(max_length=26), AfterValidator(_once)] = ()
     pools: dict[Name, Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_once)]] = {}
-    encoder: EncoderConfig = Field(default_factory=EncoderConfig)
+    encoder: EncoderConfig = Field(default_factory=dict, validate_default=True)  # type: ignore[assignment]
     labels: LabelsConfig | None = None
     texts: TextsConfig | None = None
     dev: TestConfig | None = None
