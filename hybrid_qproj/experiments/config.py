@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
     StrictInt,
     ValidationError,
@@ -23,7 +24,7 @@ from pydantic import (
 
 from hybrid_qproj.circuits import get
 from hybrid_qproj.devices import DeviceSpec
-from hybrid_qproj.encoders import MAX_TOKENS, Pooling
+from hybrid_qproj.encoders import MAX_TOKENS, PRESETS, Pooling
 from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.experiments.keywords import check_keywords
 from hybrid_qproj.experiments.toml import TomlError, explain, read_toml
@@ -32,6 +33,7 @@ from hybrid_qproj.heads import HEADS
 from hybrid_qproj.projection import QuantumProjection
 from hybrid_qproj.retrieval.collection import drops_self
 from hybrid_qproj.retrieval.documents import LEE, beir_file
+from hybrid_qproj.retrieval.lines import is_file
 from hybrid_qproj.retrieval.measures import MEASURES, check_measure
 from hybrid_qproj.retrieval.protocols import DEPTH, Protocol
 from hybrid_qproj.retrieval.rules import LARGEST_GRADE, parse_grade
@@ -41,6 +43,10 @@ from hybrid_qproj.training.settings import BatchSize, Count, TrainingSettings
 
 MOST_CELLS = 100_000
 """Runs of one experiment at most; more are a slip of the pen."""
+
+
+ENCODER_FILES = ("modules.json", "config.json", "config_sentence_transformers.json")
+"""What shows that a folder holds an encoder."""
 
 
 class ConfigError(HybridQprojError, ValueError):
@@ -128,7 +134,8 @@ class EncoderConfig(Strict):
     """Which encoder, and how it is used; see `hybrid_qproj.encoders.load_encoder`.
 
     Attributes:
-        name: preset, hub name or folder.
+        name: preset, hub name or folder, whose path starts at the configuration file's folder; a path that leads to no
+            encoder from there starts at the working directory.
         pooling: None for the model's own.
         max_tokens: texts are cut there.
         layers: trained layers, several to compare them; 0 is frozen, then embeddings are computed once.
@@ -143,6 +150,20 @@ class EncoderConfig(Strict):
     # As text and as a table: defaults are validated like what stands in the file, where there are no paths.
     cache: File = Field(default="embeddings", validate_default=True)  # type: ignore[assignment]
     batch_size: BatchSize = 64
+    _folder: str | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _look_beside_the_file(self, info: ValidationInfo) -> EncoderConfig:
+        # Beside the name, not in its place: results belong to what stands in the file, wherever it is read from.
+        if self.name not in PRESETS:
+            folder = _beside_config(Path(self.name), info)
+            self._folder = str(folder) if any(is_file(folder / mark) for mark in ENCODER_FILES) else None
+        return self
+
+    @property
+    def source(self) -> str:
+        """What is loaded: the folder that the name leads to from the configuration's folder, else the name."""
+        return self._folder or self.name
 
 
 class DataConfig(Strict):

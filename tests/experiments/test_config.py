@@ -268,3 +268,14 @@ def test_wrong_members_make_no_list_short(config):
     config.write_text(config.read_text().replace("sizes = [3]", "sizes = [0]"))
     with pytest.raises(ConfigError, match=r"not sound: sizes\.0: Input should be greater than or equal to 1$"):
         load_config(config)
+
+
+def test_encoders_beside_the_file(tmp_path, monkeypatch):
+    """A folder's path starts at the file's folder, like all paths, and results do not depend on where that lies."""
+    (tmp_path / "there" / "enc").mkdir(parents=True)
+    (tmp_path / "there" / "enc" / "config.json").write_text("{}")
+    path = tmp_path / "there" / "a.toml"
+    monkeypatch.chdir(tmp_path)
+    for name, source in (("enc", str(path.parent / "enc")), ("bert", "bert"), ("org/model", "org/model")):
+        path.write_text(f'name = "a"\nsizes = [4]\n[encoder]\nname = "{name}"\n[heads.pca]\nkind = "PCAProjection"\n')
+        assert (load_config(path).encoder.source, load_config(path).encoder.name) == (source, name)
