@@ -198,6 +198,8 @@ class DataConfig(Strict):
             raise ValueError(f"expected exactly one of dataset, judged and documents; got {given or 'none'}")
         if self.documents is None and (self.queries or self.qrels):
             raise ValueError("queries and qrels go with documents; a dataset or judged file has its own")
+        if "split" in self.model_fields_set and self.dataset is None:
+            raise ValueError("split goes with dataset; qrels names the judgements of loose files")
         if self.local_ids and self.judged is None:
             raise ValueError("local_ids goes with judged: only there do passages' ids stand with a query")
         return self

@@ -279,3 +279,10 @@ def test_encoders_beside_the_file(tmp_path, monkeypatch):
     for name, source in (("enc", str(path.parent / "enc")), ("bert", "bert"), ("org/model", "org/model")):
         path.write_text(f'name = "a"\nsizes = [4]\n[encoder]\nname = "{name}"\n[heads.pca]\nkind = "PCAProjection"\n')
         assert (load_config(path).encoder.source, load_config(path).encoder.name) == (source, name)
+
+
+def test_split_of_loose_files(config):
+    """It would be ignored: loose files have the judgements that qrels names."""
+    config.write_text(config.read_text().replace('qrels = "qrels"', 'qrels = "qrels"\nsplit = "dev"', 1))
+    with pytest.raises(ConfigError, match="split goes with dataset"):
+        load_config(config)
