@@ -13,6 +13,7 @@ from hybrid_qproj.devices.checks import check_known
 from hybrid_qproj.devices.cost import check_allowed
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig
 from hybrid_qproj.retrieval.protocols import TestSet
+from hybrid_qproj.retrieval.rules import check_columns
 
 LEAST_QUERIES = 2
 """For an interval, or a test, over queries."""
@@ -74,6 +75,22 @@ def check_devices(config: ExperimentConfig, names: Iterable[str], allow_paid: bo
             check_usable(spec)
         except (DeviceSpecError, DeviceUnavailableError) as error:
             raise ConfigError(f"head {name!r}: {error}") from error
+
+
+def check_runs_of(tests: Iterable[TestSet]) -> None:
+    """Refuse, before anything is encoded, ids that no TREC run can hold.
+
+    Args:
+        tests: whose runs are to be written.
+
+    Raises:
+        DataError: an id has white space in it.
+    """
+    for test in tests:
+        for query in test.queries:
+            check_columns(query, f"test {test.name!r}, a query's id")
+        for name in test.texts if test.candidates is not None else (document.id for document in test.documents):
+            check_columns(name, f"test {test.name!r}, a document's id")
 
 
 def check_tests(config: ExperimentConfig, tests: Sequence[TestSet]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from hybrid_qproj.console import make_console
 from hybrid_qproj.embeddings.table import EmbeddingTable
 from hybrid_qproj.estimate import check_runs
 from hybrid_qproj.experiments.cells import build_model, cells, digest, train_cell
-from hybrid_qproj.experiments.checks import check_devices, check_files, check_tests
+from hybrid_qproj.experiments.checks import check_devices, check_files, check_runs_of, check_tests
 from hybrid_qproj.experiments.config import ConfigError, load_config
 from hybrid_qproj.experiments.data import open_encoder, read_data, read_tests
 from hybrid_qproj.experiments.grid import run_cells, unfinished
@@ -41,6 +41,8 @@ from hybrid_qproj.training.run import describe
 
 MODEL = "model"
 MEASURES = "measures.json"
+LONGEST_NAME = 200
+"""Bytes of a file's name, with room for what a temporary one has more."""
 LARGE_TABLE = 60
 """Rows of results that a terminal still shows; larger tables are read in the report."""
 
@@ -146,11 +148,13 @@ def run_evaluate(
     if not config.test:
         raise ConfigError(f"{path} has no [[test]] to evaluate on")
     check_files(config)
+    files = _run_files([test.name for test in config.test])
     with output_folder(out, "results of evaluate"):
         encoder = load(model, quantum_device=quantum_device, ansaetze=tuple(ansaetze), allow_paid=allow_paid)
         check_runs(encoder.head)
         tests = read_tests(config)
         check_tests(config.model_copy(update={"baselines": ()}), tests)
+        check_runs_of(tests)
         console = make_console()
         means: dict[str, dict[str, float]] = {}
         per_query, runs = {}, {}
@@ -164,7 +168,7 @@ def run_evaluate(
             means[test.name] = {name: float(np.mean(list(v.values()))) for name, v in per_query[test.name].items()}
             table.add_row(test.name, str(len(test.queries)), *(f"{value:.4f}" for value in means[test.name].values()))
         found = json.dumps({"means": means, "queries": per_query}, indent=1).encode()
-        written = {_run_file(name): partial(write_run, run=run, tag="hybrid-qproj") for name, run in runs.items()}
+        written = {files[name]: partial(write_run, run=run, tag="hybrid-qproj") for name, run in runs.items()}
         write_together(out, {**written, MEASURES: found})
         console.print(table)
     return means
@@ -235,8 +239,17 @@ def run_compare(
     return rows
 
 
-def _run_file(test: str) -> str:
-    return "".join(c if c.isalnum() or c in "._-" else "-" for c in test) + ".run"
+def _run_files(tests: Sequence[str]) -> dict[str, str]:
+    """Name of each test's run; refused where two would be one, or a file system has none so long."""
+    files: dict[str, str] = {}
+    for test in tests:
+        name = "".join(c if c.isalnum() or c in "._-" else "-" for c in test) + ".run"
+        if other := next((known for known, file in files.items() if file.casefold() == name.casefold()), None):
+            raise ConfigError(f"tests {other!r} and {test!r} would both write {name}; rename one")
+        if len(name.encode()) > LONGEST_NAME:
+            raise ConfigError(f"test {test!r}: its run's name is longer than {LONGEST_NAME} bytes; shorten the test's")
+        files[test] = name
+    return files
 
 
 def _is_main_process() -> bool:

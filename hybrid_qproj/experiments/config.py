@@ -10,8 +10,10 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
     StrictInt,
     ValidationError,
@@ -22,7 +24,7 @@ from pydantic import (
 
 from hybrid_qproj.circuits import get
 from hybrid_qproj.devices import DeviceSpec
-from hybrid_qproj.encoders import MAX_TOKENS, Pooling
+from hybrid_qproj.encoders import MAX_TOKENS, PRESETS, Pooling
 from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.experiments.keywords import check_keywords
 from hybrid_qproj.experiments.toml import TomlError, explain, read_toml
@@ -31,14 +33,20 @@ from hybrid_qproj.heads import HEADS
 from hybrid_qproj.projection import QuantumProjection
 from hybrid_qproj.retrieval.collection import drops_self
 from hybrid_qproj.retrieval.documents import LEE, beir_file
+from hybrid_qproj.retrieval.lines import is_file
 from hybrid_qproj.retrieval.measures import MEASURES, check_measure
 from hybrid_qproj.retrieval.protocols import DEPTH, Protocol
+from hybrid_qproj.retrieval.rules import LARGEST_GRADE, parse_grade
 from hybrid_qproj.training.contrastive import Contrastive
 from hybrid_qproj.training.distillation import SimilarityDistillation
 from hybrid_qproj.training.settings import BatchSize, Count, TrainingSettings
 
 MOST_CELLS = 100_000
 """Runs of one experiment at most; more are a slip of the pen."""
+
+
+ENCODER_FILES = ("modules.json", "config.json", "config_sentence_transformers.json")
+"""What shows that a folder holds an encoder."""
 
 
 class ConfigError(HybridQprojError, ValueError):
@@ -62,6 +70,17 @@ def _once(values: T) -> T:
             raise ValueError(f"{value!r} stands there twice")
         seen.add(value)
     return values
+
+
+def _grade_key(key: object) -> object:
+    return parse_grade(key, "the key of a table") if isinstance(key, str) else key
+
+
+def _grades_once(table: object) -> object:
+    """Refuse a table in which one grade stands under two names, such as 1 and 01."""
+    if isinstance(table, dict):
+        _once([parse_grade(key, "the key of a table") if isinstance(key, str) else key for key in table])
+    return table
 
 
 def _printable(name: str) -> str:
@@ -96,6 +115,9 @@ Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_print
 Size = Annotated[int, Field(ge=1, le=100_000)]
 Grade = Annotated[int, Field(ge=1, le=1_000_000)]
 """Least grade that is relevant; 0 would make everything so."""
+GivenGrade = Annotated[StrictInt, Field(ge=-LARGEST_GRADE, le=LARGEST_GRADE)]
+GradeKey = Annotated[int, BeforeValidator(_grade_key), Field(ge=-LARGEST_GRADE, le=LARGEST_GRADE)]
+"""A grade as the key of a table, where TOML has text only."""
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 Layers = Annotated[int, Field(ge=0, le=1000)] | Literal["all"]
 Fraction = Annotated[int, Field(ge=1, le=1_000_000_000)] | Annotated[float, Field(gt=0, le=1)]
@@ -112,7 +134,8 @@ class EncoderConfig(Strict):
     """Which encoder, and how it is used; see `hybrid_qproj.encoders.load_encoder`.
 
     Attributes:
-        name: preset, hub name or folder.
+        name: preset, hub name or folder, whose path starts at the configuration file's folder; a path that leads to no
+            encoder from there starts at the working directory.
         pooling: None for the model's own.
         max_tokens: texts are cut there.
         layers: trained layers, several to compare them; 0 is frozen, then embeddings are computed once.
@@ -124,8 +147,23 @@ class EncoderConfig(Strict):
     pooling: Pooling | None = None
     max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = MAX_TOKENS
     layers: Annotated[tuple[Layers, ...], Field(min_length=1), AfterValidator(_once)] = (0,)
-    cache: File = Field(default=Path("embeddings"), validate_default=True)
+    # As text and as a table: defaults are validated like what stands in the file, where there are no paths.
+    cache: File = Field(default="embeddings", validate_default=True)  # type: ignore[assignment]
     batch_size: BatchSize = 64
+    _folder: str | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _look_beside_the_file(self, info: ValidationInfo) -> EncoderConfig:
+        # Beside the name, not in its place: results belong to what stands in the file, wherever it is read from.
+        if self.name not in PRESETS:
+            folder = _beside_config(Path(self.name), info)
+            self._folder = str(folder) if any(is_file(folder / mark) for mark in ENCODER_FILES) else None
+        return self
+
+    @property
+    def source(self) -> str:
+        """What is loaded: the folder that the name leads to from the configuration's folder, else the name."""
+        return self._folder or self.name
 
 
 class DataConfig(Strict):
@@ -150,7 +188,7 @@ class DataConfig(Strict):
     documents: File | None = None
     queries: File | None = None
     qrels: File | None = None
-    grades: dict[int, StrictInt] | None = None
+    grades: Annotated[dict[GradeKey, GivenGrade], BeforeValidator(_grades_once)] | None = None
     embeddings: File | None = None
 
     @model_validator(mode="after")
@@ -160,6 +198,8 @@ class DataConfig(Strict):
             raise ValueError(f"expected exactly one of dataset, judged and documents; got {given or 'none'}")
         if self.documents is None and (self.queries or self.qrels):
             raise ValueError("queries and qrels go with documents; a dataset or judged file has its own")
+        if "split" in self.model_fields_set and self.dataset is None:
+            raise ValueError("split goes with dataset; qrels names the judgements of loose files")
         if self.local_ids and self.judged is None:
             raise ValueError("local_ids goes with judged: only there do passages' ids stand with a query")
         return self
@@ -378,7 +418,7 @@ class ExperimentConfig(Strict):
     measures: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_once)] = MEASURES
     baselines: Annotated[tuple[Name, ...], Field(max_length=26), AfterValidator(_once)] = ()
     pools: dict[Name, Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_once)]] = {}
-    encoder: EncoderConfig = Field(default_factory=EncoderConfig)
+    encoder: EncoderConfig = Field(default_factory=dict, validate_default=True)  # type: ignore[assignment]
     labels: LabelsConfig | None = None
     texts: TextsConfig | None = None
     dev: TestConfig | None = None

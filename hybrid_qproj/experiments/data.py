@@ -110,7 +110,7 @@ def read_tests(config: ExperimentConfig) -> tuple[TestSet, ...]:
 
 def open_encoder(config: ExperimentConfig) -> SentenceTransformer:
     """The experiment's encoder, new."""
-    return load_encoder(config.encoder.name, config.encoder.pooling, config.encoder.max_tokens)
+    return load_encoder(config.encoder.source, config.encoder.pooling, config.encoder.max_tokens)
 
 
 def _collection(source: DataConfig) -> Collection:

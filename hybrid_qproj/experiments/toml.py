@@ -83,8 +83,14 @@ def explain(error: ValidationError, model: type[BaseModel] | None = None) -> lis
         the first problems, and how many more there are.
     """
     lines = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    for problem in problems:
         key = problem["loc"]
+        if problem["type"] == "too_short" and any(
+            other["loc"][: len(key)] == key for other in problems if other != problem
+        ):
+            # The list is short only because its members, each told by itself, were not taken.
+            continue
         text = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden" and model is not None and len(key) == 1:
             text += suggestion(str(key[0]), model.model_fields)

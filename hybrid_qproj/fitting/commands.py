@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import islice, takewhile
 from pathlib import Path
 
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
@@ -77,11 +79,8 @@ def run_fit(
     check_folder(out, "a saved model")
     if out.exists() and any(out.iterdir()) and not force:
         raise FitError(f"{out} is there already: it was not changed. Choose another folder, or replace it with --force")
-    with writing(out):
-        # The parent, not the folder itself: that one appears whole.
-        out.absolute().parent.mkdir(parents=True, exist_ok=True)
     # Not the lock under which the folder is replaced at the end.
-    with held(out.absolute().parent / f".{out.name}.fit{LOCK}", out):
+    with _parents(out), held(out.absolute().parent / f".{out.name}.fit{LOCK}", out):
         fitted = _fit(
             encoder,
             source,
@@ -98,6 +97,23 @@ def run_fit(
         with writing(out):
             fitted.save_pretrained(str(out))
     return fitted
+
+
+@contextmanager
+def _parents(out: Path) -> Iterator[None]:
+    """Make the folders that the model's folder, which appears whole, will lie in; removed where nothing came of it."""
+    parents = out.absolute().parents
+    made = list(takewhile(lambda folder: not folder.exists(), parents))
+    with writing(out):
+        parents[0].mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        # Only what is empty.
+        with suppress(OSError):
+            for folder in made:
+                folder.rmdir()
+        raise
 
 
 def _fit(

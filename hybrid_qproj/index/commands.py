@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress, islice
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 
 from hybrid_qproj._util.files import OutputError
+from hybrid_qproj._util.outputs import check_folder
 from hybrid_qproj.console import make_console
 from hybrid_qproj.estimate import check_runs
 from hybrid_qproj.extras import require
@@ -84,18 +85,17 @@ def run_encode(
         DeviceUnavailableError: ``quantum_device`` is not usable; likewise.
         StoreError: the head is not compared by fidelity, or ``out`` holds angles of another model or corpus.
         LockedError: somebody else is writing there.
-        OutputError: a file cannot be written; what was encoded before is still there.
+        OutputError: ``out`` is a file or holds what another command wrote; or a file cannot be written: what was
+            encoded before is still there.
         DataError: the corpus cannot be read.
-        ValueError: an unknown engine.
+        ValueError: an unknown engine, or workers of an engine that has none.
     """
-    if engine not in ENCODING:
-        raise ValueError(f"engine {engine!r}: expected one of {', '.join(ENCODING)}")
-    if engine == "ray":
-        require("ray", "ray", "the engine 'ray'")
+    _check_engine(engine, ENCODING, workers)
     if precision not in (None, *PRECISIONS):
         raise StoreError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
     if batch_size < 1 or shard < 1:
         raise ValueError(f"batch_size={batch_size}, shard={shard}: expected whole numbers of at least 1")
+    check_folder(out, "encoded documents")
     source = open_source(documents)
     encoder = load(model, quantum_device=quantum_device, ansaetze=ansaetze, allow_paid=allow_paid)
     check_angles(encoder)
@@ -190,22 +190,22 @@ def run_search(
         PaidDeviceError: the device can cost money and is not allowed; seen before any work.
         DeviceUnavailableError: ``quantum_device`` is not usable; likewise.
         StoreError: no store or index, or the model's head does not fit it.
-        DataError: the queries cannot be read.
-        ValueError: an unknown engine.
+        OutputError: ``out`` is a folder, the file of queries, or in no folder.
+        DataError: the queries cannot be read, or with ``out`` an id has a space in it, which no run can hold.
+        ValueError: an unknown engine, or workers or an effort where there are none.
     """
-    if engine not in SEARCHING:
-        raise ValueError(f"engine {engine!r}: expected one of {', '.join(SEARCHING)}")
-    if engine == "ray":
-        require("ray", "ray", "the engine 'ray'")
+    _check_engine(engine, SEARCHING, workers, effort)
     if k < 1 or (effort is not None and effort < 1):
         raise ValueError(f"k={k}, effort={effort}: expected whole numbers of at least 1")
     if out is not None:
-        _check_file(out)
+        _check_file(out, None if text else queries)
     texts = given_queries(queries, text)
-    for query in texts if out is not None else ():
-        check_columns(query, str(queries))
+    _check_ids(texts if out is not None else (), queries)
     index = AngleIndex.load(folder) if engine == "index" else None
     store = AngleStore(folder) if index is None else index.store
+    if index is not None and index.kind == "flat" and effort is not None:
+        raise ValueError(f"effort={effort} is one of ivf and hnsw; {folder} has a flat index: leave it out")
+    _check_ids(store.ids if out is not None else (), folder)
     encoder = load(model, quantum_device=quantum_device, ansaetze=ansaetze, allow_paid=allow_paid)
     check_angles(encoder)
     check_runs(encoder.head)
@@ -228,7 +228,26 @@ def run_search(
     return [json.dumps({"query": query, "documents": found}, ensure_ascii=False) for query, found in run.items()]
 
 
-def _check_file(path: Path) -> None:
+def _check_engine(engine: str, engines: Sequence[str], workers: int | None, effort: int | None = None) -> None:
+    """Refuse an engine that there is not, and options that it would ignore."""
+    if engine not in engines:
+        raise ValueError(f"engine {engine!r}: expected one of {', '.join(engines)}")
+    if engine == "ray":
+        require("ray", "ray", "the engine 'ray'")
+    elif workers is not None:
+        raise ValueError(f"workers={workers} is for a Ray cluster; engine {engine!r} has none: leave it out")
+    if effort is not None and engine != "index":
+        raise ValueError(f"effort={effort} is for an index; engine {engine!r} has none: leave it out")
+
+
+def _check_ids(names: Iterable[str], where: str | Path) -> None:
+    for name in names:
+        check_columns(name, str(where))
+
+
+def _check_file(path: Path, queries: str | None) -> None:
+    if queries is not None and is_file(queries) and path.exists() and path.samefile(queries):
+        raise OutputError(f"{path} is the file of queries; choose another file for the run")
     if not path.parent.is_dir():
         raise OutputError(f"{path} could not be written: there is no folder {str(path.parent)!r}; make it first")
     if path.is_dir():

@@ -251,6 +251,17 @@ class IrDocuments(CheckedDocuments):
         return {name: self._text(found[name]) for name in wanted if name in found}
 
 
+HEADER_IDS = (
+    *("id", "_id", "#id", "qid", "query_id", "query-id", "queryid", "topic_id"),
+    *("docid", "doc_id", "doc-id", "docno", "pid", "passage_id", "corpus_id", "corpus-id"),
+)
+HEADER_TEXTS = (
+    *("text", "query", "title", "topic", "question", "query_text", "document", "passage", "contents", "content"),
+    *("body", "doc_text", "title\ttext", "text\ttitle"),
+)
+"""How columns are called in files that begin with a header, which TREC's and MS MARCO's do not."""
+
+
 def tsv_fields(line: str, path: str | Path, number: int, what: str) -> tuple[str, str]:
     """Id and text of a line; the text may hold further tabs.
 
@@ -261,7 +272,7 @@ def tsv_fields(line: str, path: str | Path, number: int, what: str) -> tuple[str
         what: what the text is.
 
     Raises:
-        DataError: there is no tab, or no id before it, or the line is a JSON object.
+        DataError: there is no tab, or no id before it, or the line is a JSON object or a header.
     """
     if line.startswith("{") and line.endswith("}"):
         raise DataError(
@@ -270,6 +281,10 @@ def tsv_fields(line: str, path: str | Path, number: int, what: str) -> tuple[str
     name, tab, text = line.partition("\t")
     if not tab or not name:
         raise DataError(f"{path}, line {number}: {shorten(line)}; expected an id, a tab and {what}")
+    if number == 1 and name.lower() in HEADER_IDS and text.lower() in HEADER_TEXTS:
+        raise DataError(
+            f"{path}, line 1: {shorten(line)} is a header, and would be read as an id and {what}; leave it out"
+        )
     return check_id(name, f"{path}, line {number}"), text
 
 

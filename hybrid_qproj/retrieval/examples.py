@@ -15,6 +15,13 @@ from hybrid_qproj.retrieval.lines import read_lines
 from hybrid_qproj.retrieval.records import keys_of, read_records
 from hybrid_qproj.retrieval.rules import DataError, check_text, shorten, show
 
+HEADERS = (
+    ("query", "positive", "negative"),
+    ("query", "pos", "neg"),
+    ("anchor", "positive", "negative"),
+)
+"""First lines of files that name their columns, which MS MARCO's do not."""
+
 
 class Example(NamedTuple):
     """Texts of a training example."""
@@ -118,6 +125,10 @@ def read_examples(path: str | Path, negatives: int, queries: float = 1.0, seed: 
 def _triples(path: str | Path) -> Iterator[tuple[str, str, list[str]]]:
     jsonl = Path(path).name.removesuffix(".gz").endswith(".jsonl")
     for number, query, positive, rest in _jsonl(path) if jsonl else _tsv(path):
+        if not all(text.strip() for text in (query, positive, *rest)):
+            raise DataError(
+                f"{path}, line {number}: a text is blank; expected query, positive and negatives, all texts"
+            )
         if positive in rest:
             raise DataError(
                 f"{path}, line {number}: {shorten(positive)} both answers query {shorten(query)} and does not; a pair "
@@ -143,6 +154,8 @@ def _tsv(path: str | Path) -> Iterator[tuple[int, str, str, list[str]]]:
         fields = line.split("\t")
         if len(fields) != 3:  # noqa: PLR2004 - a triple
             raise DataError(f"{path}, line {number}: {shorten(line)}; expected query, positive, negative and tabs")
+        if number == 1 and tuple(field.lower() for field in fields) in HEADERS:
+            raise DataError(f"{path}, line 1: {shorten(line)} is a header, and would be read as texts; leave it out")
         yield number, fields[0], fields[1], fields[2:]
 
 

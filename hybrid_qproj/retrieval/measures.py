@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
+from typing import TypeVar
 
 import numpy as np
 from torch import Tensor
 
 from hybrid_qproj.extras import require
 from hybrid_qproj.retrieval.ranking import trec_order
-from hybrid_qproj.retrieval.rules import LARGEST_SCORE, DataError, check_grade, check_id, check_score, show
+from hybrid_qproj.retrieval.rules import (
+    LARGEST_GRADE,
+    LARGEST_SCORE,
+    DataError,
+    check_grade,
+    check_id,
+    check_score,
+    show,
+)
 
+T = TypeVar("T")
 Qrels = Mapping[str, Mapping[str, int]]
 Run = Mapping[str, Mapping[str, float]]
 
@@ -67,8 +78,9 @@ def evaluate_run(
         left out: to trec_eval it is not judged.
 
     Raises:
-        ValueError: an unknown measure, ``relevant`` below 1, or no query in both.
-        DataError: a score is no finite number of single precision, a grade no whole number, or an id no id.
+        ValueError: an unknown measure, ``relevant`` no whole number of at least 1, or no query in both.
+        DataError: the judgements or the run are no mappings of mappings, a score is no finite number of single
+            precision, a grade no whole number, or an id no id.
         MissingExtraError: pytrec_eval is not installed.
 
     Examples:
@@ -76,8 +88,14 @@ def evaluate_run(
         {'MRR@10': {'q': 0.5}, 'P@1': {'q': 0.0}}
     """
     pytrec_eval = require("pytrec_eval", "eval", "evaluation")
-    if not isinstance(relevant, int) or isinstance(relevant, bool) or relevant < 1:
-        raise ValueError(f"relevant = {relevant}; expected a grade of at least 1: documents without judgement have 0")
+    if not isinstance(relevant, Integral) or isinstance(relevant, bool) or not 1 <= relevant <= LARGEST_GRADE:
+        raise ValueError(
+            f"relevant = {relevant!r}; expected a grade of at least 1, a whole number: documents nobody judged have "
+            f"0, and grades end at {LARGEST_GRADE:,}"
+        )
+    if isinstance(measures, str):
+        raise ValueError(f"measures = {measures!r}; expected a list of names, such as [{measures!r}]")
+    measures = list(measures)
     named = [(measure, *_trec_name(measure)) for measure in measures]
     judged = {query: grades for query, grades in _grades(qrels).items() if grades}
     scored = _scores(run)
@@ -91,7 +109,7 @@ def evaluate_run(
         cuts.setdefault(cut, {})[measure] = name
     values: dict[str, dict[str, float]] = {}
     for cut, names in cuts.items():
-        evaluator = pytrec_eval.RelevanceEvaluator(judged, set(names.values()), relevance_level=relevant)
+        evaluator = pytrec_eval.RelevanceEvaluator(judged, set(names.values()), relevance_level=int(relevant))
         answered = evaluator.evaluate({query: _top(scores, cut) for query, scores in scored.items()})
         for measure, name in names.items():
             values[measure] = {query: answered[query][name] if query in answered else 0.0 for query in judged}
@@ -136,28 +154,35 @@ def _top(scores: Mapping[str, float], cut: int | None) -> dict[str, float]:
 def _grades(qrels: Qrels) -> dict[str, dict[str, int]]:
     """Judgements that trec_eval reads as they are: it takes 2**31 for no grade, and what is behind a NUL for none."""
     checked: dict[str, dict[str, int]] = {}
-    for query, grades in qrels.items():
+    for query, grades in _items(qrels, "the judgements", "query ids to their judgements"):
         where = f"judgements, query {show(query)}"
         checked[check_id(query, where, "the id of a query")] = mine = {}
-        for document, grade in grades.items():
+        for document, grade in _items(grades, where, "document ids to grades"):
             # All below 0 are the same to every measure here; those below -1 overwrite trec_eval's own memory.
-            mine[check_id(document, where)] = max(check_grade(grade, where), -1)
+            name = check_id(document, where)
+            mine[name] = max(check_grade(grade, f"{where}, document {show(name)}"), -1)
     return checked
 
 
 def _scores(run: Run) -> dict[str, dict[str, float]]:
     """A run that trec_eval reads as it is."""
     checked: dict[str, dict[str, float]] = {}
-    for query, scores in run.items():
+    for query, scores in _items(run, "the run", "query ids to their rankings"):
         where = f"the run, query {show(query)}"
         checked[check_id(query, where, "the id of a query")] = mine = {}
-        for document, score in scores.items():
+        for document, score in _items(scores, where, "document ids to scores"):
             # Runs are long; most scores are what they should be.
             sound = type(score) is float and -LARGEST_SCORE <= score <= LARGEST_SCORE
             mine[check_id(document, where)] = (
                 score if sound else check_score(score, f"{where}, document {show(document)}")
             )
     return checked
+
+
+def _items(table: Mapping[str, T], where: str, what: str) -> Iterable[tuple[str, T]]:
+    if not isinstance(table, Mapping):
+        raise DataError(f"{where}: {show(table)}; expected a mapping of {what}")
+    return table.items()
 
 
 def mean_ndcg(qrels: Qrels, run: Run) -> float:

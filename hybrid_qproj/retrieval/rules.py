@@ -13,6 +13,7 @@ LARGEST_GRADE = 10**6
 """Grades lie in [-LARGEST_GRADE, LARGEST_GRADE]: trec_eval keeps a counter for each, and wraps those above 32 bits."""
 LARGEST_SCORE = 3.4028234663852886e38
 """Greatest number of single precision, in which trec_eval compares scores: beyond it all would be equal."""
+BYTE_ORDER_MARK = "\ufeff"
 C_SPACE = " \t\n\v\f\r"
 """What separates the columns of TREC's files: C's isspace, and none of Unicode's other white space."""
 
@@ -62,7 +63,7 @@ def check_text(value: object, where: str, what: str = "a text") -> str:
 
 
 def check_id(value: object, where: str, what: str = "an id") -> str:
-    """An id: a text that is not blank and holds no NUL, where C's tools would end it.
+    """An id: a text that is not blank, begins with no byte-order mark and holds no NUL, where C's tools would end it.
 
     Args:
         value: what was found.
@@ -76,6 +77,11 @@ def check_id(value: object, where: str, what: str = "an id") -> str:
         DataError: it is none.
     """
     name = check_text(value, where, what)
+    if name.startswith(BYTE_ORDER_MARK):
+        raise DataError(
+            f"{where}: {what} {shorten(name)} begins with a byte-order mark, which belongs at the beginning of a file "
+            "alone; were files joined? Take it out"
+        )
     if not name or name.isspace() or "\0" in name:
         raise DataError(f"{where}: {show(name)}; expected {what} that is not blank and holds no NUL")
     return name
@@ -168,7 +174,9 @@ def parse_score(text: str, where: str) -> float:
     if not _DECIMAL.fullmatch(text):
         hint = "is no finite number" if text.lstrip("+-").lower() in ("nan", "inf", "infinity") else "is no number"
         raise DataError(f"{where}: score {shorten(text)[1:-1]} {hint}; expected one such as -1.5 or 2e-3")
-    return check_score(float(text), where)
+    if math.isinf(value := float(text)):
+        raise DataError(f"{where}: score {shorten(text)[1:-1]} is beyond every number that trec_eval knows")
+    return check_score(value, where)
 
 
 def single(score: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,7 +85,8 @@ def write_run(path: str | Path, run: Run, tag: str) -> None:
 def read_qrels(path: str | Path) -> dict[str, dict[str, int]]:
     """Read judgements: query, iteration, document, grade, separated by white space of ASCII; or BEIR's.
 
-    BEIR's begin with the line query-id, corpus-id, score, and are separated by tabs: ids may have spaces.
+    BEIR's begin with the line query-id, corpus-id, score, and are separated by tabs: ids may have spaces, and
+    those with quotation marks are quoted as in CSV.
 
     Args:
         path: the file, perhaps with ``.gz``.
@@ -112,7 +114,7 @@ def _judgements(path: str | Path) -> Iterator[tuple[int, str, str, str]]:
             beir = line == BEIR_HEADER
             if beir:
                 continue
-        fields = line.split("\t") if beir else _columns(line)
+        fields = _beir_fields(line, f"{path}, line {number}") if beir else _columns(line)
         if len(fields) != (3 if beir else 4):
             expected = (
                 "query, document and grade with tabs between"
@@ -122,6 +124,14 @@ def _judgements(path: str | Path) -> Iterator[tuple[int, str, str, str]]:
             )
             raise DataError(f"{path}, line {number}: {shorten(line)}; expected {expected}")
         yield number, fields[0], fields[-2], fields[-1]
+
+
+def _beir_fields(line: str, where: str) -> list[str]:
+    """Fields of a line as BEIR reads and writes them: those with quotation marks at their ends are quoted."""
+    try:
+        return next(csv.reader([line], delimiter="\t", strict=True))
+    except csv.Error as error:
+        raise DataError(f"{where}: {shorten(line)}; expected tabs and fields quoted as in CSV ({error})") from None
 
 
 def _columns(line: str) -> list[str]:

@@ -24,7 +24,11 @@ from hybrid_qproj._util.locks import exclusive  # noqa: E402
 from hybrid_qproj._util.outputs import LOCK  # noqa: E402
 from hybrid_qproj.checkpoint import CheckpointError  # noqa: E402
 from hybrid_qproj.cli import app  # noqa: E402
+from hybrid_qproj.experiments.checks import check_runs_of  # noqa: E402
 from hybrid_qproj.experiments.records import read_records  # noqa: E402
+from hybrid_qproj.retrieval.collection import Collection  # noqa: E402
+from hybrid_qproj.retrieval.documents import DataError, MemoryDocuments  # noqa: E402
+from hybrid_qproj.retrieval.protocols import make_test_set  # noqa: E402
 from hybrid_qproj.retrieval.trec import read_run  # noqa: E402
 
 SETTINGS = ["--head", "quantum", "--objective", "labels"]
@@ -328,3 +332,32 @@ def test_summary_compares_the_same_examples(config, tmp_path, invoke):
     found = re.search(r"loss ([\d.]+) before training, ([\d.]+) after, on the same examples", first)
     assert float(found[2]) < float(found[1])
     assert found[0] in invoke("train", config, "--out", tmp_path / "run", *SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('name = "whole"', 'name = "ju dged"', "would both write ju-dged.run; rename one"),
+        ('name = "whole"', 'name = "' + 100 * "\u00e4" + '"', "longer than 200 bytes; shorten"),
+    ],
+)
+def test_names_of_runs_are_seen_first(config, tmp_path, invoke, old, new, message):
+    """Two tests of one file, the second over the first; and a name that no file system takes."""
+    text = config.read_text().replace('"judged"\ndocuments', '"ju-dged"\ndocuments').replace(old, new)
+    config.write_text(text.replace('pools = { "all" = ["judged", "whole"] }', ""))
+    assert message in " ".join(invoke("evaluate", tmp_path / "none", config, "--out", tmp_path / "out", code=1).split())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("protocol", ["judged", "retrieve"])
+def test_ids_that_no_run_can_hold(protocol):
+    """A space in the id of a query or a document is said before anything is encoded, not when the run is written."""
+    for query, document in (("q 1", "d1"), ("q1", "d 1"), ("q1", "d1")):
+        documents = MemoryDocuments({document: "a cat", "d2": "a mat"})
+        collection = Collection("a", documents, {query: "a cat"}, {query: {document: 1, "d2": 0}})
+        test = make_test_set(collection, protocol)
+        if query == "q1" and document == "d1":
+            check_runs_of([test])
+        else:
+            with pytest.raises(DataError, match=r"test 'a', a .*cannot stand in a TREC run"):
+                check_runs_of([test])

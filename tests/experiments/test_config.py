@@ -237,3 +237,52 @@ def test_digest_does_not_depend_on_where_the_data_lie(tmp_path, write_experiment
     assert found[0] == found[1]
     (tmp_path / "two" / "corpus.tsv").write_text("d1\tanother text\n")
     assert digest(cells(experiment, 24)[0], experiment) != found[0]
+
+
+@pytest.mark.parametrize("table", ["", "[encoder]\nmax_tokens = 16\n"])
+def test_cache_by_default(tmp_path, table):
+    """The default of a path is one, and starts at the file's folder like a path that stands in the file."""
+    path = tmp_path / "a.toml"
+    path.write_text(f'name = "a"\nsizes = [4]\n{table}[heads.pca]\nkind = "PCAProjection"\n')
+    assert load_config(path).encoder.cache == tmp_path / "embeddings"
+
+
+@pytest.mark.parametrize(
+    ("grades", "message"),
+    [
+        ('{ "1" = 4, "01" = 2 }', "1 stands there twice"),
+        ('{ "1_0" = 4 }', "grade '1_0'; expected a whole number"),
+        ('{ "one" = 4 }', "grade 'one'; expected a whole number"),
+        ('{ "1" = 99999999 }', "less than or equal to 1000000"),
+    ],
+)
+def test_grades_to_replace(config, grades, message):
+    """Grades are read as in files of judgements, each once."""
+    config.write_text(config.read_text().replace('qrels = "qrels"', f'qrels = "qrels"\ngrades = {grades}', 1))
+    with pytest.raises(ConfigError, match=message):
+        load_config(config)
+
+
+def test_wrong_members_make_no_list_short(config):
+    """What is told is the member, and not also that the list would be empty without it."""
+    config.write_text(config.read_text().replace("sizes = [3]", "sizes = [0]"))
+    with pytest.raises(ConfigError, match=r"not sound: sizes\.0: Input should be greater than or equal to 1$"):
+        load_config(config)
+
+
+def test_encoders_beside_the_file(tmp_path, monkeypatch):
+    """A folder's path starts at the file's folder, like all paths, and results do not depend on where that lies."""
+    (tmp_path / "there" / "enc").mkdir(parents=True)
+    (tmp_path / "there" / "enc" / "config.json").write_text("{}")
+    path = tmp_path / "there" / "a.toml"
+    monkeypatch.chdir(tmp_path)
+    for name, source in (("enc", str(path.parent / "enc")), ("bert", "bert"), ("org/model", "org/model")):
+        path.write_text(f'name = "a"\nsizes = [4]\n[encoder]\nname = "{name}"\n[heads.pca]\nkind = "PCAProjection"\n')
+        assert (load_config(path).encoder.source, load_config(path).encoder.name) == (source, name)
+
+
+def test_split_of_loose_files(config):
+    """It would be ignored: loose files have the judgements that qrels names."""
+    config.write_text(config.read_text().replace('qrels = "qrels"', 'qrels = "qrels"\nsplit = "dev"', 1))
+    with pytest.raises(ConfigError, match="split goes with dataset"):
+        load_config(config)

@@ -18,6 +18,7 @@ from hybrid_qproj._util.locks import exclusive
 from hybrid_qproj.cli import app
 from hybrid_qproj.devices import DeviceUnavailableError
 from hybrid_qproj.fitting import FitSettings
+from hybrid_qproj.fitting.commands import run_fit
 
 WORDS = ["cat", "dog", "rain", "bank", "river", "money", "law", "sun"]
 TEXTS = [f"{WORDS[i % 8]} {WORDS[(i // 8) % 8]} {WORDS[(i * 3) % 8]}" for i in range(60)]
@@ -135,3 +136,13 @@ def test_settings_are_checked_first(corpus, tmp_path):
         result = CliRunner().invoke(app, [*arguments, *rest])
         assert result.exit_code == 1
         assert message in " ".join(result.output.split())
+
+
+def test_nothing_is_left_of_a_fit_that_failed(tiny_bert, corpus, tmp_path):
+    """Not even the folders that the model was to lie in; those that were there stay."""
+    (tmp_path / "there").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    for encoder, size in ((str(tmp_path / "none"), 3), (str(tiny_bert), 999)):
+        with pytest.raises(ValueError, match=r"cannot be loaded|out_features=999"):
+            run_fit(encoder, str(corpus), size, tmp_path / "there" / "a" / "b" / "model", max_tokens=16)
+    assert sorted(tmp_path.rglob("*")) == before

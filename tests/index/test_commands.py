@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -172,3 +173,43 @@ def test_what_is_seen_before_any_work(model, corpus, run, tmp_path, monkeypatch)
         assert "error:" in run(*arguments, code=1)
     (out / "index.faiss").write_bytes(b"x")
     assert "build it again" in run("search", model, out, "cat", code=1).replace("\n", " ")
+
+
+def test_options_that_would_do_nothing(model, corpus, run, tmp_path):
+    """What an engine or an index does not have is refused, not ignored."""
+    out = tmp_path / "angles"
+    error = run("encode", model, corpus, "--out", out, "--workers", 2, code=1)
+    assert "workers=2 is for a Ray cluster; engine 'local' has none" in error
+    assert not out.exists()
+    run("encode", model, corpus, "--out", out)
+    run("index", out)
+    for options, message in (
+        (("--workers", 2), "engine 'index' has none"),
+        (("--engine", "exhaustive", "--effort", 2), "engine 'exhaustive' has none"),
+        (("--effort", 2), "has a flat index"),
+    ):
+        assert message in run("search", model, out, "cat", *options, code=1)
+    run("index", out, "--kind", "hnsw")
+    run("search", model, out, "cat", "--effort", 8)
+
+
+def test_angles_go_to_a_folder_of_their_own(model, corpus, run, tmp_path):
+    """Not between the files of a model, and not to a file: seen before the corpus is read."""
+    before = sorted(path.name for path in Path(model).iterdir())
+    assert "holds a saved model; choose another folder" in run("encode", model, corpus, "--out", model, code=1)
+    assert sorted(path.name for path in Path(model).iterdir()) == before
+    assert "is a file; expected a folder" in run("encode", model, corpus, "--out", corpus, code=1)
+    assert "is a file" in run("encode", model, corpus, "--out", corpus / "angles", code=1)
+
+
+def test_what_no_run_can_hold_is_seen_before_any_search(model, run, tmp_path, monkeypatch):
+    """A document's id with a space; and queries stay what they are."""
+    corpus, out, queries = tmp_path / "a.tsv", tmp_path / "angles", tmp_path / "q.tsv"
+    corpus.write_text("d 1\tcat\nd2\tdog\n")
+    queries.write_text("q1\tcat\n")
+    run("encode", model, corpus, "--out", out)
+    run("index", out)
+    monkeypatch.setattr(index_commands, "load", lambda *_, **__: pytest.fail("the model was loaded"))
+    assert "'d 1' cannot stand in a TREC run" in run("search", model, out, queries, "--out", tmp_path / "r", code=1)
+    assert "is the file of queries" in run("search", model, out, queries, "--out", queries, code=1)
+    assert queries.read_text() == "q1\tcat\n"

@@ -150,3 +150,18 @@ def test_what_is_no_number_of_queries(queries):
     """A whole number of them, or a share in (0, 1]."""
     with pytest.raises(DataError, match="training queries"):
         choose(["a", "b"], queries, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("query\tpositive\tnegative\na\tb\tc\n", "line 1: .*is a header"),
+        ("a\tb\tc\n\tb\tc\n", "line 2: a text is blank"),
+        ("a\t \tc\n", "line 1: a text is blank"),
+    ],
+)
+def test_triples_of_no_texts(tmp_path, text, message):
+    """A header would be an example, and nothing can be learnt from a blank text."""
+    (tmp_path / "a.tsv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_examples(tmp_path / "a.tsv", 1)

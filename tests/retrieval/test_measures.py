@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -98,3 +99,19 @@ def test_unknown_measures(measure):
     """A name that means nothing is refused, with those that do."""
     with pytest.raises(ValueError, match="expected NDCG@k"):
         evaluate_run(QRELS, {"q": {"a": 1.0}}, [measure])
+
+
+def test_what_is_no_run():
+    """What a slip of the pen gives: each is told, none is an empty result or a traceback of somebody else's code."""
+    qrels, run = {"q": {"a": 1}}, {"q": {"a": 0.5}}
+    assert evaluate_run(qrels, run, (name for name in ("MAP", "MRR"))) == {"MAP": {"q": 1.0}, "MRR": {"q": 1.0}}
+    assert evaluate_run(qrels, run, ["MAP"], np.int64(1)) == {"MAP": {"q": 1.0}}
+    for arguments, message in (
+        ((qrels, run, "MAP"), r"expected a list of names, such as \['MAP'\]"),
+        ((qrels, run, ["MAP"], 2**40), "expected a grade of at least 1.*end at 1,000,000"),
+        ((qrels, {"q": ["a"]}, ["MAP"]), "the run, query 'q': .*mapping of document ids to scores"),
+        ((qrels, None, ["MAP"]), "the run: None; expected a mapping"),
+        (({"q": {"a": 1.5}}, run, ["MAP"]), "query 'q', document 'a': grade 1.5"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            evaluate_run(*arguments)

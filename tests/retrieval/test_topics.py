@@ -91,3 +91,13 @@ def test_any_text(tmp_path_factory, parts):
     for name in ("topics", "topics.jsonl"):
         queries, error = attempt(read_topics, write(folder, "".join(parts), name))
         assert name in error if error else queries and all(query.strip() for query in queries)
+
+
+@pytest.mark.parametrize("line", ["query-id\ttext", "qid\tquery", "ID\tText", "docno\tcontents"])
+def test_headers(tmp_path, line):
+    """They would be one more query, or document."""
+    (tmp_path / "a.tsv").write_text(f"{line}\nq1\ta cat\n")
+    with pytest.raises(DataError, match=r"line 1: .* is a header, .*leave it out"):
+        read_topics(tmp_path / "a.tsv")
+    (tmp_path / "a.tsv").write_text(f"q1\ta cat\n{line}\n")
+    assert len(read_topics(tmp_path / "a.tsv")) == 2

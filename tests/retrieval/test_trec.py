@@ -226,3 +226,24 @@ def test_scores_of_numpy(tmp_path):
     """Are written as numbers."""
     write_run(tmp_path / "a.run", {"q": {"d": np.float32(0.5), "e": 1}}, "t")
     assert (tmp_path / "a.run").read_text() == "q Q0 e 1 1.0 t\nq Q0 d 2 0.5 t\n"
+
+
+MARK = "\ufeff"
+
+
+@pytest.mark.parametrize("before", [MARK, "q0 0 d0 1\n"])
+def test_byte_order_mark_inside_of_a_file(tmp_path, before):
+    """Of files that were joined, or with two marks: it would become a part of the id and lose its judgements."""
+    (tmp_path / "qrels").write_text(f"{before}{MARK}q1 0 d1 1\n")
+    with pytest.raises(DataError, match=r"the id of a query .*begins with a byte-order mark.*joined"):
+        read_qrels(tmp_path / "qrels")
+
+
+def test_quotes_of_beir(tmp_path):
+    """BEIR reads and writes its judgements by Python's csv: an id with a quotation mark is quoted, the mark doubled."""
+    header = "query-id\tcorpus-id\tscore\n"
+    (tmp_path / "test.tsv").write_text(f'{header}"q1"\t"a""b"\t1\nq2\t5"\t2\n')
+    assert read_qrels(tmp_path / "test.tsv") == {"q1": {'a"b': 1}, "q2": {'5"': 2}}
+    (tmp_path / "test.tsv").write_text(f'{header}"q1\td\t1\n')
+    with pytest.raises(DataError, match=r"line 2: .*quoted as in CSV"):
+        read_qrels(tmp_path / "test.tsv")
