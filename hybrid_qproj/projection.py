@@ -19,7 +19,7 @@ from hybrid_qproj.norms import unit, widened
 from hybrid_qproj.qnodes import BlockExecutor
 from hybrid_qproj.response import FixedResponses, ResponseCache, exact_or_probed, rows_of
 from hybrid_qproj.threads import weights_locked
-from hybrid_qproj.validation import check_embeddings
+from hybrid_qproj.validation import NotFiniteError, check_embeddings
 
 FLOOR = 1e-5
 """Least norm by which an output is divided."""
@@ -218,6 +218,11 @@ class QuantumProjection(CircuitHead):
         """
         if self.mode != "interpolated":
             raise ValueError(f"device {str(self.device)!r} runs in direct mode, which takes no responses")
+        if responses.shape != (self.plan.blocks, 3, 3) or not bool(responses.isfinite().all()):
+            raise ValueError(
+                f"got responses of shape {tuple(responses.shape)}; expected finite numbers of shape "
+                f"({self.plan.blocks}, 3, 3)"
+            )
         fixed = FixedResponses(weights, responses)
         if weights.shape != (self.plan.blocks, self.ansatz.parameters):
             raise ValueError(
@@ -275,6 +280,9 @@ class QuantumProjection(CircuitHead):
         responses, executor = self._responses, self._executor
         weights, scale = self._read()
         scale = None if scale is None else widened(scale, dtype)
+        # In training the loss shows it.
+        if scale is not None and not self.training and not bool(scale.isfinite()):
+            raise NotFiniteError("the head's scale is not finite; train it again, or load an earlier one")
         if executor.spec.mode == "direct":
             return _Setting(scale, self._stagewise(weights), executor)
         return _Setting(scale, self._stagewise(responses(executor, weights, dtype, self.training)), None)
