@@ -172,8 +172,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 
 def check_links(folder: Path) -> None:
-    """Refuse a link that leads out of a model's folder, but for those by which a hub's cache keeps files once; and what
-    is no file, such as a pipe.
+    """Refuse links out of a model's folder, but for those by which a hub's cache keeps files once; and pipes.
 
     Raises:
         CheckpointError: there is one.
