@@ -11,6 +11,7 @@ import torch
 
 import hybrid_qproj
 from hybrid_qproj import QuantumProjection
+from hybrid_qproj.calibration import Calibration
 from hybrid_qproj.checkpoint import CheckpointError
 from hybrid_qproj.model_record import RECORD
 from hybrid_qproj.sbert import with_head
@@ -86,3 +87,9 @@ def test_pipe(folder, name):
 def test_modes_are_those_of_the_user(saved):
     modes = {path.stat().st_mode & 0o777 for path in saved[0].rglob("*") if path.is_file()}
     assert len(modes) == 1
+
+
+def test_files_of_heads_and_calibrations_whose_names_are_too_long():
+    for load in (QuantumProjection.load, Calibration.load):
+        with pytest.raises(CheckpointError, match="xxx"):
+            load("x" * 5000)

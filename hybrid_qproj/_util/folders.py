@@ -195,6 +195,14 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a regular file; see `is_folder`."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def homes(folder: Path) -> list[Path]:
     """Where the files of a folder may lie: in it, or where a hub's cache, to which it belongs, keeps each file once."""
     home = folder.resolve()
