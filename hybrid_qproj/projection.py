@@ -218,16 +218,16 @@ class QuantumProjection(CircuitHead):
         """
         if self.mode != "interpolated":
             raise ValueError(f"device {str(self.device)!r} runs in direct mode, which takes no responses")
-        if responses.shape != (self.plan.blocks, 3, 3) or not bool(responses.isfinite().all()):
-            raise ValueError(
-                f"got responses of shape {tuple(responses.shape)}; expected finite numbers of shape "
-                f"({self.plan.blocks}, 3, 3)"
-            )
         fixed = FixedResponses(weights, responses)
         if weights.shape != (self.plan.blocks, self.ansatz.parameters):
             raise ValueError(
                 f"got weights of shape {tuple(weights.shape)}; this head has {self.plan.blocks} blocks of "
                 f"{self.ansatz.parameters} parameters"
+            )
+        if responses.shape != (self.plan.blocks, 3, 3) or not bool(responses.isfinite().all()):
+            raise ValueError(
+                f"got responses of shape {tuple(responses.shape)}; expected finite numbers of shape "
+                f"({self.plan.blocks}, 3, 3)"
             )
         fixed(self._executor, self._read()[0], torch.float64, training=False)
         self.stages.requires_grad_(False)
