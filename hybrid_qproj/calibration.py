@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj._util.files import OutputError, writing
+from hybrid_qproj._util.folders import is_file
 from hybrid_qproj._util.locks import exclusive
 from hybrid_qproj._util.schema import validated
 from hybrid_qproj._util.tensors import Form, read_metadata, read_tensors, save_tensors
@@ -131,7 +132,7 @@ class Calibration:
             CheckpointError: the file is missing, damaged, or something else.
         """
         path = Path(path)
-        if not path.is_file():
+        if not is_file(path):
             raise CheckpointError(f"there is no calibration file {str(path)!r}")
         try:
             metadata = read_metadata(path)

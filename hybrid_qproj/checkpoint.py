@@ -17,6 +17,7 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from hybrid_qproj._util.files import read_json, write_atomically, writing
+from hybrid_qproj._util.folders import is_file
 from hybrid_qproj._util.locks import exclusive
 from hybrid_qproj._util.tensors import FLOATING, Form, read_bound_tensors
 from hybrid_qproj.errors import HybridQprojError
@@ -115,7 +116,7 @@ def read_config(folder: str | Path) -> dict[str, Any]:
 
 def _read(folder: Path) -> _Saved:
     path = folder / CONFIG
-    if not path.is_file():
+    if not is_file(path):
         raise CheckpointError(f"{str(folder)!r} holds no saved head: {CONFIG} is missing")
     try:
         config = read_json(path, MOST_CONFIG)

@@ -140,6 +140,13 @@ class CircuitHead(ReplacedAtOnce, Head):
         """What is given for all blocks, stage by stage."""
         return list(blocks.split([layer.blocks for layer in self.layers]))
 
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        own = identity(self.ansatz, self.plan, self.encoding.normalize, self.normalize_output)
+        if not self.wired_as.is_meta and not same(self.wired_as, own):
+            # A mean of models takes that of their buffers too, and these are no numbers.
+            destination[f"{prefix}wired_as"] = own.to(self.wired_as.device)
+
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
         super()._load_from_state_dict(self._check_wiring(state_dict, prefix), prefix, *args)
 

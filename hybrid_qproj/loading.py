@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hybrid_qproj._util.folders import settle
+from hybrid_qproj._util.folders import is_folder, settle
 from hybrid_qproj.checkpoint import CONFIG, TRIES, WEIGHTS, CheckpointError
 from hybrid_qproj.circuit_head import CircuitHead
 from hybrid_qproj.circuits import Ansatz
@@ -165,10 +166,12 @@ def _choose_device(head: Head, device: str | None, allow_paid: bool) -> None:
 
 def _local(path: str | Path) -> Path:
     folder = Path(path)
-    if not folder.exists() and folder.parent.is_dir():
-        # A writer may have died between its two steps, where a system cannot exchange two folders.
-        settle(folder)
-    if folder.is_dir():
+    if not is_folder(folder) and is_folder(folder.parent):
+        # A writer may have died between its two steps, where a system cannot exchange two folders; where nothing can be
+        # written, none was there.
+        with suppress(OSError):
+            settle(folder)
+    if is_folder(folder):
         return folder
     if isinstance(path, Path) or folder.is_absolute() or str(path).startswith(".") or str(path).count("/") > 1:
         raise CheckpointError(f"there is no folder {str(path)!r}")

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from torch import nn
 
-from hybrid_qproj._util.folders import inside
+from hybrid_qproj._util.folders import inside, is_folder
 from hybrid_qproj._util.schema import Name, Strict, validated
 from hybrid_qproj.checkpoint import WEIGHTS, CheckpointError
 from hybrid_qproj.model_folder import check_numbers, class_of, read
@@ -115,6 +115,9 @@ def router_classes(folder: Path) -> dict[str, type[nn.Module]]:
         cls = class_of(reference)
         if cls is None or cls.__name__ == "Router" or not inside(folder, name) or "/" in name:
             raise CheckpointError(f"{path} wants a module {reference[:100]!r} in {name[:60]!r}, which is not loaded")
+        # This module has nothing to save.
+        if cls.__name__ != "Normalize" and not is_folder(folder / name):
+            raise CheckpointError(f"{path} names the module {name[:60]!r}, but there is no such folder")
         check_module(folder / name, cls.__name__)
         found[reference] = cls
     if not all(name in config.types for names in config.structure.values() for name in names):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from hybrid_qproj._util.files import read_json
-from hybrid_qproj._util.folders import inside
+from hybrid_qproj._util.folders import inside, is_folder
 from hybrid_qproj._util.schema import Name, Strict, validated
 from hybrid_qproj.checkpoint import CheckpointError
 
@@ -125,7 +125,7 @@ def read_modules(folder: Path) -> list[tuple[ModuleEntry, type[Module]]]:
         if entry.path and not inside(folder, entry.path):
             raise CheckpointError(f"{path} points outside the model's folder: {entry.path[:100]!r}")
         # A repository keeps no empty folder, and this module has nothing to save.
-        if cls.__name__ != "Normalize" and not (folder / entry.path).is_dir():
+        if cls.__name__ != "Normalize" and not is_folder(folder / entry.path):
             raise CheckpointError(f"{path} names the module {entry.path[:100]!r}, but there is no such folder")
         found.append((entry, cls))
     return found
@@ -172,17 +172,17 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 
 def check_links(folder: Path) -> None:
-    """Refuse a link that leads out of a model's folder, but for those by which a hub's cache keeps files once.
+    """Refuse links out of a model's folder, but for those by which a hub's cache keeps files once; and pipes.
 
     Raises:
         CheckpointError: there is one.
     """
-    homes = [folder.resolve()]
-    if folder.resolve().parent.name == "snapshots":
-        homes.append(folder.resolve().parent.parent / "blobs")
     for path in folder.rglob("*"):
-        if path.is_symlink() and not any(path.resolve().is_relative_to(home) for home in homes):
+        if path.is_symlink() and not inside(folder, path.relative_to(folder).as_posix()):
             raise CheckpointError(f"{path} is a link out of the model's folder; put the file itself there")
+        # Whoever opens a pipe waits for its other end.
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise CheckpointError(f"{path} is no file and no folder; remove it")
 
 
 def one_line(error: BaseException) -> str:

@@ -19,7 +19,7 @@ from hybrid_qproj.norms import unit, widened
 from hybrid_qproj.qnodes import BlockExecutor
 from hybrid_qproj.response import FixedResponses, ResponseCache, exact_or_probed, rows_of
 from hybrid_qproj.threads import weights_locked
-from hybrid_qproj.validation import check_embeddings
+from hybrid_qproj.validation import NotFiniteError, check_embeddings
 
 FLOOR = 1e-5
 """Least norm by which an output is divided."""
@@ -224,6 +224,11 @@ class QuantumProjection(CircuitHead):
                 f"got weights of shape {tuple(weights.shape)}; this head has {self.plan.blocks} blocks of "
                 f"{self.ansatz.parameters} parameters"
             )
+        if responses.shape != (self.plan.blocks, 3, 3) or not bool(responses.isfinite().all()):
+            raise ValueError(
+                f"got responses of shape {tuple(responses.shape)}; expected finite numbers of shape "
+                f"({self.plan.blocks}, 3, 3)"
+            )
         fixed(self._executor, self._read()[0], torch.float64, training=False)
         self.stages.requires_grad_(False)
         self._responses = fixed
@@ -275,6 +280,9 @@ class QuantumProjection(CircuitHead):
         responses, executor = self._responses, self._executor
         weights, scale = self._read()
         scale = None if scale is None else widened(scale, dtype)
+        # In training the loss shows it.
+        if scale is not None and not self.training and not bool(scale.isfinite()):
+            raise NotFiniteError("the head's scale is not finite; train it again, or load an earlier one")
         if executor.spec.mode == "direct":
             return _Setting(scale, self._stagewise(weights), executor)
         return _Setting(scale, self._stagewise(responses(executor, weights, dtype, self.training)), None)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import pennylane as qml
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from hybrid_qproj._util.tensors import following
 from hybrid_qproj.circuits import Ansatz, AnsatzError, get
 from hybrid_qproj.devices import ADAPTERS, DeviceSpec, DeviceUnavailableError, adapter_for, can_cost, make_device
 from hybrid_qproj.devices.checks import check_known
@@ -268,12 +269,15 @@ class BlockLayer(qml.qnn.TorchLayer):
         self.weights = nn.Parameter(ansatz.initialize(init, len(self._own), generator))
         if any(mirrored) and ansatz.mirror is None:
             raise AnsatzError(f"ansatz {ansatz.name!r} has no mirror, so its blocks cannot share weights as twins")
-        # These must follow the layer to its torch device; they are the plan's, no state to save.
-        self.row: Tensor | None
-        self.turned: Tensor | None
+        # The plan's, no state. No buffers: who averages models averages their buffers too.
         rows = {block: row for row, block in enumerate(self._own)}
-        self.register_buffer("row", torch.tensor([rows[t] for t in twin]) if twin else None, persistent=False)
-        self.register_buffer("turned", torch.tensor(mirrored)[:, None] if any(mirrored) else None, persistent=False)
+        self.row = torch.tensor([rows[t] for t in twin], device="cpu") if twin else None
+        self.turned = torch.tensor(mirrored, device="cpu")[:, None] if any(mirrored) else None
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        self.row = None if self.row is None else following(fn, self.row)
+        self.turned = None if self.turned is None else following(fn, self.turned)
+        return super()._apply(fn, recurse)
 
     @torch.no_grad()
     def assign(self, weights: Tensor) -> None:
@@ -296,10 +300,10 @@ class BlockLayer(qml.qnn.TorchLayer):
 
     def block_weights(self) -> Tensor:
         """Raw weights of each block, (blocks, parameters), those of twins included."""
-        weights = self.weights if self.row is None else self.weights[self.row]
+        weights = self.weights if self.row is None else self.weights[self.row.to(self.weights.device)]
         if self.turned is None or self.ansatz.mirror is None:
             return weights
-        return torch.where(self.turned, self.ansatz.mirror(weights), weights)
+        return torch.where(self.turned.to(weights.device), self.ansatz.mirror(weights), weights)
 
     def __getattr__(self, name: str) -> Any:
         return nn.Module.__getattr__(self, name)

@@ -19,6 +19,7 @@ from hybrid_qproj.norms import widened
 from hybrid_qproj.qnodes import BlockExecutor
 from hybrid_qproj.threads import circuits_locked
 from hybrid_qproj.unitary import pauli_responses
+from hybrid_qproj.validation import NotFiniteError
 
 TRINE = tuple(2 * math.pi * m / 3 for m in range(3))
 PROBES_PER_BLOCK = len(TRINE) ** 2
@@ -211,6 +212,10 @@ class ResponseCache:
                 # Another thread may have measured them while this one waited.
                 found = self._find(weights)
                 if found is None:
+                    if not weights.isfinite().all():
+                        raise NotFiniteError(
+                            "the head has weights that are not finite; train it again, or load an earlier one"
+                        )
                     # A tensor born in inference mode could not take part in a later training step.
                     with torch.inference_mode(False), torch.no_grad():
                         kept = weights.clone()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from hybrid_qproj._util.tensors import following
 from hybrid_qproj.plan import Plan
 
 
@@ -30,10 +32,12 @@ class Gather(nn.Module):
         self.span: tuple[int, int] | None = None
         if columns == list(range(columns[0], columns[0] + len(columns))):
             self.span = (columns[0], len(columns))
-        # An index, where there is one, must follow the head to its torch device; it is no state to save.
-        index = None if self.span else torch.tensor(columns)
-        self.index: Tensor
-        self.register_buffer("index", index, persistent=False)
+        # No buffer: who averages models averages their buffers too, and an index then reads other qubits.
+        self.index = torch.tensor([] if self.span else columns, dtype=torch.int64, device="cpu")
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        self.index = following(fn, self.index)
+        return super()._apply(fn, recurse)
 
     def forward(self, results: Sequence[Tensor]) -> Tensor:
         """Gather.
@@ -48,7 +52,8 @@ class Gather(nn.Module):
         joined = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
         if self.span:
             return joined.narrow(-1, *self.span)
-        return joined.index_select(-1, self.index)
+        # Already there, but for replicas of DataParallel.
+        return joined.index_select(-1, self.index.to(joined.device))
 
     def add_to(self, totals: Sequence[Tensor], values: Tensor) -> None:
         """The reverse of `forward`: add to each result's column what was read from it.
@@ -65,7 +70,7 @@ class Gather(nn.Module):
         if self.span:
             joined.narrow(-1, *self.span).add_(values)
         else:
-            joined.index_add_(-1, self.index, values)
+            joined.index_add_(-1, self.index.to(joined.device), values)
         if len(parts) > 1:
             for part, added in zip(parts, joined.split([part.shape[-1] for part in parts], dim=-1), strict=True):
                 part.add_(added)

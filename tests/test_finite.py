@@ -14,6 +14,7 @@ from hybrid_qproj.baselines import GroupedLinear, PCAProjection, RandomProjectio
 from hybrid_qproj.classical import LowRankLinear, Uncompressed
 from hybrid_qproj.coherent import CoherentProjection
 from hybrid_qproj.similarity import PAIRED, PAIRWISE, fidelity, pairwise_fidelity
+from hybrid_qproj.validation import NotFiniteError
 
 D, K = 10, 3
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
@@ -129,3 +130,38 @@ def test_similarities(name, dtypes, seed, kind):
     assert value.isfinite().all()
     for gradient in torch.autograd.grad(value.sum(), (a, b)):
         assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("device", ["default.qubit", "lightning.qubit"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_no_numbers_are_not_served(value, device):
+    head = QuantumProjection(D, K, "rotor", device, init="random", scale=1.0).eval()
+    x = torch.ones(2, D)
+    expected = head(x)
+    with torch.no_grad():
+        head.encoding.scale.fill_(value)
+    with pytest.raises(NotFiniteError, match="scale"):
+        head(x)
+    with torch.no_grad():
+        head.encoding.scale.fill_(1.0)
+        before = head.stages[0].weights[0, 0].item()
+        head.stages[0].weights[0, 0] = value
+    with pytest.raises(NotFiniteError, match="weights"):
+        head(x)
+    with torch.no_grad():
+        head.stages[0].weights[0, 0] = before
+    assert torch.equal(head(x), expected)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, None])
+def test_responses_that_are_no_numbers_are_not_served(value):
+    head = QuantumProjection(D, K, "rotor", init="random").eval()
+    x = torch.ones(2, D)
+    expected, responses = head(x), torch.cat(head.responses()).double()
+    if value is None:
+        responses = responses[1:]
+    else:
+        responses[0, 0, 0] = value
+    with pytest.raises(ValueError, match="responses"):
+        head.use_responses(head.block_weights().double(), responses)
+    assert torch.equal(head(x), expected)

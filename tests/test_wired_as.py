@@ -9,6 +9,7 @@ import warnings
 import pytest
 import torch
 from torch import nn
+from torch.optim import swa_utils
 
 from hybrid_qproj import QuantumProjection
 from hybrid_qproj.baselines import stored_numbers
@@ -126,3 +127,22 @@ def test_long_names_are_cut():
     assert named.wired_as.shape == (256,)
     assert describe(named.wired_as).startswith("(rotor, normalize=False, normalize_output=False, Plan(xxx")
     CoherentProjection(4, 2, "rotor", plan=Plan(4, plan.stages, (0, 1))).load_state_dict(named.state_dict())
+
+
+@pytest.mark.parametrize("average", ["ema", "swa"])
+def test_mean_of_models_says_how_it_is_wired(average, tmp_path):
+    # A mean is taken of the buffers too, and of these bytes it would be another head's.
+    trained = head()
+    rule = swa_utils.get_ema_multi_avg_fn(0.9) if average == "ema" else None
+    mean = swa_utils.AveragedModel(trained, multi_avg_fn=rule, use_buffers=True)
+    for _ in range(3):
+        with torch.no_grad():
+            for parameter in trained.parameters():
+                parameter.add_(0.1)
+        mean.update_parameters(trained)
+    # Nor may a mean be taken of the indices by which a ragged plan reads its qubits.
+    mean.module.eval().save(tmp_path)
+    other = head()
+    other.load_state_dict(mean.module.state_dict())
+    assert torch.equal(QuantumProjection.load(tmp_path)(X), mean.module(X))
+    assert torch.equal(other(X), mean.module(X))

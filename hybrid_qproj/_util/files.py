@@ -66,10 +66,26 @@ def replace_file(path: Path) -> Iterator[Path]:
                 yield temporary
             _sync(temporary)
             # The library may have put another file in the place of ours.
-            temporary.chmod(0o644)
+            temporary.chmod(usual_mode(0o666))
             temporary.replace(path)
             sync_folder(path.parent)
             del file
+
+
+def usual_mode(mode: int) -> int:
+    """A mode without what the user's umask takes from it.
+
+    Args:
+        mode: 0o666 of a file, 0o777 of a folder.
+    """
+    try:
+        # Asking the system sets it, for all threads: where it is written down, it is read.
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        mask = int(status.split("Umask:")[1].split()[0], 8)
+    except (OSError, ValueError, IndexError):
+        mask = os.umask(0o022)
+        os.umask(mask)
+    return mode & ~mask
 
 
 @contextmanager

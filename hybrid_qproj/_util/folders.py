@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hybrid_qproj._util.files import SUFFIX, named, read_json, sync_folder, writing
+from hybrid_qproj._util.files import SUFFIX, named, read_json, sync_folder, usual_mode, writing
 from hybrid_qproj._util.locks import exclusive
 
 PREVIOUS = ".previous"
@@ -46,14 +47,15 @@ def replace_folder(path: Path, owned: Callable[[Path], set[str]]) -> Iterator[Pa
         path.parent.mkdir(parents=True, exist_ok=True)
         with exclusive(path.parent / f".{path.name}.lock", str(given)):
             settle(path)
-            for leftover in path.parent.glob(f".{path.name}.*{SUFFIX}"):
-                # The lock is ours, so nobody is filling it.
+            # The lock is ours, so nobody is filling it; that of a folder "name.more" is somebody else's.
+            left = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]+{re.escape(SUFFIX)}")
+            for leftover in [place for place in path.parent.iterdir() if left.fullmatch(place.name)]:
                 shutil.rmtree(leftover, ignore_errors=True)
             staging = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=SUFFIX))
             try:
                 with named(staging, given):
                     yield staging
-                staging.chmod(0o755)
+                _open_up(staging)
                 if path.is_dir():
                     _take_along(path, staging, owned(path))
                 _sync_tree(staging)
@@ -61,6 +63,15 @@ def replace_folder(path: Path, owned: Callable[[Path], set[str]]) -> Iterator[Pa
                 sync_folder(path.parent)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
+
+
+def _open_up(folder: Path) -> None:
+    """Give files and folders the modes that the user's own have: some libraries write for their owner alone."""
+    for place, _, files in os.walk(folder):
+        Path(place).chmod(usual_mode(0o777))
+        for name in files:
+            if not (Path(place) / name).is_symlink():
+                (Path(place) / name).chmod(usual_mode(0o666))
 
 
 def settle(path: Path) -> None:
@@ -168,7 +179,35 @@ def inside(folder: Path, name: Any) -> bool:
     """Whether a name that a file gave is a relative path to something within a folder, links followed."""
     if not isinstance(name, str) or not name or "\0" in name or "\\" in name or PurePosixPath(name).is_absolute():
         return False
-    return (folder / name).resolve().is_relative_to(folder.resolve())
+    try:
+        place = (folder / name).resolve()
+        return any(place.is_relative_to(home) for home in homes(folder))
+    except (ValueError, RuntimeError):
+        # Half of a pair of letters; links in a circle.
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; there is none of a name that the system does not take, which pathlib raises."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a regular file; see `is_folder`."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def homes(folder: Path) -> list[Path]:
+    """Where the files of a folder may lie: in it, or where a hub's cache, to which it belongs, keeps each file once."""
+    home = folder.resolve()
+    caches = [place.parent / "blobs" for place in home.parents if place.name == "snapshots"]
+    return [home, *caches[:1]]
 
 
 def read_record(path: Path, form: str) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -174,6 +174,20 @@ def _check_forms(path: Path, file: Any, forms: Mapping[str, Form]) -> None:
         if form.dtypes is not None and dtype not in form.dtypes:
             expected = " or ".join(str(known).removeprefix("torch.") for known in form.dtypes)
             raise ValueError(f"{path}: tensor {name!r} is of type {part.get_dtype()}; expected {expected}")
+
+
+def following(move: Callable[[Tensor], Tensor], tensor: Tensor) -> Tensor:
+    """A tensor that belongs to a module, and is neither state nor anything to be averaged, where its module goes.
+
+    Args:
+        move: what the module does to its parameters: an argument of ``_apply``.
+        tensor: an index, say.
+
+    Returns:
+        the same numbers on the torch device of the parameters; unmoved where that holds no numbers.
+    """
+    device = move(tensor.new_empty(0)).device
+    return tensor if device.type == "meta" else tensor.to(device)
 
 
 def tensors_digest(tensors: Mapping[str, Tensor]) -> str:

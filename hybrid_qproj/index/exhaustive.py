@@ -52,11 +52,13 @@ def check_queries(store: AngleStore, queries: Tensor, k: int) -> None:
     """Refuse what cannot be searched for.
 
     Raises:
-        StoreError: k is not positive, the width differs, or a query is not finite.
+        StoreError: k is not positive, the width differs, or a query is not real or not finite.
     """
     matrix = queries.dim() == 2 and queries.shape[1] == store.width  # noqa: PLR2004 - a matrix
     if not (type(k) is int and k >= 1 and matrix):
         raise StoreError(f"k={k!r}, queries of shape {tuple(queries.shape)}; expected k >= 1 and (n, {store.width})")
+    if queries.is_complex():
+        raise StoreError(f"queries of type {str(queries.dtype).removeprefix('torch.')}; expected angles, real numbers")
     finite = queries.isfinite().all(dim=1)
     if not bool(finite.all()):
         raise StoreError(f"query {int((~finite).nonzero()[0])} holds numbers that are not finite; expected angles")

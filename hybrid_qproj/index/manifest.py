@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from hybrid_qproj._util.files import parse_json, read_bounded, write_atomically
+from hybrid_qproj._util.folders import inside, is_file
 from hybrid_qproj._util.schema import Strict, validated
 from hybrid_qproj._util.seals import seal, unseal
 from hybrid_qproj.index.errors import StoreError
@@ -150,8 +151,10 @@ def read_manifest(path: Path) -> tuple[Manifest, str | None, str]:
     Raises:
         StoreError: it is missing or damaged; the message names it.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise StoreError(f"{str(path.parent)!r} holds no angles: {path.name} is missing")
+    if not inside(path.parent, path.name):
+        raise StoreError(f"{path} is a link out of the store's folder; put the file itself there")
     try:
         content = read_bounded(path, LIMIT)
     except (OSError, ValueError) as error:

@@ -44,6 +44,9 @@ def pack(angles: Tensor, precision: Precision) -> Tensor:
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
+    if angles.is_complex():
+        # torch would drop the imaginary part.
+        raise ValueError(f"angles of type {str(angles.dtype).removeprefix('torch.')}; expected real numbers")
     values = angles.detach().float().cpu()
     if not bool(((values >= -SLACK) & (values <= math.pi + SLACK)).all()):
         raise ValueError("angles must lie in [0, pi]: are these outputs of a quantum head?")

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from hybrid_qproj._util.files import read_bounded, read_json, write_atomically, writing
-from hybrid_qproj._util.folders import file_digest
+from hybrid_qproj._util.folders import file_digest, inside
 from hybrid_qproj._util.locks import exclusive
 from hybrid_qproj._util.schema import Strict, validated
 from hybrid_qproj._util.seals import seal, unseal
@@ -135,6 +135,9 @@ def read_index(store: AngleStore) -> tuple[Any, Kind, int]:
         raise StoreError(
             f"{store.folder} has no index; build one with `hybrid-qproj index {store.folder}` ({SETTINGS} is missing)"
         )
+    for name in (INDEX, SETTINGS):
+        if not inside(store.folder, name):
+            raise StoreError(f"{store.folder / name} is a link out of the store's folder; {again}")
     try:
         entries = _entries(path)
         most = 2 * store.rows * (4 * store.width + ROW) + (64 << 20)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import ExitStack
+
 import pytest
 
 from hybrid_qproj._util import folders
+from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj._util.folders import check_files, describe_files, inside, replace_folder, settle
 from hybrid_qproj._util.locks import LockedError
 
@@ -83,3 +87,38 @@ def test_names_that_lead_outside(tmp_path):
     assert inside(tmp_path / "in", "a/b")
     with pytest.raises(ValueError, match="outside"):
         check_files(tmp_path / "in", {"../x": ""})
+
+
+@pytest.mark.parametrize("others", [("a.more",), ("a.b", "a.b.c")])
+def test_folders_of_like_names_are_written_at_once(tmp_path, others):
+    with ExitStack() as stack:
+        for name in others:
+            fill(stack.enter_context(replace_folder(tmp_path / name, lambda _: set())), file=name)
+        with replace_folder(tmp_path / "a", lambda _: set()) as staging:
+            fill(staging, file="a")
+    assert {name: (tmp_path / name / "file").read_text() for name in ("a", *others)} == {n: n for n in ("a", *others)}
+
+
+def test_left_over_of_a_name_with_brackets(tmp_path):
+    (tmp_path / ".a[1].k1lled_0.tmp").mkdir()
+    with replace_folder(tmp_path / "a[1]", lambda _: set()) as staging:
+        fill(staging, file="new")
+    assert names(tmp_path) == ["a[1]"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no modes here")
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_modes_follow_the_umask(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        with replace_folder(tmp_path / "model", lambda _: set()) as staging:
+            (staging / "sub").mkdir(mode=0o700)
+            fill(staging / "sub", file="new")
+            (staging / "sub" / "file").chmod(0o600)
+        write_atomically(tmp_path / "alone", b"")
+    finally:
+        os.umask(before)
+    places = [tmp_path / "model", tmp_path / "model" / "sub"]
+    assert {place.stat().st_mode & 0o777 for place in places} == {0o777 & ~mask}
+    files = [tmp_path / "model" / "sub" / "file", tmp_path / "alone"]
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o666 & ~mask}
