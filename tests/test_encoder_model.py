@@ -330,6 +330,18 @@ def test_embeddings_in_other_forms(encoder, angles):
     assert encoder.similarity(np.array(codes, dtype=np.int8), angles).shape == (40, 40)
 
 
+def test_head_on_a_head(classical, tmp_path):
+    """A linear head before a quantum one: compared by the last, loaded as saved."""
+    model = with_head(classical, QuantumProjection(8, 3, init="random"))
+    angles = model.encode(TEXTS, convert_to_tensor=True)
+    torch.testing.assert_close(model.similarity(angles, angles), pairwise_log_fidelity(angles, angles))
+    with torch.no_grad():
+        torch.testing.assert_close(model.head(classical.encode(TEXTS, convert_to_tensor=True)), angles)
+    model.save_pretrained(str(tmp_path), create_model_card=False)
+    again = hybrid_qproj.load(tmp_path, device="cpu")
+    torch.testing.assert_close(again.encode(TEXTS, convert_to_tensor=True), angles)
+
+
 def test_encode_is_the_librarys(encoder, angles):
     """Its arguments, by name or place."""
     assert inspect.signature(Encoder.encode) == inspect.signature(SentenceTransformer.encode)
