@@ -18,7 +18,7 @@ from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.head import Head
 from hybrid_qproj.model_card import EncoderCard, SimilarityName
 from hybrid_qproj.model_record import replaced_model
-from hybrid_qproj.quantization import dequantize, quantize
+from hybrid_qproj.quantization import CODE_TYPES, dequantize, quantize
 from hybrid_qproj.scorers import check_caller
 from hybrid_qproj.similarity import LOGARITHMIC, PAIRED
 
@@ -120,6 +120,7 @@ class Encoder(SentenceTransformer):
 
         Raises:
             QuantizationError: codes of another model's width.
+            EncodingError: integers that are no codes.
         """
         return self.head.pairwise_similarity(self._outputs(embeddings1), self._outputs(embeddings2))
 
@@ -135,6 +136,7 @@ class Encoder(SentenceTransformer):
 
         Raises:
             QuantizationError: codes of another model's width.
+            EncodingError: integers that are no codes.
         """
         return PAIRED[self.head.similarity](self._outputs(embeddings1), self._outputs(embeddings2))
 
@@ -158,6 +160,7 @@ class Encoder(SentenceTransformer):
         Raises:
             EncodingError: ``normalize_embeddings``, ``truncate_dim`` or ``precision`` would make of a head's outputs
                 something that its similarity cannot compare.
+            ScoringError: what of sentence-transformers asks would compare by another similarity.
         """
         similarity = self.head.similarity
         if similarity not in LOGARITHMIC:
@@ -165,6 +168,8 @@ class Encoder(SentenceTransformer):
         bound = ENCODE.bind_partial(self, *args, **kwargs)
         given = bound.arguments
         precision = given.get("precision") or "float32"
+        # Before what else an evaluator asks for: it cannot leave that out. In worker processes nobody is seen.
+        check_caller(similarity)
         if given.get("normalize_embeddings"):
             raise EncodingError(
                 f"normalize_embeddings=True: outputs of unit norm are no longer what {similarity} compares; leave it "
@@ -212,6 +217,11 @@ class Encoder(SentenceTransformer):
         matrix = _matrix(embeddings)
         if self.head.similarity not in LOGARITHMIC:
             return matrix
+        if not matrix.is_floating_point() and matrix.dtype not in CODE_TYPES:
+            raise EncodingError(
+                f"got embeddings of {matrix.dtype}: neither outputs nor codes; give what encode returned, and codes "
+                "that were written as a list as np.array(codes, dtype=np.int8) or uint8 again"
+            )
         return dequantize(matrix, self.head.similarity, int(self.get_embedding_dimension() or 0))
 
 
@@ -263,5 +273,6 @@ def _matrix(embeddings: Any) -> Tensor:
     elif len(embeddings) and isinstance(embeddings[0], Tensor):
         matrix = torch.stack(list(embeddings))
     else:
-        matrix = torch.from_numpy(np.asarray(embeddings))
+        # A copy where it is a view in reverse order.
+        matrix = torch.from_numpy(np.ascontiguousarray(embeddings))
     return matrix if matrix.dim() > 1 else matrix.unsqueeze(0)

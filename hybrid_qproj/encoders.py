@@ -20,6 +20,8 @@ Pooling = Literal["mean", "cls", "max"]
 
 MAX_TOKENS = 256
 """As in arXiv:2501.04591."""
+MOST_TEXT = 200
+"""Letters of a library's message that are repeated."""
 
 
 class EncoderError(HybridQprojError, ValueError):
@@ -71,9 +73,11 @@ def load_encoder(
 
     Raises:
         MissingExtraError: sentence-transformers, or the package that carries a preset's model, is not installed.
-        EncoderError: max_tokens is not positive or exceeds what the model can take, ``pooling`` is chosen for a model
-            that does not pool, the model has a head already, or nothing by this name can be loaded.
+        EncoderError: max_tokens is not positive or exceeds what the model can take, ``pooling`` is unknown or chosen
+            for a model that does not pool, the model has a head already, or nothing by this name can be loaded.
     """
+    if max_tokens is not None and (not isinstance(max_tokens, int) or isinstance(max_tokens, bool)):
+        raise EncoderError(f"max_tokens={max_tokens!r}: expected a whole number, or None")
     transformers = require("sentence_transformers", "text", "encoding text")
     modules = require("sentence_transformers.sentence_transformer.modules", "text", "encoding text")
     preset = PRESETS.get(str(name), Preset(os.fspath(name)))
@@ -91,6 +95,13 @@ def load_encoder(
         raise EncoderError(
             f"encoder {str(name)!r} cannot be loaded: it is no folder here, and the hub gave no model of that name "
             f"({str(error).splitlines()[0]}). Presets: {', '.join(PRESETS)}"
+        ) from error
+    except Exception as error:
+        # Whatever a damaged file, or a folder of something else, makes the libraries raise.
+        reason = " ".join(str(error).split())[:MOST_TEXT]
+        raise EncoderError(
+            f"encoder {str(name)!r} cannot be loaded: {type(error).__name__}: {reason}; expected a model of "
+            "sentence-transformers or Hugging Face"
         ) from error
     _cut(encoder, str(name), max_tokens)
     # In place: a new model of the same modules would lose prompts and all else that is not a module.
@@ -133,7 +144,10 @@ def _pool(encoder: SentenceTransformer, name: str, pooling: Pooling | None, laye
         )
     for place in places:
         old: Any = children[place][1]
-        new = layer(old.embedding_dimension, pooling, include_prompt=old.include_prompt)
+        try:
+            new = layer(old.embedding_dimension, pooling, include_prompt=old.include_prompt)
+        except ValueError as error:
+            raise EncoderError(f"pooling={pooling!r}: {error}") from error
         if place < len(children) - 1 and new.get_embedding_dimension() != old.get_embedding_dimension():
             raise EncoderError(
                 f"pooling={pooling!r} gives {new.get_embedding_dimension()} numbers; the later layers of {name!r} need "

@@ -86,17 +86,22 @@ def _load(folder: Path, files: dict[str, str] | None, device: str | None, ansaet
     check_links(folder)
     entries = read_modules(folder)
     classes = [cls for _, cls in entries]
-    if classes.count(ProjectionHead) != 1 or classes[-1] is not ProjectionHead:
+    if not classes or classes[-1] is not ProjectionHead:
         raise CheckpointError(
             f"{str(folder)!r} is a sentence-transformers model without a projection head; load it with "
             "SentenceTransformer and add one with hybrid_qproj.sbert.with_head"
         )
-    for entry, cls in entries[:-1]:
-        check_module(folder / entry.path, cls.__name__)
-    # It binds its files by itself, and says more of them.
-    head = ProjectionHead(load_head(folder / entries[-1][0].path, ansaetze))
+    for entry, cls in entries:
+        if cls is not ProjectionHead:
+            check_module(folder / entry.path, cls.__name__)
+    # A head binds its files by itself, and says more of them. A head may stand on another.
+    heads = {
+        entry.path: ProjectionHead(load_head(folder / entry.path, ansaetze))
+        for entry, cls in entries
+        if cls is ProjectionHead
+    }
     check_model(folder, files)
-    modules = [*(_load_module(folder, entry.path, cls) for entry, cls in entries[:-1]), head]
+    modules = [heads.get(entry.path) or _load_module(folder, entry.path, cls) for entry, cls in entries]
     settings = read_settings(folder)
     try:
         encoder = Encoder(modules=modules, device=device, **settings).eval()

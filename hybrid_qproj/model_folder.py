@@ -146,13 +146,13 @@ def read(path: Path) -> Any:
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """Prompts of a model, and which is the default.
+    """Prompts of a model, which is the default, and where its embeddings are cut.
 
     Args:
         folder: of the model.
 
     Returns:
-        ``prompts`` and ``default_prompt_name`` as SentenceTransformer takes them.
+        ``prompts``, ``default_prompt_name`` and ``truncate_dim`` as SentenceTransformer takes them.
 
     Raises:
         CheckpointError: the file is damaged.
@@ -168,7 +168,10 @@ def read_settings(folder: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} is damaged: prompts is not a table of texts")
     if default is not None and (not isinstance(default, str) or default not in (prompts or {})):
         raise CheckpointError(f"{path} is damaged: default_prompt_name is none of the prompts")
-    return {"prompts": prompts, "default_prompt_name": default}
+    dim = table.get("truncate_dim")
+    if dim is not None and (not isinstance(dim, int) or isinstance(dim, bool) or dim < 1):
+        raise CheckpointError(f"{path} is damaged: truncate_dim is no number of outputs")
+    return {"prompts": prompts, "default_prompt_name": default, "truncate_dim": dim}
 
 
 def check_links(folder: Path) -> None:

@@ -20,6 +20,7 @@ LEVELS = 255
 """Steps of a byte."""
 PRECISIONS = ("int8", "uint8", "binary", "ubinary")
 BITS = 8
+CODE_TYPES = (torch.int8, torch.uint8)
 
 
 class QuantizationError(HybridQprojError, ValueError):
@@ -102,7 +103,7 @@ def dequantize(codes: Tensor, similarity: str, width: int) -> Tensor:
     Raises:
         QuantizationError: the width is neither that of bytes nor that of bits.
     """
-    if codes.dtype not in (torch.int8, torch.uint8):
+    if codes.dtype not in CODE_TYPES:
         return codes
     code = CODES[similarity]
     steps = codes if codes.dtype == torch.uint8 else codes.view(torch.uint8) ^ 0x80

@@ -24,6 +24,7 @@ from sentence_transformers.util import cos_sim, paraphrase_mining, quantize_embe
 
 import hybrid_qproj
 from hybrid_qproj import ClassicalProjection, QuantumProjection, log_fidelity, pairwise_log_fidelity
+from hybrid_qproj.checkpoint import CheckpointError
 from hybrid_qproj.coherent import CoherentProjection
 from hybrid_qproj.model_record import RECORD
 from hybrid_qproj.quantization import CODES, PRECISIONS, QuantizationError, dequantize, quantize
@@ -302,6 +303,43 @@ def test_truncation(encoder, coherent, tiny_bert, angles):
             model.encode(TEXTS)
     with pytest.raises(EncodingError, match="give a number of outputs"):
         encoder.encode(TEXTS, truncate_dim=-1)
+
+
+def test_saved_truncation(encoder, angles, tmp_path):
+    """A model that cuts its outputs cuts them after it was saved, whoever loads it."""
+    encoder.truncate_dim = 5
+    encoder.save_pretrained(str(tmp_path), create_model_card=False)
+    for loaded in (hybrid_qproj.load(tmp_path, device="cpu"), Encoder(str(tmp_path), trust_remote_code=True)):
+        assert loaded.truncate_dim == 5
+        torch.testing.assert_close(loaded.encode(TEXTS, convert_to_tensor=True).cpu(), angles[:, :5])
+    config = tmp_path / "config_sentence_transformers.json"
+    (tmp_path / RECORD).unlink()
+    for value in (0, -1, True, "5"):
+        config.write_text(json.dumps({**json.loads(config.read_text()), "truncate_dim": value}))
+        with pytest.raises(CheckpointError, match="truncate_dim is no number of outputs"):
+            hybrid_qproj.load(tmp_path, device="cpu")
+
+
+def test_embeddings_in_other_forms(encoder, angles):
+    """Arrays in reverse order are arrays; codes that lost their type in a list are neither outputs nor codes."""
+    expected = pairwise_log_fidelity(angles.flip(0), angles)
+    torch.testing.assert_close(encoder.similarity(angles.numpy()[::-1], angles), expected)
+    codes = encoder.encode(TEXTS, precision="int8").tolist()
+    with pytest.raises(EncodingError, match=r"got embeddings of torch\.int64: neither outputs nor codes"):
+        encoder.similarity(codes, codes)
+    assert encoder.similarity(np.array(codes, dtype=np.int8), angles).shape == (40, 40)
+
+
+def test_head_on_a_head(classical, tmp_path):
+    """A linear head before a quantum one: compared by the last, loaded as saved."""
+    model = with_head(classical, QuantumProjection(8, 3, init="random"))
+    angles = model.encode(TEXTS, convert_to_tensor=True)
+    torch.testing.assert_close(model.similarity(angles, angles), pairwise_log_fidelity(angles, angles))
+    with torch.no_grad():
+        torch.testing.assert_close(model.head(classical.encode(TEXTS, convert_to_tensor=True)), angles)
+    model.save_pretrained(str(tmp_path), create_model_card=False)
+    again = hybrid_qproj.load(tmp_path, device="cpu")
+    torch.testing.assert_close(again.encode(TEXTS, convert_to_tensor=True), angles)
 
 
 def test_encode_is_the_librarys(encoder, angles):

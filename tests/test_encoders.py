@@ -7,7 +7,7 @@ import torch
 
 pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 
-from hybrid_qproj.encoders import load_encoder, set_trainable
+from hybrid_qproj.encoders import EncoderError, load_encoder, set_trainable
 
 TEXTS = ["a cat sat on the mat", "quantum state"]
 
@@ -71,3 +71,17 @@ def test_refusals(tiny_bert, monkeypatch):
         set_trainable(load_encoder(tiny_bert, max_tokens=16, device="cpu"), 4)
     with pytest.raises(ValueError, match=r"cannot be loaded.*Presets: bert, distilbert, minilm"):
         load_encoder("no-such/model", device="cpu")
+
+
+def test_what_is_no_encoder_is_said(tmp_path, tiny_bert):
+    """Whatever the libraries raise, the error is ours and names the encoder; so for options that are none."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "modules.json").write_text("[{")
+    for name in ("empty", "torn"):
+        with pytest.raises(EncoderError, match=f"encoder '.*{name}' cannot be loaded: .*expected a model of"):
+            load_encoder(tmp_path / name, device="cpu")
+    with pytest.raises(EncoderError, match="pooling='middle': Invalid pooling mode"):
+        load_encoder(tiny_bert, "middle", device="cpu")
+    with pytest.raises(EncoderError, match="max_tokens='5': expected a whole number"):
+        load_encoder(tiny_bert, max_tokens="5", device="cpu")

@@ -148,7 +148,7 @@ class EncoderConfig(Strict):
     max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = MAX_TOKENS
     layers: Annotated[tuple[Layers, ...], Field(min_length=1), AfterValidator(_once)] = (0,)
     # As text and as a table: defaults are validated like what stands in the file, where there are no paths.
-    cache: File = Field(default="embeddings", validate_default=True)  # type: ignore[assignment]
+    cache: File = Field(default="embeddings", validate_default=True)
     batch_size: BatchSize = 64
     _folder: str | None = PrivateAttr(None)
 
@@ -418,7 +418,7 @@ class ExperimentConfig(Strict):
     measures: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_once)] = MEASURES
     baselines: Annotated[tuple[Name, ...], Field(max_length=26), AfterValidator(_once)] = ()
     pools: dict[Name, Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_once)]] = {}
-    encoder: EncoderConfig = Field(default_factory=dict, validate_default=True)  # type: ignore[assignment]
+    encoder: EncoderConfig = Field(default_factory=dict, validate_default=True)
     labels: LabelsConfig | None = None
     texts: TextsConfig | None = None
     dev: TestConfig | None = None
