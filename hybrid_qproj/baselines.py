@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from hybrid_qproj._util.tensors import following
 from hybrid_qproj.head import Head
 from hybrid_qproj.head_config import ClassicalConfig, HeadConfig, PCAConfig
 from hybrid_qproj.norms import tanh_of_sums, unit, widened
@@ -177,8 +178,12 @@ class GroupedLinear(Head):
         start[:out_features] += 1
         self.weight = nn.Parameter(start)
         self.bias = nn.Parameter(torch.zeros(out_features))
-        self.group: Tensor
-        self.register_buffer("group", _groups(chain(in_features, out_features)), persistent=False)
+        # No buffer: who averages models averages their buffers too, and features then go to other groups.
+        self.group = _groups(chain(in_features, out_features))
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        self.group = following(fn, self.group)
+        return super()._apply(fn, recurse)
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """Project (..., d) to (..., k) numbers in [-1, 1], of the same dtype; computed in float32 at least."""
@@ -187,7 +192,9 @@ class GroupedLinear(Head):
 
     def _sums(self, embeddings: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         weighted = embeddings * weight
-        sums = weighted.new_zeros(*weighted.shape[:-1], self.out_features).index_add(-1, self.group, weighted)
+        sums = weighted.new_zeros(*weighted.shape[:-1], self.out_features).index_add(
+            -1, self.group.to(weighted.device), weighted
+        )
         return sums + bias
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ class AngleEncoding(nn.Module):
 
     def __init__(self, normalize: bool = False, scale: float | None = None, learn_scale: bool = True) -> None:
         super().__init__()
-        if scale is not None and not (math.isfinite(scale) and scale > 0):
+        if scale is not None and not _positive(scale):
             raise ValueError(f"scale={scale!r}: expected a positive finite number or None")
         self.normalize = normalize
         if scale is None:
@@ -48,6 +49,13 @@ class AngleEncoding(nn.Module):
         """One line for the repr of a model."""
         scale = None if self.scale is None else round(self.scale.item(), 6)
         return f"normalize={self.normalize}, scale={scale}"
+
+
+def _positive(scale: object) -> bool:
+    """Whether it is a number above 0 that single precision holds."""
+    return (
+        isinstance(scale, Real) and not isinstance(scale, bool) and 0 < float(scale) <= torch.finfo(torch.float32).max
+    )
 
 
 def encode(embeddings: Tensor, scale: Tensor | None, normalize: bool) -> tuple[Tensor, Tensor]:

@@ -127,3 +127,15 @@ def test_linear_head_can_start_as_truncation():
     assert torch.equal(ClassicalProjection(8, 3, "truncation")(x), torch.tanh(x[:, :3]))
     with pytest.raises(ValueError, match="init='zero': expected 'random' or 'truncation'"):
         ClassicalProjection(8, 3, "zero")
+
+
+def test_a_mean_of_grouped_heads_keeps_its_groups():
+    """As torch averages models, with their buffers."""
+    head = GroupedLinear(9, 3)
+    mean = torch.optim.swa_utils.AveragedModel(
+        head, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9), use_buffers=True
+    )
+    for _ in range(3):
+        mean.update_parameters(head)
+    x = torch.randn(4, 9)
+    torch.testing.assert_close(mean(x), head(x))

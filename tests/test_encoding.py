@@ -30,7 +30,7 @@ def test_normalisation_and_scale():
     assert not AngleEncoding(scale=2.0, learn_scale=False).scale.requires_grad
 
 
-@pytest.mark.parametrize("scale", [0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize("scale", [0, -1.0, math.nan, math.inf, 1e39, "1", True])
 def test_bad_scale(scale):
     """A scale that is no positive number is refused."""
     with pytest.raises(ValueError, match="expected a positive finite number or None"):
