@@ -21,8 +21,6 @@ from hybrid_qproj.response import FixedResponses, ResponseCache, exact_or_probed
 from hybrid_qproj.threads import weights_locked
 from hybrid_qproj.validation import NotFiniteError, check_embeddings
 
-SPREAD = 1e-12
-"""Variance of rows of unit norm, summed over numbers, that is no more than their rounding."""
 FLOOR = 1e-5
 """Least norm by which an output is divided."""
 
@@ -137,12 +135,7 @@ class QuantumProjection(CircuitHead):
         """
         check_corrections(device, corrections, allow_paid)
         moments = embeddings if isinstance(embeddings, Moments) else moments_of(embeddings)
-        covariance = moments.covariance
-        if covariance.diagonal().sum() <= SPREAD:
-            raise ValueError(
-                f"all {moments.rows:,} embeddings are the same, which says nothing of how to compress others"
-            )
-        fitted = fit_plan(covariance, out_features, settings)
+        fitted = fit_plan(moments.covariance, out_features, settings)
         mirrors = get(circuit).mirror is not None
         head = cls(
             moments.width,

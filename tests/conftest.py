@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import torch
 from hypothesis import settings
 
 # Times on shared machines say nothing about the code.
-settings.register_profile("default", deadline=None)
+# The same examples in every run of CI; others elsewhere.
+settings.register_profile("default", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("default")
 
 HERE = Path(__file__).parent

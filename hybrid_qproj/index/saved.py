@@ -36,6 +36,8 @@ MOST = 1 << 20
 ROW = 1024
 """Bytes of a row at most beside its angles: the edges of HNSW."""
 _LIMIT = threading.Lock()
+CELLS = 37
+"""Where the number of cells stands in FAISS's file of an IVF index: behind the header that all indexes have."""
 
 
 class Entry(Strict):
@@ -156,6 +158,8 @@ def read_index(store: AngleStore) -> tuple[Any, Kind, int]:
     if not _is_of(entry, store):
         raise StoreError(f"the index in {store.folder} is of other documents; {again}")
     try:
+        if entry.kind == "ivf":
+            check_cells(content, store.width, entry.rows)
         index = _deserialize(content)
         check_index(index, entry.kind, store.width, entry.rows)
     except (ValueError, RuntimeError, MemoryError) as error:
@@ -176,6 +180,25 @@ def _is_of(entry: Entry, store: AngleStore) -> bool:
     )
 
 
+def check_cells(content: bytes, width: int, rows: int) -> None:
+    """See how many cells an IVF index says that it has: FAISS believes it, and takes memory for each.
+
+    Args:
+        content: of the file.
+        width: of a row.
+        rows: of the index; it has no more cells.
+
+    Raises:
+        ValueError: more cells than rows, none, or another layout.
+    """
+    cells = int.from_bytes(content[CELLS : CELLS + 8], "little")
+    # Behind the centres of the cells, with a header and their number before them.
+    lists = CELLS + 16 + CELLS + 8 + cells * width * 4
+    place = content.find(b"ilar", lists, lists + 64) if 1 <= cells <= rows else -1
+    if place < 0 or int.from_bytes(content[place + 4 : place + 12], "little") != cells:
+        raise ValueError(f"it says that it has {cells:,} cells for {rows:,} rows")
+
+
 def check_index(index: Any, kind: Kind, width: int, rows: int) -> None:
     """Make sure that an index is what is said of it.
 
@@ -188,9 +211,12 @@ def check_index(index: Any, kind: Kind, width: int, rows: int) -> None:
         raise ValueError(f"it is a {type(index).__name__}; expected an index of kind {kind!r}")
     if (index.d, index.ntotal) != (width, rows):
         raise ValueError(f"it holds {index.ntotal:,} rows of {index.d}; expected {rows:,} of {width}")
+    if not index.is_trained:
+        raise ValueError("it is not trained")
     if kind == "ivf":
-        if index.nprobe < 1:
-            raise ValueError("a search of it visits no cell")
+        centres = index.quantizer
+        if index.nprobe < 1 or (centres.d, centres.ntotal) != (width, index.nlist) or not centres.is_trained:
+            raise ValueError("a search of it finds no cell")
         lists = index.invlists
         sizes = [lists.list_size(cell) for cell in range(index.nlist)]
         numbers = [faiss.rev_swig_ptr(lists.get_ids(cell), size) for cell, size in enumerate(sizes) if size]

@@ -160,7 +160,13 @@ class AngleIndex:
         elif self.kind == "hnsw":
             longest = min(effort or 2 * wanted, self._index.ntotal)
             parameters = faiss.SearchParametersHNSW(efSearch=max(longest, wanted))
-        return self._index.search(angles.numpy(), wanted, params=parameters)[1]
+        try:
+            return self._index.search(angles.numpy(), wanted, params=parameters)[1]
+        except RuntimeError as error:
+            # What a file says that no check of ours asks.
+            raise StoreError(
+                f"{self.store.folder / INDEX} cannot be searched ({' '.join(str(error).split())[:200]}); build it again"
+            ) from error
 
     def recall(self, queries: Tensor, k: int = 10, effort: int | None = None) -> float:
         """Share of the documents that an exhaustive search would return, and that `search` returns.

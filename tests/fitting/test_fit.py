@@ -281,9 +281,3 @@ def test_principal_angle(a, b, c):
     first = a * math.cos(t) ** 2 + b * math.sin(t) ** 2 + c * math.sin(2 * t)
     assert (b - a) / 2 * math.sin(2 * t) + c * math.cos(2 * t) == pytest.approx(0, abs=1e-12)
     assert first >= a + b - first - 1e-12
-
-
-def test_equal_rows_say_nothing():
-    """Neither blank texts nor one text again and again are fitted to."""
-    with pytest.raises(ValueError, match="all 20 embeddings are the same"):
-        QuantumProjection.fit(torch.ones(20, 8), 3)
