@@ -17,6 +17,7 @@ import safetensors
 import safetensors.numpy
 
 from hybrid_qproj._util.files import write_atomically
+from hybrid_qproj._util.locks import lock_descriptor
 from hybrid_qproj.embeddings.fingerprint import Mark, side_fingerprint, text_digests
 from hybrid_qproj.embeddings.table import EmbeddingTable
 from hybrid_qproj.errors import HybridQprojError
@@ -24,11 +25,6 @@ from hybrid_qproj.sides import Side, encode_side, knows_sides, sides_differ
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 SHARD = 8192
 """Texts of a file: what an interruption loses at most."""
@@ -135,7 +131,9 @@ class EmbeddingCache:
         except OSError as error:
             free = shutil.disk_usage(self.folder).free
             hint = "; make room and run again: what is written stays" if error.errno == errno.ENOSPC else ""
-            raise CacheError(f"{home} cannot be written: {error.strerror} ({free:,} bytes free){hint}") from error
+            # An OutputError says all in its message, and has no strerror.
+            reason = error.strerror or error
+            raise CacheError(f"{home} cannot be written: {reason} ({free:,} bytes free){hint}") from error
 
     def _open(self, home: Path, width: int | None) -> list[tuple[np.ndarray, np.ndarray]]:
         parts = []
@@ -161,12 +159,11 @@ def _table(parts: Sequence[tuple[np.ndarray, np.ndarray]], side: Mark | None) ->
 def _alone(home: Path) -> Iterator[None]:
     """Write in a folder while nobody else does, without what killed processes left there."""
     with (home / LOCK).open("a") as lock:
-        if fcntl is not None:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # let go of when the file is closed, or its process dies
-            for leftover in home.glob(".*"):
-                if leftover.name != LOCK:
-                    with suppress(FileNotFoundError):
-                        leftover.unlink()
+        lock_descriptor(lock.fileno(), wait=True)  # let go of when the file is closed, or its process dies
+        for leftover in home.glob(".*"):
+            if leftover.name != LOCK:
+                with suppress(FileNotFoundError):
+                    leftover.unlink()
         yield
 
 
