@@ -69,30 +69,8 @@ def model_fingerprint(encoder: SentenceTransformer) -> str:
         32 hexadecimal digits; the same after saving, loading, and moving the folder or the model elsewhere.
     """
     from hybrid_qproj.embeddings.fingerprint import encoder_fingerprint  # noqa: PLC0415 - a reader of text, as sbert is
-    from hybrid_qproj.sbert import ProjectionHead  # noqa: PLC0415 - imports an extra
 
-    modules = [
-        head_fingerprint(module.head) if isinstance(module, ProjectionHead) else _settings(module) for module in encoder
-    ]
-    settings = {"modules": modules, "truncate_dim": encoder.truncate_dim}
-    return _hash(settings, encoder_fingerprint(encoder))
-
-
-IRRELEVANT = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype", "auto_map")
-"""Keys of a transformer's config that say where it came from; the dtype is that of the weights."""
-
-
-def _settings(module: Any) -> dict[str, Any]:
-    """What a module would save of itself, and of the transformer in it what its weights do not show."""
-    describe = getattr(module, "get_config_dict", None)
-    found: dict[str, Any] = {"type": type(module).__name__, "settings": describe() if describe else None}
-    config = getattr(getattr(module, "model", None), "config", None)
-    if config is not None and hasattr(config, "to_dict"):
-        found["transformer"] = {key: value for key, value in config.to_dict().items() if key not in IRRELEVANT}
-    tokenizer = getattr(module, "tokenizer", None)
-    for key in ("padding_side", "truncation_side", "model_input_names"):
-        found[key] = getattr(tokenizer, key, None)
-    return found
+    return encoder_fingerprint(encoder)
 
 
 def _hash(settings: dict[str, Any], tensors: str) -> str:

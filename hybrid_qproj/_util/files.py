@@ -8,7 +8,6 @@ over, and removes it.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import tempfile
@@ -18,12 +17,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from hybrid_qproj._util.locks import lock_descriptor
+from hybrid_qproj._util.strict_json import parse_json
 from hybrid_qproj.errors import HybridQprojError
 
 SUFFIX = ".tmp"
 """Ends the name of a file, or folder, that is not whole yet; a dot begins it."""
-DEPTH = 64
-"""Levels of nested tables and lists at most."""
 SMALL = 64 << 20
 """Bytes of a JSON or TOML file at most, unless its reader says otherwise."""
 
@@ -248,73 +246,3 @@ def read_json(path: Path, limit: int = SMALL) -> Any:
     except ValueError as error:
         message = str(error)
         raise ValueError(message if message.startswith(str(path)) else f"{path} is no JSON: {message}") from error
-
-
-def parse_json(text: str) -> Any:
-    """Parse JSON as its standard has it: no NaN or infinity, no key twice, no number beyond a double, no deep nesting.
-
-    Args:
-        text: the JSON.
-
-    Returns:
-        the value.
-
-    Raises:
-        ValueError: it is not such a text.
-
-    Examples:
-        >>> parse_json('{"a": 1, "a": 2}')
-        Traceback (most recent call last):
-        ...
-        ValueError: key 'a' stands there twice
-    """
-    try:
-        value = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
-        )
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    _check_depth(value)
-    return value
-
-
-def _check_depth(value: Any) -> None:
-    # What a reader does with nested values may recurse, with more on the stack than the parser had.
-    level = [value]
-    for _ in range(DEPTH):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return
-    raise ValueError("it is nested too deeply")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]  # adds
-        raise ValueError(f"key {twice!r} stands there twice")
-    return table
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError(f"the number {text[:20]} is out of range")
-    return value
-
-
-def _whole(text: str) -> int:
-    if len(text) > 20:  # noqa: PLR2004 - digits of a 64-bit number with its sign
-        raise ValueError(f"the number {text[:20]}... is out of range")
-    return int(text)

@@ -14,7 +14,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from hybrid_qproj._util.files import parse_json, read_bounded, write_atomically
+from hybrid_qproj._util.files import read_bounded, write_atomically
+from hybrid_qproj._util.strict_json import parse_json
 
 DTYPES = {
     "F64": torch.float64,

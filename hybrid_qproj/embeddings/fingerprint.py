@@ -31,6 +31,8 @@ VERSION = 2
 """Of what a fingerprint covers."""
 IRRELEVANT = frozenset({"_name_or_path", "architectures", "transformers_version", "dtype", "torch_dtype"})
 """Parts of a config that change with the folder or program that saved it; the weights' own type counts."""
+TOKENS = ("padding_side", "truncation_side", "model_input_names")
+"""What a tokenizer does beside its vocabulary."""
 
 
 def text_digests(texts: Sequence[str]) -> np.ndarray:
@@ -130,6 +132,7 @@ def _plain(module: Any) -> Any:
             else tokenizer.get_vocab()
             if hasattr(tokenizer, "get_vocab")
             else None,
+            "tokens": {key: getattr(tokenizer, key, None) for key in TOKENS},
         }
     )
 

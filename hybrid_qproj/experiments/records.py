@@ -10,7 +10,8 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from hybrid_qproj._util.files import parse_json, read_bounded, write_atomically
+from hybrid_qproj._util.files import read_bounded, write_atomically
+from hybrid_qproj._util.strict_json import parse_json
 from hybrid_qproj.errors import HybridQprojError
 
 CELLS = "cells"

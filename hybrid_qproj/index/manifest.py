@@ -12,10 +12,11 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from hybrid_qproj._util.files import parse_json, read_bounded, write_atomically
+from hybrid_qproj._util.files import read_bounded, write_atomically
 from hybrid_qproj._util.folders import inside, is_file
 from hybrid_qproj._util.schema import Strict, validated
 from hybrid_qproj._util.seals import seal, unseal
+from hybrid_qproj._util.strict_json import parse_json
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.precision import PRECISIONS, Precision
 

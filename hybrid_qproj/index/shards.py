@@ -15,8 +15,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from hybrid_qproj._util.files import SMALL, parse_json, read_bounded, remove_leftovers, write_atomically
+from hybrid_qproj._util.files import SMALL, read_bounded, remove_leftovers, write_atomically
 from hybrid_qproj._util.folders import file_digest, inside
+from hybrid_qproj._util.strict_json import parse_json
 from hybrid_qproj._util.tensors import DTYPES
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.manifest import Shard

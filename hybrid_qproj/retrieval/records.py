@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from hybrid_qproj._util.strict_json import no_constant, unique_keys
 from hybrid_qproj.retrieval.lines import Span, read_lines
 from hybrid_qproj.retrieval.rules import DataError, check_id, shorten, show
 
@@ -23,7 +24,7 @@ def read_records(path: str | Path, span: Span | None = None) -> Iterator[tuple[i
     """
     for number, line in read_lines(path, span):
         try:
-            record = json.loads(line, object_pairs_hook=_once, parse_constant=_refuse)
+            record = json.loads(line, object_pairs_hook=unique_keys, parse_constant=no_constant)
         except (ValueError, RecursionError) as error:
             raise DataError(
                 f"{path}, line {number}: {shorten(line)}; expected a JSON object ({str(error).splitlines()[0]})"
@@ -31,19 +32,6 @@ def read_records(path: str | Path, span: Span | None = None) -> Iterator[tuple[i
         if not isinstance(record, dict):
             raise DataError(f"{path}, line {number}: {shorten(line)}; expected a JSON object")
         yield number, record
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {show(twice)} stands there twice")
-    return record
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number of JSON")
 
 
 def keys_of(record: Mapping[str, Any]) -> str:

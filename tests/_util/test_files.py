@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from hybrid_qproj._util.files import OutputError, parse_json, read_json, replace_file, write_atomically
+from hybrid_qproj._util.files import OutputError, read_json, replace_file, write_atomically
+from hybrid_qproj._util.strict_json import parse_json
 
 
 def interrupt(_):
