@@ -124,6 +124,6 @@ def apply_maps(maps: Tensor, control: Tensor, kept: Tensor) -> Tensor:
         Bloch vectors, (..., 3, blocks).
     """
     one = torch.ones_like(control[..., :1, :])
-    return torch.einsum(
-        "goij,...ig,...jg->...og", maps, torch.cat([one, control], dim=-2), torch.cat([one, kept], dim=-2)
-    )
+    # In two steps: the order of more than two factors, and so the rounding, depends on whether opt_einsum is installed.
+    pairs = torch.einsum("...ig,...jg->...ijg", torch.cat([one, control], dim=-2), torch.cat([one, kept], dim=-2))
+    return torch.einsum("goij,...ijg->...og", maps, pairs)

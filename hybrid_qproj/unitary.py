@@ -58,7 +58,9 @@ def pauli_responses(ansatz: Ansatz, weights: Tensor, inputs: str, outputs: str) 
     split = columns.view(len(weights), 2**ansatz.kept, 2, rows >> (ansatz.kept + 1), 4)
     basis = _pauli(inputs, split)
     products = torch.einsum("iac,jbd->ijabcd", basis, basis).reshape(len(inputs), len(inputs), 4, 4)
-    observables = torch.einsum("gxuym,ouv,gxvyn->gomn", split.conj(), _pauli(outputs, split), split)
+    # In two steps: the order of more than two factors, and so the rounding, depends on whether opt_einsum is installed.
+    read = torch.einsum("gxuym,ouv->gxymov", split.conj(), _pauli(outputs, split))
+    observables = torch.einsum("gxymov,gxvyn->gomn", read, split)
     return (torch.einsum("gomn,ijnm->goij", observables, products).real / 4).to(weights.dtype)
 
 

@@ -33,8 +33,10 @@ def check_usable(spec: DeviceSpec, wires: int = BLOCK_WIRES) -> None:
             or the device cannot do what is asked of it.
         MissingExtraError: a backend snapshot is named, and qiskit-ibm-runtime is not installed.
     """
-    check_installed(spec)
+    check_known(spec.name)
+    # First what has to be changed in any case, then what has to be installed for it.
     check_request(spec)
+    check_installed(spec)
     check_wires(spec, spec.pack or 1, wires)
     if is_snapshot(spec):
         snapshot(spec.option("backend"))
