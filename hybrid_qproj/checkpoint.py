@@ -20,7 +20,7 @@ from hybrid_qproj._util.files import read_json, write_atomically, writing
 from hybrid_qproj._util.folders import is_file
 from hybrid_qproj._util.locks import exclusive
 from hybrid_qproj._util.tensors import FLOATING, Form, read_bound_tensors
-from hybrid_qproj.errors import HybridQprojError
+from hybrid_qproj.errors import HybridQprojError, on_one_line
 
 if TYPE_CHECKING:
     from hybrid_qproj.circuits import Ansatz
@@ -240,5 +240,5 @@ def _fill(head: Head, folder: Path, state: Mapping[str, Tensor]) -> None:
         # A head of the first format says in its config alone how it is wired.
         head.load_state_dict({**{name: own[name] for name in head.IMPLIED}, **state})
     except RuntimeError as error:
-        text = " ".join(str(error).split())
+        text = on_one_line(error)
         raise CheckpointError(f"{folder / WEIGHTS} does not fit the head described in {CONFIG}: {text}") from error

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from hybrid_qproj.errors import HybridQprojError
+from hybrid_qproj.errors import HybridQprojError, on_one_line
 from hybrid_qproj.extras import require
 from hybrid_qproj.freezing import encoder_stacks, freeze_encoder
 from hybrid_qproj.positions import input_modules, token_limit
@@ -98,7 +98,7 @@ def load_encoder(
         ) from error
     except Exception as error:
         # Whatever a damaged file, or a folder of something else, makes the libraries raise.
-        reason = " ".join(str(error).split())[:MOST_TEXT]
+        reason = on_one_line(error)[:MOST_TEXT]
         raise EncoderError(
             f"encoder {str(name)!r} cannot be loaded: {type(error).__name__}: {reason}; expected a model of "
             "sentence-transformers or Hugging Face"

@@ -12,3 +12,13 @@ class HybridQprojError(Exception):
 
 class ExpectedError(HybridQprojError, RuntimeError):
     """Work that cannot go on."""
+
+
+def on_one_line(error: BaseException) -> str:
+    r"""What a library's error says, as a part of a message of ours.
+
+    Examples:
+        >>> on_one_line(ValueError("shapes differ:\n  (2,)"))
+        'shapes differ: (2,)'
+    """
+    return " ".join(str(error).split())

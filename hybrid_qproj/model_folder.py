@@ -18,6 +18,7 @@ from hybrid_qproj._util.files import read_json
 from hybrid_qproj._util.folders import inside, is_folder
 from hybrid_qproj._util.schema import Name, Strict, validated
 from hybrid_qproj.checkpoint import CheckpointError
+from hybrid_qproj.errors import on_one_line
 
 if TYPE_CHECKING:
     from sentence_transformers.base.modules.module import Module
@@ -190,7 +191,7 @@ def check_links(folder: Path) -> None:
 
 def one_line(error: BaseException) -> str:
     """A library's error as a part of ours."""
-    text = " ".join(str(error).split())
+    text = on_one_line(error)
     return f"{type(error).__name__}: {text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + '...'}"
 
 

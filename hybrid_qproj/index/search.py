@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hybrid_qproj.errors import on_one_line
 from hybrid_qproj.extras import require
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.exhaustive import Hits, check_queries, exhaustive_search
@@ -165,7 +166,7 @@ class AngleIndex:
         except RuntimeError as error:
             # What a file says that no check of ours asks.
             raise StoreError(
-                f"{self.store.folder / INDEX} cannot be searched ({' '.join(str(error).split())[:200]}); build it again"
+                f"{self.store.folder / INDEX} cannot be searched ({on_one_line(error)[:200]}); build it again"
             ) from error
 
     def recall(self, queries: Tensor, k: int = 10, effort: int | None = None) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hybrid_qproj.errors import HybridQprojError
+from hybrid_qproj.errors import HybridQprojError, on_one_line
 from hybrid_qproj.extras import require
 from hybrid_qproj.retrieval.rules import DataError, check_grade, check_id, check_text, show
 
@@ -52,7 +52,7 @@ def explained(name: str, what: str) -> Iterator[None]:
         raise
     except Exception as error:
         # It downloads, unpacks and parses: it may raise anything.
-        reason = " ".join(str(error).split())
+        reason = on_one_line(error)
         reason = reason if len(reason) <= _LONGEST else reason[: _LONGEST - 3] + "..."
         raise DataError(
             f"ir_datasets cannot read the {what} of {show(name)} ({type(error).__name__}: {reason}); see "

@@ -17,6 +17,7 @@ from hybrid_qproj._util.files import SUFFIX, read_bounded, write_atomically
 from hybrid_qproj._util.folders import check_files, describe_files, read_record
 from hybrid_qproj.checkpoint import CheckpointError, load_state
 from hybrid_qproj.embeddings.table import EmbeddingTable
+from hybrid_qproj.errors import on_one_line
 from hybrid_qproj.loading import load
 from hybrid_qproj.sbert import Encoder
 from hybrid_qproj.training.loss import HeadLoss
@@ -60,7 +61,7 @@ def load_weights(model: Encoder, folder: Path) -> None:
         own = getattr(model.head, "circuit", "")
         model.load_state_dict(load(folder, device="cpu", ansaetze=(own,) if ":" in own else ()).state_dict())
     except (OSError, RuntimeError, safetensors.SafetensorError) as error:
-        text = " ".join(str(error).split())
+        text = on_one_line(error)
         raise CheckpointError(f"{folder} holds no weights of this model ({text}); delete it or train again") from error
 
 
@@ -93,7 +94,7 @@ def load_losses(losses: Mapping[str, HeadLoss], folder: Path) -> None:
             prefix = f"{name}."
             loss.load_own_state({key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)})
     except (OSError, RuntimeError, safetensors.SafetensorError) as error:
-        text = " ".join(str(error).split())
+        text = on_one_line(error)
         raise CheckpointError(
             f"{folder / OBJECTIVE} cannot be read ({text}); delete {folder.name} to go on from the one before it"
         ) from error

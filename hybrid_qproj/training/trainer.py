@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from hybrid_qproj._util.files import OutputError, system_error
 from hybrid_qproj.checkpoint import CheckpointError
-from hybrid_qproj.errors import ExpectedError
+from hybrid_qproj.errors import ExpectedError, on_one_line
 from hybrid_qproj.extras import require
 from hybrid_qproj.sbert import Encoder
 from hybrid_qproj.training import checkpoints
@@ -160,7 +160,7 @@ def _readable(checkpoint: str | None) -> Iterator[None]:
         if checkpoint is None:
             raise
         raise CheckpointError(
-            f"{checkpoint} is damaged ({type(error).__name__}: {' '.join(str(error).split())[:200]}); "
+            f"{checkpoint} is damaged ({type(error).__name__}: {on_one_line(error)[:200]}); "
             f"delete {Path(checkpoint).name} to go on from the one before it"
         ) from error
 
