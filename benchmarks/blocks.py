@@ -11,7 +11,7 @@ from torch import Tensor
 from benchmarks.measure import Section, interleaved
 from benchmarks.peers import tensorcircuit_blocks, torchlayers, torchquantum_blocks
 from hybrid_qproj import QuantumProjection
-from hybrid_qproj.response import contract, exact_or_probed
+from hybrid_qproj.blocks.response import contract, exact_or_probed
 
 ROWS, D, K = 384, 768, 256
 # Circuits of TorchLayers, one by one: these many stand for all.

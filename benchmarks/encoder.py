@@ -8,8 +8,8 @@ import torch
 
 from benchmarks.measure import Section, interleaved, number
 from hybrid_qproj import QuantumProjection
-from hybrid_qproj.encoders import load_encoder
 from hybrid_qproj.retrieval.lee import load_lee
+from hybrid_qproj.text.encoders import load_encoder
 
 TEXTS = 384
 TOKENS = 64

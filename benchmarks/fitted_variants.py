@@ -19,13 +19,13 @@ from torch import Tensor
 from benchmarks.fitted import CONFIGS, FITTED, MEASURE, ROOT, SHARED, TABLES, lend_datasets
 from hybrid_qproj import QuantumProjection
 from hybrid_qproj._util.files import write_atomically
-from hybrid_qproj.coherent import CoherentProjection
 from hybrid_qproj.experiments.build import fit_head
 from hybrid_qproj.experiments.cells import LOOKUP_BATCH
 from hybrid_qproj.experiments.config import ExperimentConfig, load_config
 from hybrid_qproj.experiments.data import ExperimentData, read_data
 from hybrid_qproj.experiments.tables import markdown
-from hybrid_qproj.head import Head
+from hybrid_qproj.heads.base import Head
+from hybrid_qproj.heads.coherent import CoherentProjection
 from hybrid_qproj.retrieval.measures import evaluate_run
 from hybrid_qproj.retrieval.protocols import rank
 from hybrid_qproj.sbert import Encoder, ProjectionHead

@@ -18,7 +18,7 @@ from hybrid_qproj.index import AngleIndex, AngleStore, exhaustive_search
 from hybrid_qproj.index.precision import PRECISIONS, pack, unpack
 from hybrid_qproj.retrieval.measures import evaluate_run
 from hybrid_qproj.retrieval.trec import read_qrels, read_run
-from hybrid_qproj.similarity import pairwise_log_fidelity
+from hybrid_qproj.similarity.fidelity import pairwise_log_fidelity
 from hybrid_qproj.training.distill import DistillationSettings, distill
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -20,10 +20,10 @@ from hybrid_qproj import QuantumProjection
 from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.calibration import calibrate
 from hybrid_qproj.demo.experiment import Texts, score
-from hybrid_qproj.encoders import load_encoder
 from hybrid_qproj.estimate import estimate
-from hybrid_qproj.head import Head
+from hybrid_qproj.heads.base import Head
 from hybrid_qproj.retrieval.lee import load_lee
+from hybrid_qproj.text.encoders import load_encoder
 
 DEVICES = (
     "default.qubit",

@@ -12,8 +12,8 @@ import time
 import torch
 
 from hybrid_qproj import DeviceSpec, circuits
-from hybrid_qproj.qnodes import BlockExecutor
-from hybrid_qproj.response import block_responses
+from hybrid_qproj.blocks.executor import BlockExecutor
+from hybrid_qproj.blocks.response import block_responses
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from hybrid_qproj import QuantumProjection
 from hybrid_qproj._util.files import write_atomically
-from hybrid_qproj.baselines import ClassicalProjection, PCAProjection, Truncation, stored_numbers
+from hybrid_qproj.heads.linear import ClassicalProjection, PCAProjection, Truncation, stored_numbers
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import Section, interleaved, peak_memory
-from hybrid_qproj.similarity import pairwise_log_fidelity
-from hybrid_qproj.top_k import top_k_fidelity
+from hybrid_qproj.similarity.fidelity import pairwise_log_fidelity
+from hybrid_qproj.similarity.topk import top_k_fidelity
 
 QUERIES, DOCUMENTS, WIDTH = 64, 20_000, 256
 LARGE = (1000, 1_000_000, 128)

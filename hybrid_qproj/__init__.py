@@ -1,18 +1,18 @@
 """Quantum projection heads for text embeddings, compared by fidelity."""
 
-from hybrid_qproj.baselines import ClassicalProjection
+from hybrid_qproj.blocks.executor import torch_layer
 from hybrid_qproj.devices import DeviceSpec
-from hybrid_qproj.freezing import freeze_encoder
+from hybrid_qproj.heads.linear import ClassicalProjection
+from hybrid_qproj.heads.quantum import QuantumProjection
 from hybrid_qproj.loading import load
-from hybrid_qproj.projection import QuantumProjection
-from hybrid_qproj.qnodes import torch_layer
-from hybrid_qproj.similarity import (
+from hybrid_qproj.similarity.fidelity import (
     fidelity,
     log_fidelity,
     pairwise_fidelity,
     pairwise_log_fidelity,
 )
-from hybrid_qproj.top_k import top_k_fidelity
+from hybrid_qproj.similarity.topk import top_k_fidelity
+from hybrid_qproj.text.freezing import freeze_encoder
 
 __all__ = [
     "ClassicalProjection",

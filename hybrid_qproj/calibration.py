@@ -22,12 +22,16 @@ from hybrid_qproj._util.folders import is_file
 from hybrid_qproj._util.locks import exclusive
 from hybrid_qproj._util.schema import validated
 from hybrid_qproj._util.tensors import Form, read_metadata, read_tensors, save_tensors
-from hybrid_qproj.checkpoint import CheckpointError
+from hybrid_qproj.blocks.executor import BlockExecutor
+from hybrid_qproj.blocks.response import PROBES_PER_BLOCK, fit_response, probe_angles, response_errors
 from hybrid_qproj.devices import DeviceRunError, DeviceSpec
 from hybrid_qproj.devices.backends import backend_properties
-from hybrid_qproj.devices.seeding import circuit_seed
+from hybrid_qproj.devices.wrappers.seeding import circuit_seed
 from hybrid_qproj.estimate import check_runs
-from hybrid_qproj.measured import (
+from hybrid_qproj.heads.checkpoint import CheckpointError
+from hybrid_qproj.heads.quantum import QuantumProjection
+from hybrid_qproj.measurement.packs import Packs, check_values
+from hybrid_qproj.measurement.record import (
     FORMAT,
     FORMER,
     Record,
@@ -37,10 +41,6 @@ from hybrid_qproj.measured import (
     record_seal,
     weights_digest,
 )
-from hybrid_qproj.packs import Packs, check_values
-from hybrid_qproj.projection import QuantumProjection
-from hybrid_qproj.qnodes import BlockExecutor
-from hybrid_qproj.response import PROBES_PER_BLOCK, fit_response, probe_angles, response_errors
 
 BLOCKS_PER_PACK = 16
 """Blocks between two writes: 144 circuits, or a job or two on a real machine."""

@@ -8,7 +8,7 @@ from numbers import Real
 import torch
 from torch import Tensor, nn
 
-from hybrid_qproj.norms import unit, widened
+from hybrid_qproj._util.norms import unit, widened
 
 
 class AngleEncoding(nn.Module):

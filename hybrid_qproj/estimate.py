@@ -10,7 +10,9 @@ import pennylane as qml
 import torch
 from pennylane.tape import QuantumScript
 
-from hybrid_qproj.circuit_head import CircuitHead
+from hybrid_qproj._util.extras import MissingExtraError
+from hybrid_qproj.blocks.executor import CHUNK, BlockCircuit
+from hybrid_qproj.blocks.response import PROBES_PER_BLOCK, TRINE
 from hybrid_qproj.devices import (
     ADAPTERS,
     DeviceSpec,
@@ -28,11 +30,9 @@ from hybrid_qproj.devices.cost import check_allowed, count
 from hybrid_qproj.devices.packing import pack_tapes
 from hybrid_qproj.devices.size import check_wires, state_bytes
 from hybrid_qproj.devices.spec import MODES
-from hybrid_qproj.extras import MissingExtraError
-from hybrid_qproj.head import Head
-from hybrid_qproj.projection import QuantumProjection
-from hybrid_qproj.qnodes import CHUNK, BlockCircuit
-from hybrid_qproj.response import PROBES_PER_BLOCK, TRINE
+from hybrid_qproj.heads.base import Head
+from hybrid_qproj.heads.circuit import CircuitHead
+from hybrid_qproj.heads.quantum import QuantumProjection
 
 
 @dataclass(frozen=True)

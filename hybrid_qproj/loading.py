@@ -7,19 +7,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hybrid_qproj._util.extras import require
 from hybrid_qproj._util.folders import is_folder, settle
-from hybrid_qproj.checkpoint import CONFIG, TRIES, WEIGHTS, CheckpointError
-from hybrid_qproj.circuit_head import CircuitHead
 from hybrid_qproj.circuits import Ansatz
 from hybrid_qproj.devices import can_cost
-from hybrid_qproj.encoders import PRESETS
-from hybrid_qproj.extras import require
-from hybrid_qproj.head import Head
-from hybrid_qproj.heads import load_head
-from hybrid_qproj.model_checks import check_module, router_classes
-from hybrid_qproj.model_folder import MODULES, check_links, one_line, read_modules, read_settings
-from hybrid_qproj.model_record import check_model, read_files
-from hybrid_qproj.projection import QuantumProjection
+from hybrid_qproj.heads.base import Head
+from hybrid_qproj.heads.checkpoint import CONFIG, TRIES, WEIGHTS, CheckpointError
+from hybrid_qproj.heads.circuit import CircuitHead
+from hybrid_qproj.heads.quantum import QuantumProjection
+from hybrid_qproj.heads.registry import load_head
+from hybrid_qproj.models.checks import check_module, router_classes
+from hybrid_qproj.models.folder import MODULES, check_links, one_line, read_modules, read_settings
+from hybrid_qproj.models.record import check_model, read_files
+from hybrid_qproj.text.encoders import PRESETS
 
 if TYPE_CHECKING:
     from sentence_transformers.base.modules.module import Module

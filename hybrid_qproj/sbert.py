@@ -12,18 +12,18 @@ from typing import Any, Self
 
 from torch import nn
 
-from hybrid_qproj.checkpoint import CheckpointError, save_module
+from hybrid_qproj._util.extras import require
 from hybrid_qproj.circuits import Ansatz, get
 from hybrid_qproj.devices import DeviceSpec, make_device
 from hybrid_qproj.errors import HybridQprojError
-from hybrid_qproj.extras import require
 from hybrid_qproj.fitting import FitSettings, Moments
 from hybrid_qproj.fitting.weights import check_corrections
-from hybrid_qproj.head import Head
-from hybrid_qproj.heads import load_head
-from hybrid_qproj.projection import QuantumProjection
-from hybrid_qproj.sides import encode_side
-from hybrid_qproj.similarity import LOGARITHMIC
+from hybrid_qproj.heads.base import Head
+from hybrid_qproj.heads.checkpoint import CheckpointError, save_module
+from hybrid_qproj.heads.quantum import QuantumProjection
+from hybrid_qproj.heads.registry import load_head
+from hybrid_qproj.similarity.fidelity import LOGARITHMIC
+from hybrid_qproj.text.sides import encode_side
 
 # Before the imports below, so that a missing package is reported with its pip command.
 require("sentence_transformers", "text", "an encoder with a head")
@@ -31,9 +31,9 @@ require("sentence_transformers", "text", "an encoder with a head")
 from sentence_transformers import SentenceTransformer  # noqa: E402
 from sentence_transformers.base.modules.module import Module  # noqa: E402
 
-from hybrid_qproj.encoder_model import Encoder, EncodingError, HeadPlaceError, compare_by_head  # noqa: E402
-from hybrid_qproj.model_card import derived_card  # noqa: E402
-from hybrid_qproj.positions import cut_at_positions  # noqa: E402
+from hybrid_qproj.models.card import derived_card  # noqa: E402
+from hybrid_qproj.models.encoder import Encoder, EncodingError, HeadPlaceError, compare_by_head  # noqa: E402
+from hybrid_qproj.text.positions import cut_at_positions  # noqa: E402
 
 __all__ = [
     "UNCOMPRESSED",
@@ -171,7 +171,7 @@ def embedding_width(encoder: SentenceTransformer) -> int:
     Raises:
         ValueError: queries and documents differ in width, or the model takes no texts.
     """
-    from hybrid_qproj.embeddings.table import EmbeddingTable  # noqa: PLC0415 - would be a cycle
+    from hybrid_qproj.text.embeddings.table import EmbeddingTable  # noqa: PLC0415 - would be a cycle
 
     if isinstance(encoder[0], EmbeddingTable):
         return int(encoder.get_embedding_dimension() or 0)

@@ -10,6 +10,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from hybrid_qproj import QuantumProjection
+
 # Times on shared machines say nothing about the code.
 # The same examples in every run of CI; others elsewhere.
 settings.register_profile("default", deadline=None, derandomize="CI" in os.environ)
@@ -74,3 +76,16 @@ def _seed():
 def write_experiment():
     """A function that writes a small experiment to a folder."""
     return _module("experiments/small").write_experiment
+
+
+@pytest.fixture
+def model(tiny_bert, tmp_path):
+    """Folder of an encoder with a quantum head, small enough to run everywhere."""
+    sentence_transformers = pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
+    sbert = pytest.importorskip("hybrid_qproj.sbert")
+    encoder = sentence_transformers.SentenceTransformer(str(tiny_bert), device="cpu")
+    width = encoder.get_embedding_dimension()
+    generator = torch.Generator().manual_seed(0)
+    head = QuantumProjection(width, width // 2, "rotor", init="random", scale=1.0, generator=generator)
+    sbert.with_head(encoder, head).save_pretrained(str(tmp_path / "model"))
+    return str(tmp_path / "model")

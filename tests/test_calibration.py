@@ -24,12 +24,12 @@ from typer.testing import CliRunner
 from hybrid_qproj import QuantumProjection, calibration
 from hybrid_qproj._util.files import OutputError
 from hybrid_qproj._util.locks import LockedError
+from hybrid_qproj.blocks.executor import BlockExecutor
 from hybrid_qproj.calibration import Calibration, calibrate
-from hybrid_qproj.checkpoint import CheckpointError
 from hybrid_qproj.cli import app
 from hybrid_qproj.devices import DeviceRunError, DeviceUnavailableError
-from hybrid_qproj.measured import record_seal
-from hybrid_qproj.qnodes import BlockExecutor
+from hybrid_qproj.heads.checkpoint import CheckpointError
+from hybrid_qproj.measurement.record import record_seal
 
 
 @pytest.fixture

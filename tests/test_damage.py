@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import hybrid_qproj
 from hybrid_qproj import QuantumProjection
-from hybrid_qproj.checkpoint import CheckpointError
-from hybrid_qproj.heads import load_head
+from hybrid_qproj.heads.checkpoint import CheckpointError
+from hybrid_qproj.heads.registry import load_head
 
 OLD = Path(__file__).parent / "data" / "667a48f"
 X = torch.linspace(-1, 1, 60).reshape(5, 12)

@@ -7,15 +7,16 @@ import dataclasses
 import pytest
 import torch
 
-from hybrid_qproj import ClassicalProjection, DeviceSpec, QuantumProjection, circuits, qnodes
+from hybrid_qproj import ClassicalProjection, DeviceSpec, QuantumProjection, circuits
 from hybrid_qproj import estimate as module
-from hybrid_qproj.checkpoint import CheckpointError
-from hybrid_qproj.coherent import CoherentProjection
+from hybrid_qproj.blocks import executor
+from hybrid_qproj.blocks.executor import BlockExecutor
 from hybrid_qproj.devices import DeviceSpecError, DeviceUnavailableError
 from hybrid_qproj.devices.compilation import compile_for
 from hybrid_qproj.estimate import count_circuits, estimate, example_circuit, state_bytes
+from hybrid_qproj.heads.checkpoint import CheckpointError
+from hybrid_qproj.heads.coherent import CoherentProjection
 from hybrid_qproj.loading import load_quantum_head
-from hybrid_qproj.qnodes import BlockExecutor
 
 GATES = {"u_cu": 6, "rotor": 1, "free_rotor": 1, "polar": 2, "strongly_entangling": 6}
 
@@ -60,7 +61,7 @@ def test_counts_are_those_of_a_run(head, mode, pack):
 def test_counts_of_a_run_in_chunks(head, monkeypatch):
     """Large calls are cut into chunks, and circuits are not filled across them."""
     monkeypatch.setattr(module, "CHUNK", 8)
-    monkeypatch.setattr(qnodes, "CHUNK", 8)
+    monkeypatch.setattr(executor, "CHUNK", 8)
     device = "lightning.qubit?mode=direct&pack=3"
     run = _by_mode(estimate(head, device, documents=5))["direct", 3]
     assert run.circuits == _circuits_run(head, device, 5) == 4 + 8 + 8

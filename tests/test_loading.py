@@ -15,7 +15,7 @@ from sentence_transformers import SentenceTransformer
 
 import hybrid_qproj
 from hybrid_qproj import QuantumProjection
-from hybrid_qproj.checkpoint import CheckpointError
+from hybrid_qproj.heads.checkpoint import CheckpointError
 from hybrid_qproj.sbert import with_head
 
 

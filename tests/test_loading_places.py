@@ -12,8 +12,8 @@ import torch
 import hybrid_qproj
 from hybrid_qproj import QuantumProjection
 from hybrid_qproj.calibration import Calibration
-from hybrid_qproj.checkpoint import CheckpointError
-from hybrid_qproj.model_record import RECORD
+from hybrid_qproj.heads.checkpoint import CheckpointError
+from hybrid_qproj.models.record import RECORD
 from hybrid_qproj.sbert import with_head
 
 TEXTS = ["a cat sat", "on the mat"]

@@ -12,9 +12,9 @@ import torch
 
 import hybrid_qproj
 from hybrid_qproj import QuantumProjection
-from hybrid_qproj.checkpoint import CheckpointError, _config_digest
 from hybrid_qproj.circuits import Ansatz, AnsatzError, Normal, find, get, registry
-from hybrid_qproj.heads import load_head
+from hybrid_qproj.heads.checkpoint import CheckpointError, _config_digest
+from hybrid_qproj.heads.registry import load_head
 from hybrid_qproj.loading import load_quantum_head
 
 PAYLOAD = """

@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 
 import hybrid_qproj
-from hybrid_qproj.heads import load_head
+from hybrid_qproj.heads.registry import load_head
 
 DATA = Path(__file__).parent / "data" / "667a48f"
 EXPECTED = safetensors.torch.load_file(DATA / "expected.safetensors")

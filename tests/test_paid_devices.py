@@ -17,12 +17,12 @@ import torch
 import hybrid_qproj
 from hybrid_qproj import QuantumProjection, torch_layer
 from hybrid_qproj.calibration import calibrate
-from hybrid_qproj.checkpoint import BINDING, CheckpointError
-from hybrid_qproj.coherent import CoherentProjection
 from hybrid_qproj.devices import ADAPTERS, DeviceUnavailableError, PaidDeviceError, backends, checks
 from hybrid_qproj.estimate import check_runs, estimate
 from hybrid_qproj.fitting.weights import correct_weights
-from hybrid_qproj.heads import load_head
+from hybrid_qproj.heads.checkpoint import BINDING, CheckpointError
+from hybrid_qproj.heads.coherent import CoherentProjection
+from hybrid_qproj.heads.registry import load_head
 
 PAID = [
     "braket.aws.qubit?device_arn=arn:aws:braket:::device/quantum-simulator/amazon/sv1&shots=10",

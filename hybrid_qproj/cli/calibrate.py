@@ -19,7 +19,8 @@ def calibrate(
     ansatz: Ansaetze = None,
 ) -> None:
     """Measure a head's blocks on a device, once. Run again after an interruption, it goes on where it was."""
-    from hybrid_qproj import calibration, console  # noqa: PLC0415 - keeps --help fast
+    from hybrid_qproj import calibration  # noqa: PLC0415 - keeps --help fast
+    from hybrid_qproj.cli import tables  # noqa: PLC0415 - keeps --help fast
     from hybrid_qproj.devices import DeviceSpec, can_cost  # noqa: PLC0415 - keeps --help fast
     from hybrid_qproj.estimate import check_runs  # noqa: PLC0415 - keeps --help fast
     from hybrid_qproj.estimate import estimate as count  # noqa: PLC0415 - keeps --help fast
@@ -28,9 +29,9 @@ def calibrate(
     with one_line_errors():
         head, spec = load_quantum_head(model, ansatz or ()), DeviceSpec.parse(device)
         if can_cost(spec) and not yes:
-            console.make_console().print(console.estimate_table(count(head, spec)))
+            tables.make_console().print(tables.estimate_table(count(head, spec)))
         check_runs(head, spec, yes)
-        with console.block_progress(f"measuring on {spec}") as progress:
+        with tables.block_progress(f"measuring on {spec}") as progress:
             measured = calibration.calibrate(head, spec, out, progress, allow_paid=yes)
         typer.echo(
             f"{measured.record['blocks']} blocks measured on {spec}, largest standard error of a response "

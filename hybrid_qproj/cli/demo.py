@@ -22,6 +22,6 @@ def demo(
 ) -> None:
     """Compare every head on the Lee corpus and write a report with the trained quantum model."""
     with one_line_errors():
-        from hybrid_qproj.demo.command import run_demo  # noqa: PLC0415 - imports extras
+        from hybrid_qproj.cli.demonstration import run_demo  # noqa: PLC0415 - imports extras
 
         run_demo(out, sizes, seeds, workers)

@@ -39,7 +39,7 @@ def draw(
     ansatz: Ansaetze = None,
 ) -> None:
     """Draw exactly the circuit that runs; as text where no file is given."""
-    from hybrid_qproj.drawing.command import DrawOptions, run_draw  # noqa: PLC0415 - keeps --help fast
+    from hybrid_qproj.cli.drawing import DrawOptions, run_draw  # noqa: PLC0415 - keeps --help fast
 
     with one_line_errors():
         options = DrawOptions(sizes, plan, stage, output, style, standalone or None, qasm_version, values)

@@ -33,10 +33,10 @@ def encode(
 ) -> None:
     """Encode a corpus to angles on disk. Run again after an interruption, it goes on."""
     with one_line_errors():
-        from hybrid_qproj.extras import require  # noqa: PLC0415 - keeps --help fast
+        from hybrid_qproj._util.extras import require  # noqa: PLC0415 - keeps --help fast
 
         require("sentence_transformers", "text", "encoding text")
-        from hybrid_qproj.index.commands import run_encode  # noqa: PLC0415 - imports extras
+        from hybrid_qproj.cli.corpus import run_encode  # noqa: PLC0415 - imports extras
 
         store = run_encode(
             model,

@@ -20,16 +20,16 @@ def estimate(
     ansatz: Ansaetze = None,
 ) -> None:
     """Count circuits, shots, gates, memory and price of a head on a device. Sends nothing."""
-    from hybrid_qproj import console  # noqa: PLC0415 - keeps --help fast
+    from hybrid_qproj.cli import tables  # noqa: PLC0415 - keeps --help fast
     from hybrid_qproj.estimate import estimate as count  # noqa: PLC0415 - keeps --help fast
     from hybrid_qproj.loading import load_quantum_head  # noqa: PLC0415 - keeps --help fast
 
     with one_line_errors():
         result = count(load_quantum_head(model, ansatz or ()), device, documents, price_per_shot, price_per_task)
         if json:
-            typer.echo(console.to_json(result))
+            typer.echo(tables.to_json(result))
             return
-        printer = console.make_console()
-        printer.print(console.estimate_table(result))
+        printer = tables.make_console()
+        printer.print(tables.estimate_table(result))
         for note in result.notes:
             printer.print(note, highlight=False, markup=False)

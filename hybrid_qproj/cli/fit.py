@@ -34,11 +34,11 @@ def fit(
 ) -> None:
     """Fit a head to unlabelled texts: no training, seconds beside the encoder."""
     with one_line_errors():
-        from hybrid_qproj.extras import require  # noqa: PLC0415 - keeps --help fast
+        from hybrid_qproj._util.extras import require  # noqa: PLC0415 - keeps --help fast
 
         require("sentence_transformers", "text", "encoding text")
+        from hybrid_qproj.cli.fitting import run_fit  # noqa: PLC0415 - imports extras
         from hybrid_qproj.fitting import FitSettings  # noqa: PLC0415 - keeps --help fast
-        from hybrid_qproj.fitting.commands import run_fit  # noqa: PLC0415 - imports extras
 
         settings = FitSettings(mixing, merging, pairs, depth, power, angles)  # type: ignore[arg-type]  # checked there
         fitted = run_fit(

@@ -15,7 +15,7 @@ def gallery(
     circuits: Annotated[list[str] | None, typer.Argument(help="Ansaetze; all built-in ones by default.")] = None,
 ) -> None:
     """Write a page with figure, parameters, gates, depth and source of each ansatz."""
-    from hybrid_qproj.drawing.command import run_gallery  # noqa: PLC0415 - keeps --help fast
+    from hybrid_qproj.cli.drawing import run_gallery  # noqa: PLC0415 - keeps --help fast
 
     with one_line_errors():
         drawn = run_gallery(folder, circuits or ())

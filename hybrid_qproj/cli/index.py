@@ -17,11 +17,11 @@ def index(
 ) -> None:
     """Build the index of encoded documents."""
     with one_line_errors():
-        from hybrid_qproj.extras import require  # noqa: PLC0415 - keeps --help fast
+        from hybrid_qproj._util.extras import require  # noqa: PLC0415 - keeps --help fast
 
         require("faiss", "index", "an index")
         require("sentence_transformers", "text", "encoding text")
-        from hybrid_qproj.index.commands import run_index  # noqa: PLC0415 - imports extras
+        from hybrid_qproj.cli.corpus import run_index  # noqa: PLC0415 - imports extras
 
         built = run_index(folder, kind, candidates)  # type: ignore[arg-type]  # checked there
         typer.echo(f"{kind} index of {len(built.store):,} documents: {folder}")

@@ -27,12 +27,12 @@ def search(
 ) -> None:
     """Search encoded documents: candidates by L2 over angles, ordered by exact fidelity."""
     with one_line_errors():
-        from hybrid_qproj.extras import require  # noqa: PLC0415 - keeps --help fast
+        from hybrid_qproj._util.extras import require  # noqa: PLC0415 - keeps --help fast
 
         if engine == "index":
             require("faiss", "index", "an index")
         require("sentence_transformers", "text", "encoding text")
-        from hybrid_qproj.index.commands import run_search  # noqa: PLC0415 - imports extras
+        from hybrid_qproj.cli.corpus import run_search  # noqa: PLC0415 - imports extras
 
         lines = run_search(
             model,

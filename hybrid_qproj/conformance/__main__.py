@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from hybrid_qproj.extras import require
+from hybrid_qproj._util.extras import require
 
 if __name__ == "__main__":
     pytest = require("pytest", "dev", "the conformance suite")

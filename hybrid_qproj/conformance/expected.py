@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj import QuantumProjection
+from hybrid_qproj.blocks.response import PROBES_PER_BLOCK, contract, fit_response, probe_angles
 from hybrid_qproj.conformance.targets import is_exact, is_single_precision
-from hybrid_qproj.response import PROBES_PER_BLOCK, contract, fit_response, probe_angles
 
 REFERENCE = "default.qubit?mode=direct"
 TOLERANCE = 1e-6

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import torch
 
+from hybrid_qproj.blocks.response import probe_angles
 from hybrid_qproj.conformance.expected import make_head, probe_values
 from hybrid_qproj.devices import DeviceSpec
-from hybrid_qproj.response import probe_angles
 
 SHOTS = (50, 200, 800, 3200)
 SLOPE = (-0.6, -0.4)

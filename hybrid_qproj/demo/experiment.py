@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hybrid_qproj.baselines import stored_numbers, trainable_parameters
 from hybrid_qproj.demo.heads import ENTRIES, PUBLISHED, QUANTUM
-from hybrid_qproj.head import Head
+from hybrid_qproj.heads.base import Head
+from hybrid_qproj.heads.linear import stored_numbers, trainable_parameters
 from hybrid_qproj.retrieval.lee import load_lee
 from hybrid_qproj.retrieval.measures import Qrels, evaluate_run, similarity_run
-from hybrid_qproj.similarity import pairwise_cosine
+from hybrid_qproj.similarity.fidelity import pairwise_cosine
 from hybrid_qproj.training.distill import distill
 
 if TYPE_CHECKING:

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hybrid_qproj.baselines import (
+from hybrid_qproj.heads.base import Head
+from hybrid_qproj.heads.linear import (
     ClassicalProjection,
     GroupedLinear,
     PCAProjection,
     RandomProjection,
     Truncation,
 )
-from hybrid_qproj.head import Head
-from hybrid_qproj.projection import QuantumProjection
+from hybrid_qproj.heads.quantum import QuantumProjection
 from hybrid_qproj.training.distill import DistillationSettings
 
 # Fidelity saturates for features near 0: MiniLM's, about 0.1, are spread over the Bloch sphere by this factor.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from hybrid_qproj._util.extras import require
 from hybrid_qproj.demo.heads import ENTRIES
 from hybrid_qproj.demo.table import Row
-from hybrid_qproj.extras import require
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,8 +15,8 @@ from hybrid_qproj._util.outputs import write_together
 from hybrid_qproj.demo.heads import QUANTUM
 from hybrid_qproj.demo.plot import plot_rows
 from hybrid_qproj.demo.table import Row, verdicts
-from hybrid_qproj.drawing import block_picture, to_figure
-from hybrid_qproj.figures import image_bytes
+from hybrid_qproj.viz.circuits import block_picture, to_figure
+from hybrid_qproj.viz.image import image_bytes
 
 if TYPE_CHECKING:
     from hybrid_qproj.sbert import Encoder

@@ -6,9 +6,9 @@ import difflib
 import warnings
 from typing import Any
 
+from hybrid_qproj._util.extras import require
 from hybrid_qproj.devices.errors import DeviceUnavailableError
 from hybrid_qproj.devices.spec import DeviceSpec
-from hybrid_qproj.extras import require
 
 IBM = "qiskit.remote"
 FAKE = "fake_"

@@ -8,20 +8,20 @@ import numpy as np
 import pennylane as qml
 from pennylane.devices import Device
 
+from hybrid_qproj._util.extras import require
 from hybrid_qproj.devices.adapters import ADAPTERS, Adapter, adapter_for
 from hybrid_qproj.devices.backends import IBM, ibm_backend, is_snapshot, usable_qubits
 from hybrid_qproj.devices.checks import check_installed, check_known, check_request
 from hybrid_qproj.devices.cost import check_allowed
 from hybrid_qproj.devices.errors import DeviceUnavailableError
-from hybrid_qproj.devices.failures import Guarded
-from hybrid_qproj.devices.ibm import OneJob
 from hybrid_qproj.devices.packing import Packed
-from hybrid_qproj.devices.precision import DoublePrecision
-from hybrid_qproj.devices.readout import RootlessReadout
-from hybrid_qproj.devices.seeding import Reseeded, circuit_seed
 from hybrid_qproj.devices.size import check_wires
 from hybrid_qproj.devices.spec import DeviceSpec
-from hybrid_qproj.extras import require
+from hybrid_qproj.devices.wrappers.failures import Guarded
+from hybrid_qproj.devices.wrappers.ibm import OneJob
+from hybrid_qproj.devices.wrappers.precision import DoublePrecision
+from hybrid_qproj.devices.wrappers.readout import RootlessReadout
+from hybrid_qproj.devices.wrappers.seeding import Reseeded, circuit_seed
 
 _COMPLEX = {"complex64": np.complex64, "complex128": np.complex128}
 # Snapshots are simulated with their noise: the cost doubles with every qubit, so few blocks share a circuit.

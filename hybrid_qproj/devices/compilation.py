@@ -8,10 +8,10 @@ from typing import Any
 import pennylane as qml
 from pennylane.tape import QuantumScript
 
+from hybrid_qproj._util.extras import require
 from hybrid_qproj.devices.backends import IBM, is_snapshot, snapshot, snapshot_of
-from hybrid_qproj.devices.seeding import circuit_seed
 from hybrid_qproj.devices.spec import DeviceSpec
-from hybrid_qproj.extras import require
+from hybrid_qproj.devices.wrappers.seeding import circuit_seed
 
 IBM_BASIS = ("cz", "rz", "sx", "x")
 """Gates of IBM's current machines."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 
+from hybrid_qproj._util.extras import MissingExtraError
 from hybrid_qproj.devices.adapters import ADAPTERS, Adapter
 from hybrid_qproj.devices.build import make_device
 from hybrid_qproj.devices.checks import BLOCK_WIRES, installed_devices
 from hybrid_qproj.devices.errors import DeviceUnavailableError
 from hybrid_qproj.devices.spec import DeviceSpec
-from hybrid_qproj.extras import MissingExtraError
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pennylane as qml
 from pennylane.devices import Device
 from pennylane.tape import QuantumScript
 
-from hybrid_qproj.devices.delegate import Delegate
+from hybrid_qproj.devices.wrappers.delegate import Delegate
 
 Tapes = Sequence[QuantumScript]
 Restore = Callable[[Sequence[Any]], tuple[Any, ...]]

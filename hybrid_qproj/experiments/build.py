@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hybrid_qproj.baselines import PCAProjection, trainable_parameters
-from hybrid_qproj.circuit_head import CircuitHead
-from hybrid_qproj.classical import LowRankLinear, Uncompressed
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig, HeadConfig, ObjectiveConfig
 from hybrid_qproj.fitting import FitSettings
-from hybrid_qproj.head import Head
-from hybrid_qproj.heads import HEADS
-from hybrid_qproj.projection import QuantumProjection
+from hybrid_qproj.heads.base import Head
+from hybrid_qproj.heads.circuit import CircuitHead
+from hybrid_qproj.heads.fixed import LowRankLinear, Uncompressed
+from hybrid_qproj.heads.linear import PCAProjection, trainable_parameters
+from hybrid_qproj.heads.quantum import QuantumProjection
+from hybrid_qproj.heads.registry import HEADS
 from hybrid_qproj.training.contrastive import Contrastive
 from hybrid_qproj.training.distillation import SimilarityDistillation
 from hybrid_qproj.training.objectives import Objective

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from hybrid_qproj.baselines import stored_numbers, trainable_parameters
-from hybrid_qproj.embeddings.table import EmbeddingTable
-from hybrid_qproj.encoders import set_trainable
+from hybrid_qproj._util.extras import require
 from hybrid_qproj.experiments.build import (
     build_head,
     build_objectives,
@@ -27,12 +25,14 @@ from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig
 from hybrid_qproj.experiments.data import ExperimentData, open_encoder
 from hybrid_qproj.experiments.manifest import with_contents
 from hybrid_qproj.experiments.records import Cell, Histogram, Record
-from hybrid_qproj.extras import require
+from hybrid_qproj.heads.linear import stored_numbers, trainable_parameters
 from hybrid_qproj.retrieval.examples import Example, choose_queries
 from hybrid_qproj.retrieval.measures import Run, evaluate_run
 from hybrid_qproj.retrieval.protocols import TestSet, rank
 from hybrid_qproj.sbert import Encoder, ProjectionHead, with_head
-from hybrid_qproj.similarity import LOGARITHMIC
+from hybrid_qproj.similarity.fidelity import LOGARITHMIC
+from hybrid_qproj.text.embeddings.table import EmbeddingTable
+from hybrid_qproj.text.encoders import set_trainable
 from hybrid_qproj.training.evaluator import RetrievalEvaluator
 from hybrid_qproj.training.run import train
 from hybrid_qproj.training.settings import ENCODER_RATE

@@ -24,19 +24,19 @@ from pydantic import (
 
 from hybrid_qproj.circuits import get
 from hybrid_qproj.devices import DeviceSpec
-from hybrid_qproj.encoders import MAX_TOKENS, PRESETS, Pooling
 from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.experiments.keywords import check_keywords
 from hybrid_qproj.experiments.toml import TomlError, explain, read_toml
 from hybrid_qproj.fitting import FitSettings
-from hybrid_qproj.heads import HEADS
-from hybrid_qproj.projection import QuantumProjection
+from hybrid_qproj.heads.quantum import QuantumProjection
+from hybrid_qproj.heads.registry import HEADS
 from hybrid_qproj.retrieval.collection import drops_self
 from hybrid_qproj.retrieval.documents import LEE, beir_file
 from hybrid_qproj.retrieval.lines import is_file
 from hybrid_qproj.retrieval.measures import MEASURES, check_measure
 from hybrid_qproj.retrieval.protocols import DEPTH, Protocol
 from hybrid_qproj.retrieval.rules import LARGEST_GRADE, parse_grade
+from hybrid_qproj.text.encoders import MAX_TOKENS, PRESETS, Pooling
 from hybrid_qproj.training.contrastive import Contrastive
 from hybrid_qproj.training.distillation import SimilarityDistillation
 from hybrid_qproj.training.settings import BatchSize, Count, TrainingSettings
@@ -131,7 +131,7 @@ class Strict(BaseModel):
 
 
 class EncoderConfig(Strict):
-    """Which encoder, and how it is used; see `hybrid_qproj.encoders.load_encoder`.
+    """Which encoder, and how it is used; see `hybrid_qproj.text.encoders.load_encoder`.
 
     Attributes:
         name: preset, hub name or folder, whose path starts at the configuration file's folder; a path that leads to no
@@ -301,7 +301,7 @@ class HeadConfig(Strict):
     """A head of the comparison.
 
     Attributes:
-        kind: class of the head, a key of `hybrid_qproj.heads.HEADS`.
+        kind: class of the head, a key of `hybrid_qproj.heads.registry.HEADS`.
         args: its constructor's keywords beside the sizes.
         fit: for QuantumProjection: keywords of `hybrid_qproj.fitting.FitSettings`; plan and angles then come from the
             experiment's texts.

@@ -8,10 +8,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hybrid_qproj.embeddings.cache import EmbeddingCache
-from hybrid_qproj.embeddings.precomputed import read_precomputed
-from hybrid_qproj.embeddings.table import EmbeddingTable
-from hybrid_qproj.encoders import load_encoder
 from hybrid_qproj.experiments.checks import check_tests
 from hybrid_qproj.experiments.config import (
     DataConfig,
@@ -31,7 +27,11 @@ from hybrid_qproj.retrieval.examples import (
 from hybrid_qproj.retrieval.protocols import TestSet, make_test_set
 from hybrid_qproj.retrieval.rules import DataError, show
 from hybrid_qproj.retrieval.trec import read_run
-from hybrid_qproj.sides import Side, sides_differ
+from hybrid_qproj.text.embeddings.cache import EmbeddingCache
+from hybrid_qproj.text.embeddings.precomputed import read_precomputed
+from hybrid_qproj.text.embeddings.table import EmbeddingTable
+from hybrid_qproj.text.encoders import load_encoder
+from hybrid_qproj.text.sides import Side, sides_differ
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -9,12 +9,6 @@ from typing import TYPE_CHECKING
 from hybrid_qproj._util.outputs import write_together
 from hybrid_qproj.experiments.comparisons import Comparison, compare
 from hybrid_qproj.experiments.config import ExperimentConfig
-from hybrid_qproj.experiments.plots import (
-    learning_curves,
-    quality_against_parameters,
-    saturation,
-    similarity_histograms,
-)
 from hybrid_qproj.experiments.records import Record
 from hybrid_qproj.experiments.summary import Key, Row, summarise
 from hybrid_qproj.experiments.tables import (
@@ -26,7 +20,13 @@ from hybrid_qproj.experiments.tables import (
     sizes_to_markdown,
     to_json,
 )
-from hybrid_qproj.figures import image_bytes
+from hybrid_qproj.viz.image import image_bytes
+from hybrid_qproj.viz.results import (
+    learning_curves,
+    quality_against_parameters,
+    saturation,
+    similarity_histograms,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

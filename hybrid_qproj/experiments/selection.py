@@ -7,12 +7,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 from hybrid_qproj._util.files import read_json, write_atomically
-from hybrid_qproj.baselines import trainable_parameters
 from hybrid_qproj.experiments.build import build_head, build_objectives, sizes_of
 from hybrid_qproj.experiments.cells import digest
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig
 from hybrid_qproj.experiments.keywords import suggestion
 from hybrid_qproj.experiments.records import Cell
+from hybrid_qproj.heads.linear import trainable_parameters
 
 RUN = "run.json"
 

@@ -9,11 +9,11 @@ from typing import Literal, get_args
 import numpy as np
 from torch import Tensor
 
+from hybrid_qproj._util.validation import check_sizes
 from hybrid_qproj.fitting.exchange import exchange
 from hybrid_qproj.fitting.merging import Pairs, merge
 from hybrid_qproj.fitting.mixing import mix
 from hybrid_qproj.fitting.rotations import FittedPlan, Rotation, schedule
-from hybrid_qproj.validation import check_sizes
 
 MOST = 4
 POWER = 0.5

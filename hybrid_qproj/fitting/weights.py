@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from hybrid_qproj.blocks.executor import BlockExecutor
+from hybrid_qproj.blocks.response import exact_or_probed
 from hybrid_qproj.circuits import Ansatz
 from hybrid_qproj.devices import DeviceSpec, check_usable
 from hybrid_qproj.devices.checks import check_known, check_request
 from hybrid_qproj.devices.cost import check_allowed
-from hybrid_qproj.qnodes import BlockExecutor
-from hybrid_qproj.response import exact_or_probed
 
 STARTS = 4
 """Random starts; each block takes the best."""

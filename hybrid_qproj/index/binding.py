@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hybrid_qproj.fingerprint import model_fingerprint
+from hybrid_qproj.heads.fingerprint import model_fingerprint
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.precision import Precision
 from hybrid_qproj.index.renewal import abandon, adopt, renew

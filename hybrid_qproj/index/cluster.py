@@ -16,15 +16,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hybrid_qproj.extras import require
-from hybrid_qproj.fingerprint import model_fingerprint
+from hybrid_qproj._util.extras import require
+from hybrid_qproj.heads.fingerprint import model_fingerprint
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.exhaustive import Hits, best_of_shard, check_queries, exhaustive_search, merge
 from hybrid_qproj.index.store import AngleStore
 from hybrid_qproj.index.texts import text_digests
 from hybrid_qproj.loading import load
 from hybrid_qproj.retrieval.documents import Documents
-from hybrid_qproj.sides import encode_side
+from hybrid_qproj.text.sides import encode_side
 
 
 def encode_parts(

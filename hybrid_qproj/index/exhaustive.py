@@ -11,8 +11,8 @@ from torch import Tensor
 
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.store import AngleStore
-from hybrid_qproj.similarity import pairwise_log_fidelity
-from hybrid_qproj.top_k import BestScores
+from hybrid_qproj.similarity.fidelity import pairwise_log_fidelity
+from hybrid_qproj.similarity.topk import BestScores
 
 
 class Hits(NamedTuple):

@@ -15,12 +15,12 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from hybrid_qproj._util.extras import require
 from hybrid_qproj._util.files import read_bounded, read_json, write_atomically, writing
 from hybrid_qproj._util.folders import file_digest, inside
 from hybrid_qproj._util.locks import exclusive
 from hybrid_qproj._util.schema import Strict, validated
 from hybrid_qproj._util.seals import seal, unseal
-from hybrid_qproj.extras import require
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.manifest import Digest, shards_digest
 from hybrid_qproj.index.store import AngleStore

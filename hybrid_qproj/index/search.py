@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hybrid_qproj._util.extras import require
 from hybrid_qproj.errors import on_one_line
-from hybrid_qproj.extras import require
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.exhaustive import Hits, check_queries, exhaustive_search
 from hybrid_qproj.index.saved import INDEX, KINDS, MOST, SETTINGS, Kind, index_lock, read_index, write_index
 from hybrid_qproj.index.store import AngleStore
-from hybrid_qproj.similarity import LEAST
+from hybrid_qproj.similarity.fidelity import LEAST
 
 __all__ = ["CANDIDATES", "INDEX", "KINDS", "SETTINGS", "AngleIndex", "Kind", "index_lock"]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from hybrid_qproj._util.extras import require
 from hybrid_qproj.errors import HybridQprojError, on_one_line
-from hybrid_qproj.extras import require
 from hybrid_qproj.retrieval.rules import DataError, check_grade, check_id, check_text, show
 
 _LONGEST = 200

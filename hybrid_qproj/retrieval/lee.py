@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hybrid_qproj.extras import require
+from hybrid_qproj._util.extras import require
 
 GRADES = 100
 """A human similarity in [0, 1] becomes the integer relevance round(100 * similarity) that trec_eval needs."""

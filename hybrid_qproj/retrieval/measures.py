@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from torch import Tensor
 
-from hybrid_qproj.extras import require
+from hybrid_qproj._util.extras import require
 from hybrid_qproj.retrieval.ranking import trec_order
 from hybrid_qproj.retrieval.rules import (
     LARGEST_GRADE,

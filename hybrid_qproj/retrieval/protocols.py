@@ -14,7 +14,7 @@ from hybrid_qproj.retrieval.collection import Collection, inspect_documents, sam
 from hybrid_qproj.retrieval.documents import DataError, Documents
 from hybrid_qproj.retrieval.measures import Run
 from hybrid_qproj.retrieval.ranking import BestDocuments
-from hybrid_qproj.sides import Side, encode_side
+from hybrid_qproj.text.sides import Side, encode_side
 
 if TYPE_CHECKING:
     from hybrid_qproj.sbert import Encoder

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hybrid_qproj.extras import require
+from hybrid_qproj._util.extras import require
 
 RESAMPLES = 9999
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hybrid_qproj.head import Head
+from hybrid_qproj.heads.base import Head
 from hybrid_qproj.training.objectives import Batch, Objective
 
 

@@ -15,11 +15,11 @@ from transformers import TrainerState
 
 from hybrid_qproj._util.files import SUFFIX, read_bounded, write_atomically
 from hybrid_qproj._util.folders import check_files, describe_files, read_record
-from hybrid_qproj.checkpoint import CheckpointError, load_state
-from hybrid_qproj.embeddings.table import EmbeddingTable
 from hybrid_qproj.errors import on_one_line
+from hybrid_qproj.heads.checkpoint import CheckpointError, load_state
 from hybrid_qproj.loading import load
 from hybrid_qproj.sbert import Encoder
+from hybrid_qproj.text.embeddings.table import EmbeddingTable
 from hybrid_qproj.training.loss import HeadLoss
 
 HEAD_FOLDER = "head"

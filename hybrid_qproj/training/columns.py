@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hybrid_qproj.sbert import Encoder
-from hybrid_qproj.sides import Side, side_prompt
+from hybrid_qproj.text.sides import Side, side_prompt
 
 QUERY = "query"
 

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from hybrid_qproj.head import Head
-from hybrid_qproj.similarity import LOGARITHMIC, PAIRED
+from hybrid_qproj.heads.base import Head
+from hybrid_qproj.similarity.fidelity import LOGARITHMIC, PAIRED
 from hybrid_qproj.training.objectives import Batch, Objective, check_scale
 
 LEAST_COLUMNS = 2

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hybrid_qproj.baselines import trainable_parameters
-from hybrid_qproj.head import Head
+from hybrid_qproj.heads.base import Head
+from hybrid_qproj.heads.linear import trainable_parameters
 from hybrid_qproj.training.anchor import Anchor
 from hybrid_qproj.training.distillation import BestDistillation, SimilarityDistillation
 from hybrid_qproj.training.objectives import Batch

@@ -8,8 +8,8 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 
-from hybrid_qproj.head import Head
-from hybrid_qproj.similarity import pairwise_cosine
+from hybrid_qproj.heads.base import Head
+from hybrid_qproj.similarity.fidelity import pairwise_cosine
 from hybrid_qproj.training.objectives import Batch, Objective, check_scale
 
 LOG_SCALES = (-5.0, 10.0)

@@ -10,7 +10,7 @@ from sentence_transformers.base.evaluation import BaseEvaluator
 from sentence_transformers.util import batch_to_device
 
 from hybrid_qproj.sbert import Encoder
-from hybrid_qproj.sides import Side, side_prompt
+from hybrid_qproj.text.sides import Side, side_prompt
 from hybrid_qproj.training.columns import column_sides
 from hybrid_qproj.training.loss import HeadLoss
 

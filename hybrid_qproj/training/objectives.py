@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from hybrid_qproj.head import Head
+from hybrid_qproj.heads.base import Head
 
 
 def check_scale(name: str, scale: float) -> None:

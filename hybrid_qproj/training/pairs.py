@@ -15,7 +15,7 @@ from scipy.stats import pearsonr, spearmanr
 from sentence_transformers.base.evaluation import BaseEvaluator
 
 from hybrid_qproj.errors import HybridQprojError
-from hybrid_qproj.sides import encode_side
+from hybrid_qproj.text.sides import encode_side
 
 
 class EvaluationError(HybridQprojError, ValueError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from transformers import PrinterCallback
 
-from hybrid_qproj.baselines import trainable_parameters
+from hybrid_qproj.heads.linear import trainable_parameters
 from hybrid_qproj.sbert import Encoder
 from hybrid_qproj.training.anchor import Anchor
 from hybrid_qproj.training.checkpoints import finished_with, load_losses, load_weights, resume_point

@@ -13,16 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hybrid_qproj._util.extras import require
 from hybrid_qproj._util.files import OutputError, system_error
-from hybrid_qproj.checkpoint import CheckpointError
+from hybrid_qproj._util.validation import NotFiniteError
 from hybrid_qproj.errors import ExpectedError, on_one_line
-from hybrid_qproj.extras import require
+from hybrid_qproj.heads.checkpoint import CheckpointError
 from hybrid_qproj.sbert import Encoder
 from hybrid_qproj.training import checkpoints
 from hybrid_qproj.training.columns import Columns
 from hybrid_qproj.training.loss import HeadLoss
 from hybrid_qproj.training.settings import TrainingSettings
-from hybrid_qproj.validation import NotFiniteError
 
 require("datasets", "train", "training")
 require("accelerate", "train", "training")

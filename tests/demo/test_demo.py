@@ -24,7 +24,7 @@ from hybrid_qproj.demo import experiment  # noqa: E402
 from hybrid_qproj.demo.heads import ENTRIES, QUANTUM  # noqa: E402
 from hybrid_qproj.demo.report import write_report  # noqa: E402
 from hybrid_qproj.demo.table import Row  # noqa: E402
-from hybrid_qproj.encoders import load_encoder  # noqa: E402
+from hybrid_qproj.text.encoders import load_encoder  # noqa: E402
 
 
 @pytest.fixture(scope="module")

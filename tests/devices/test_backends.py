@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from hybrid_qproj import DeviceSpec, QuantumProjection
+from hybrid_qproj._util.extras import MissingExtraError
 from hybrid_qproj.devices import DeviceRunError, DeviceUnavailableError
 from hybrid_qproj.devices.backends import ibm_backend, is_simulated, snapshot, snapshot_of, usable_qubits
 from hybrid_qproj.devices.checks import check_request
-from hybrid_qproj.extras import MissingExtraError
 
 ACCOUNT = "abcdef0123456789"
 

@@ -12,7 +12,7 @@ from pennylane.tape import QuantumScript
 
 from hybrid_qproj import DeviceSpec, QuantumProjection
 from hybrid_qproj.devices import DeviceRunError, build, checks
-from hybrid_qproj.devices.failures import Guarded, explain
+from hybrid_qproj.devices.wrappers.failures import Guarded, explain
 
 ACCOUNT = "crn:v1:account:0123456789"
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from hybrid_qproj import DeviceSpec
+from hybrid_qproj.blocks.executor import BlockExecutor
 from hybrid_qproj.circuits import get
 from hybrid_qproj.devices import DeviceSpecError, DeviceUnavailableError, make_device
 from hybrid_qproj.devices.noise import noise_model, parse_noise
-from hybrid_qproj.qnodes import BlockExecutor
 
 A, B, ALPHA = 0.7, 1.1, 0.4
 

@@ -8,10 +8,10 @@ import torch
 from pennylane.tape import QuantumScript
 
 from hybrid_qproj import DeviceSpec
+from hybrid_qproj.blocks.executor import BlockCircuit, BlockExecutor
 from hybrid_qproj.circuits import get
 from hybrid_qproj.devices import make_device, side_by_side
 from hybrid_qproj.devices.packing import Packed, pack_tapes
-from hybrid_qproj.qnodes import BlockCircuit, BlockExecutor
 
 
 def _tape(angle, shots=None, measurements=None):

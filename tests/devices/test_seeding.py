@@ -9,7 +9,7 @@ from pennylane.tape import QuantumScript
 
 from hybrid_qproj import DeviceSpec, QuantumProjection
 from hybrid_qproj.devices.checks import takes_seed
-from hybrid_qproj.devices.seeding import Reseeded, circuit_seed
+from hybrid_qproj.devices.wrappers.seeding import Reseeded, circuit_seed
 
 
 class _Fake:

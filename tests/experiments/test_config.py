@@ -11,11 +11,11 @@ pytest.importorskip("pydantic", reason="needs the extra 'train'")
 pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 
 from hybrid_qproj import QuantumProjection
-from hybrid_qproj.baselines import stored_numbers, trainable_parameters
 from hybrid_qproj.experiments.build import build_head, build_objectives, fit_head
 from hybrid_qproj.experiments.cells import cells, digest
 from hybrid_qproj.experiments.config import ConfigError, load_config
 from hybrid_qproj.fitting import FitSettings
+from hybrid_qproj.heads.linear import stored_numbers, trainable_parameters
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").rglob("*.toml"))
 

@@ -15,12 +15,6 @@ for _module in ("pydantic", "scipy", "matplotlib"):
     pytest.importorskip(_module, reason="needs the extra 'train'")
 
 from hybrid_qproj.experiments.comparisons import compare  # noqa: E402
-from hybrid_qproj.experiments.plots import (  # noqa: E402
-    learning_curves,
-    quality_against_parameters,
-    saturation,
-    similarity_histograms,
-)
 from hybrid_qproj.experiments.records import (  # noqa: E402
     Cell,
     Histogram,
@@ -38,6 +32,12 @@ from hybrid_qproj.experiments.tables import (  # noqa: E402
     rows_to_markdown,
     sizes_to_markdown,
     to_json,
+)
+from hybrid_qproj.viz.results import (  # noqa: E402
+    learning_curves,
+    quality_against_parameters,
+    saturation,
+    similarity_histograms,
 )
 
 QUERIES = [f"q{i}" for i in range(40)]

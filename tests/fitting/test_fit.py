@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybrid_qproj import QuantumProjection, circuits
+from hybrid_qproj.blocks.executor import BlockExecutor
+from hybrid_qproj.blocks.response import block_responses
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.fitting import FitSettings, fit_plan, moments_of
 from hybrid_qproj.fitting.rotations import principal_angle
 from hybrid_qproj.fitting.weights import correct_weights, fit_weights
 from hybrid_qproj.plan import Plan
-from hybrid_qproj.qnodes import BlockExecutor
-from hybrid_qproj.response import block_responses
 
 
 def data(rows=300, width=12, seed=0):

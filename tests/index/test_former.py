@@ -93,7 +93,7 @@ def test_a_calibration():
 
 def test_a_measurement_that_was_begun(tmp_path, monkeypatch):
     """Its finished pack is not measured again, and the end is the same."""
-    from hybrid_qproj.qnodes import BlockExecutor  # noqa: PLC0415 - patched below
+    from hybrid_qproj.blocks.executor import BlockExecutor  # noqa: PLC0415 - patched below
 
     monkeypatch.setattr(calibration, "BLOCKS_PER_PACK", 2)
     shutil.copytree(FORMER / "begun.safetensors.packs", tmp_path / "begun.safetensors.packs")

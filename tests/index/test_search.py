@@ -16,8 +16,8 @@ from hybrid_qproj._util.files import OutputError
 from hybrid_qproj._util.locks import LockedError
 from hybrid_qproj.index import AngleIndex, AngleStore, StoreError, exhaustive_search
 from hybrid_qproj.index.saved import index_lock
-from hybrid_qproj.similarity import pairwise_log_fidelity
-from hybrid_qproj.top_k import top_k_fidelity
+from hybrid_qproj.similarity.fidelity import pairwise_log_fidelity
+from hybrid_qproj.similarity.topk import top_k_fidelity
 
 WIDTH = 16
 

@@ -17,9 +17,9 @@ from sentence_transformers import SentenceTransformer
 
 from hybrid_qproj import QuantumProjection, load
 from hybrid_qproj._util.locks import LockedError
+from hybrid_qproj.cli import corpus as index_commands
+from hybrid_qproj.cli.corpus import run_encode, run_index, run_search
 from hybrid_qproj.index import AngleIndex, AngleStore, StoreError
-from hybrid_qproj.index import commands as index_commands
-from hybrid_qproj.index.commands import run_encode, run_index, run_search
 from hybrid_qproj.retrieval.rules import DataError
 from hybrid_qproj.sbert import with_head
 
@@ -276,7 +276,7 @@ import os, sys, shutil, torch
 from pathlib import Path
 torch.set_num_threads(1)
 from hybrid_qproj import load
-from hybrid_qproj.index import commands
+from hybrid_qproj.cli import corpus as commands
 
 model, corpus, out, former = sys.argv[1:]
 encoder = load(model)

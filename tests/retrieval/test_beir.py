@@ -11,14 +11,14 @@ import pytest
 pytest.importorskip("pytrec_eval", reason="needs the extra 'eval'")
 pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 
-from hybrid_qproj.classical import Uncompressed
-from hybrid_qproj.embeddings.table import EmbeddingTable
+from hybrid_qproj.heads.fixed import Uncompressed
 from hybrid_qproj.retrieval.collection import Collection, load_collection, read_collection
 from hybrid_qproj.retrieval.documents import MemoryDocuments, open_source
 from hybrid_qproj.retrieval.measures import evaluate_run
 from hybrid_qproj.retrieval.protocols import make_test_set, rank
 from hybrid_qproj.retrieval.rules import DataError
 from hybrid_qproj.sbert import Encoder, ProjectionHead
+from hybrid_qproj.text.embeddings.table import EmbeddingTable
 
 CORPUS = {"a": "a claim", "b": "its counterclaim"}
 BOM = "\ufeff"

@@ -14,8 +14,8 @@ from sentence_transformers import SentenceTransformer  # noqa: E402
 from sentence_transformers.sentence_transformer.modules import Router  # noqa: E402
 
 from hybrid_qproj import ClassicalProjection, QuantumProjection  # noqa: E402
-from hybrid_qproj.embeddings.table import EmbeddingTable  # noqa: E402
 from hybrid_qproj.sbert import Encoder, ProjectionHead, with_head  # noqa: E402
+from hybrid_qproj.text.embeddings.table import EmbeddingTable  # noqa: E402
 from hybrid_qproj.training.columns import column_sides, columns_of  # noqa: E402
 from hybrid_qproj.training.contrastive import Contrastive  # noqa: E402
 from hybrid_qproj.training.distillation import SimilarityDistillation  # noqa: E402

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hybrid_qproj import ClassicalProjection, QuantumProjection
-from hybrid_qproj.baselines import Truncation
+from hybrid_qproj.heads.linear import Truncation
 from hybrid_qproj.training.distill import DistillationSettings, distill
 from hybrid_qproj.training.distillation import BestDistillation
 from hybrid_qproj.training.objectives import Batch

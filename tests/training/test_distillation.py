@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hybrid_qproj import ClassicalProjection, QuantumProjection
-from hybrid_qproj.head import Head
+from hybrid_qproj.heads.base import Head
 from hybrid_qproj.training.distillation import BestDistillation, SimilarityDistillation
 from hybrid_qproj.training.objectives import Batch
 

@@ -16,7 +16,7 @@ import hybrid_qproj
 for _module in ("datasets", "accelerate", "sentence_transformers", "pydantic", "tensorboard"):
     pytest.importorskip(_module, reason="needs the extra 'train'")
 
-from hybrid_qproj.encoders import load_encoder  # noqa: E402
+from hybrid_qproj.text.encoders import load_encoder  # noqa: E402
 from hybrid_qproj.training.checkpoints import OBJECTIVE, last_checkpoint  # noqa: E402
 
 # Without a GPU, --multi_gpu starts processes that train on CPU; --cpu would start one.

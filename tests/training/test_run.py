@@ -16,13 +16,13 @@ for _module in ("datasets", "accelerate", "sentence_transformers", "pydantic", "
 from datasets import Dataset  # noqa: E402
 
 from hybrid_qproj import ClassicalProjection, QuantumProjection  # noqa: E402
-from hybrid_qproj.baselines import Truncation  # noqa: E402
-from hybrid_qproj.checkpoint import CheckpointError  # noqa: E402
-from hybrid_qproj.embeddings.table import EmbeddingTable  # noqa: E402
-from hybrid_qproj.encoders import load_encoder, set_trainable  # noqa: E402
+from hybrid_qproj.heads.checkpoint import CheckpointError  # noqa: E402
+from hybrid_qproj.heads.linear import Truncation  # noqa: E402
 from hybrid_qproj.retrieval.documents import MemoryDocuments  # noqa: E402
 from hybrid_qproj.retrieval.protocols import TestSet  # noqa: E402
 from hybrid_qproj.sbert import Encoder, ProjectionHead, with_head  # noqa: E402
+from hybrid_qproj.text.embeddings.table import EmbeddingTable  # noqa: E402
+from hybrid_qproj.text.encoders import load_encoder, set_trainable  # noqa: E402
 from hybrid_qproj.training import checkpoints, run  # noqa: E402
 from hybrid_qproj.training.contrastive import Contrastive  # noqa: E402
 from hybrid_qproj.training.distillation import SimilarityDistillation  # noqa: E402

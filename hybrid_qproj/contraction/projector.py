@@ -1,0 +1,188 @@
+"""The head's arithmetic from embeddings to angles in one pass over memory, forward and backward.
+
+Done operation by operation on a large batch, it spends its time allocating temporaries. Here it goes through pieces of
+the batch that stay in cache, or, after `Projector.compile`, through kernels of torch.compile. Either way the backward
+pass computes the forward one again instead of storing what is between the stages.
+"""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hybrid_qproj.blocks.response import contract_rows, rows_of
+from hybrid_qproj.contraction.gather import Wiring
+from hybrid_qproj.contraction.tiled import Piece
+from hybrid_qproj.encoding import encode, reprepare
+
+TILE = 1 << 19
+"""Numbers of a piece of the batch: a few float32 temporaries of this size stay in a core's cache."""
+
+
+class Projector:
+    """A plan's arithmetic as a function of embeddings, scale and response tensors.
+
+    Args:
+        wiring: the plan's reads.
+        normalize: whether embeddings are divided by their norm.
+    """
+
+    def __init__(self, wiring: Wiring, normalize: bool) -> None:
+        self.wiring = wiring
+        self.normalize = normalize
+        self.width = wiring.output.width
+        self._compiled: dict[Any, Callable[..., Any]] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Kernels belong to this process.
+        return {**self.__dict__, "_compiled": None if self._compiled is None else {}}
+
+    def compile(self) -> None:
+        """Use torch.compile from the next call on; the first call of each kind then takes long.
+
+        Without a compiler this warns and changes nothing.
+        """
+        # torch.compile would find out only at the first call, by an error from deep inside.
+        if not any(map(shutil.which, ("c++", "g++", "clang++"))):
+            warnings.warn("no C++ compiler found: the head's arithmetic stays uncompiled", stacklevel=3)
+            return
+        self._compiled = {}
+
+    def __call__(self, embeddings: Tensor, scale: Tensor | None, responses: Sequence[Tensor]) -> Tensor:
+        """Project.
+
+        Args:
+            embeddings: (..., d), float32 or float64.
+            scale: of the encoding, or None.
+            responses: one tensor a stage, (blocks, 3, 3), of the same dtype.
+
+        Returns:
+            angles, (..., k), in [0, pi].
+        """
+        rows = [rows_of(response) for response in responses]
+        # A kernel that is compiled for many rows would be compiled again for a single one.
+        alone = embeddings.numel() == embeddings.shape[-1]
+        small = embeddings.numel() <= TILE and (alone or self._compiled is None)
+        # A compiler that is tracing the caller fuses by itself; a small batch stays in cache anyway.
+        if torch.compiler.is_compiling() or (small and torch.is_grad_enabled()):
+            return self.pure(embeddings, scale, *rows)
+        if small:
+            return self._piece(embeddings, scale, rows).angles()
+        flat = embeddings.reshape(-1, embeddings.shape[-1])
+        angles: Tensor = _Fused.apply(self, flat, scale, *rows)
+        return angles.view(*embeddings.shape[:-1], -1)
+
+    def pure(self, embeddings: Tensor, scale: Tensor | None, *responses: Tensor) -> Tensor:
+        """The same by plain operations."""
+        return self.output(*self.stages(embeddings, scale, *responses))
+
+    def output(self, cosines: list[Tensor], sines: list[Tensor]) -> Tensor:
+        """Angles of the output qubits, (..., k), from what `stages` gives."""
+        # A qubit that met no block still stands at -theta: the fidelity of outputs does not see the sign.
+        return torch.atan2(self.wiring.output(sines).abs(), self.wiring.output(cosines))
+
+    def stages(self, embeddings: Tensor, scale: Tensor | None, *responses: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Cosines and sines of the qubits' angles: those of the encoding first, then those that each stage writes."""
+        cosine, sine = encode(embeddings, scale, self.normalize)
+        cosines, sines = [cosine], [sine]
+        for read_c, read_b, rows in zip(self.wiring.control, self.wiring.kept, responses, strict=True):
+            z = contract_rows(rows, (read_c(cosines), read_c(sines)), (read_b(cosines), read_b(sines)))
+            cosines.append(z)
+            sines.append(reprepare(z))
+        return cosines, sines
+
+    def forward(self, *inputs: Tensor | None) -> Tensor:
+        """Without a graph: compiled, or piece by piece."""
+        if self._compiled is not None:
+            return self._kernel("forward", self.pure)(*inputs)
+        embeddings, scale, *responses = inputs
+        assert embeddings is not None
+        rows = _rows(embeddings)
+        angles = embeddings.new_empty(len(embeddings), self.width)
+        for piece, out in zip(embeddings.split(rows), angles.split(rows), strict=True):
+            self._piece(piece, scale, responses).angles(out)
+        return angles
+
+    def _piece(self, embeddings: Tensor, scale: Tensor | None, responses: Sequence[Any]) -> Piece:
+        return Piece(self.wiring, self.normalize, embeddings, scale, responses)
+
+    def backward(
+        self, upstream: Tensor, inputs: Sequence[Tensor | None], wanted: Sequence[bool]
+    ) -> list[Tensor | None]:
+        """Gradients of the wanted inputs, None for the others."""
+        if self._compiled is None:
+            return self._gradients_by_piece(upstream, inputs, wanted)
+        chosen = tuple(number for number, want in enumerate(wanted) if want)
+        gradients = self._kernel(chosen, lambda g, *a: self._gradients(g, a, chosen))(upstream, *inputs)
+        found = dict(zip(chosen, gradients, strict=True))
+        return [found.get(number) for number in range(len(inputs))]
+
+    def _kernel(self, key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+        assert self._compiled is not None
+        if key not in self._compiled:
+            self._compiled[key] = torch.compile(function, dynamic=True)
+        return self._compiled[key]
+
+    def _gradients(self, upstream: Tensor, inputs: Sequence[Any], chosen: Sequence[int]) -> tuple[Tensor, ...]:
+        def of_chosen(*values: Tensor) -> Tensor:
+            given = list(inputs)
+            for number, value in zip(chosen, values, strict=True):
+                given[number] = value
+            return self.pure(*given)
+
+        # A function of the inputs, since a compiler cannot trace torch.autograd.grad.
+        pullback = torch.func.vjp(of_chosen, *(inputs[number] for number in chosen))[1]
+        return pullback(upstream)
+
+    def _gradients_by_piece(
+        self, upstream: Tensor, inputs: Sequence[Any], wanted: Sequence[bool]
+    ) -> list[Tensor | None]:
+        embeddings, scale, *responses = inputs
+        rows = _rows(embeddings)
+        by_embeddings: list[Any] = []
+        total: list[Any] = [
+            torch.zeros_like(value) if want else None for value, want in zip(inputs[1:], wanted[1:], strict=True)
+        ]
+        for piece, gradient in zip(embeddings.split(rows), upstream.split(rows), strict=True):
+            first, *others = self._piece(piece, scale, responses).backward(gradient, wanted)
+            # The embeddings' gradient has a row a row; to the others every piece adds.
+            by_embeddings.append(first)
+            for place, value in enumerate(others):
+                if value is not None:
+                    total[place].add_(value)
+        return [torch.cat(by_embeddings) if wanted[0] else None, *total]
+
+
+class _Fused(torch.autograd.Function):
+    """The arithmetic of a large batch, whose backward pass recomputes it."""
+
+    @staticmethod
+    def forward(projector: Projector, *inputs: Tensor | None) -> Tensor:
+        return projector.forward(*inputs)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.projector = inputs[0]
+        ctx.save_for_backward(*inputs[1:])
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        inputs, wanted = ctx.saved_tensors, ctx.needs_input_grad[1:]
+        if torch.is_grad_enabled():
+            # The gradient will be differentiated again: leave a graph.
+            chosen = [number for number, want in enumerate(wanted) if want]
+            found = torch.autograd.grad(
+                ctx.projector.pure(*inputs), [inputs[number] for number in chosen], upstream, create_graph=True
+            )
+            gradients = dict(zip(chosen, found, strict=True))
+            return None, *(gradients.get(number) for number in range(len(inputs)))
+        return None, *ctx.projector.backward(upstream, inputs, wanted)
+
+
+def _rows(embeddings: Tensor) -> int:
+    return max(1, TILE // embeddings.shape[-1])

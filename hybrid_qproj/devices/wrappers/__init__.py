@@ -1,0 +1,1 @@
+"""One quirk of a plugin a file, each a device around a device."""

@@ -1,0 +1,1 @@
+"""Heads: what one is, the quantum ones, the classical ones, their files, and the registry of them all."""

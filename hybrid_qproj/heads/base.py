@@ -1,0 +1,145 @@
+"""What every projection head is: sizes, a similarity, a config, and a folder to live in."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from pydantic import BaseModel
+from torch import Tensor, nn
+
+from hybrid_qproj._util.schema import validated
+from hybrid_qproj._util.tensors import Form
+from hybrid_qproj._util.validation import check_sizes
+from hybrid_qproj.circuits import Ansatz
+from hybrid_qproj.heads.checkpoint import forms_of, load_module, save_module
+from hybrid_qproj.heads.config import AnyHeadConfig
+from hybrid_qproj.similarity.fidelity import PAIRWISE
+
+
+class Head(nn.Module, ABC):
+    """A module from embeddings (..., d) to outputs (..., k), and the similarity that compares outputs.
+
+    Args:
+        in_features: d.
+        out_features: k, 1 <= k < d.
+
+    Raises:
+        ValueError: the sizes are no compression.
+    """
+
+    similarity: ClassVar[str] = "cosine"
+    """How two outputs are compared: a key of `hybrid_qproj.similarity.fidelity.PAIRWISE`."""
+    SCHEMA: ClassVar[type[BaseModel]] = AnyHeadConfig
+    """What a saved `config` may hold."""
+    IMPLIED: ClassVar[frozenset[str]] = frozenset()
+    """Names in the state dict that follow from the config, and that older saved heads lack."""
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__()
+        check_sizes(in_features, out_features)
+        self.in_features = in_features
+        self.out_features = out_features
+
+    @property
+    def output_width(self) -> int:
+        """Numbers of an output: k, unless the head says otherwise."""
+        return self.out_features
+
+    @abstractmethod
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Project (..., d) to (..., k)."""
+
+    def config(self) -> dict[str, Any]:
+        """Constructor keywords as plain values; with the state dict it is all that a saved head holds."""
+        return {"in_features": self.in_features, "out_features": self.out_features}
+
+    @classmethod
+    def check_config(cls, config: Mapping[str, Any]) -> None:
+        """Refuse a config that no head of this class wrote, before anything is made of it.
+
+        Args:
+            config: plain values, as they stand in a file.
+
+        Raises:
+            ValueError: a key, type or size is not as `SCHEMA` says; one line.
+        """
+        validated(cls.SCHEMA, config)
+
+    @classmethod
+    def expected_tensors(cls, config: dict[str, Any], ansaetze: Sequence[str | Ansatz] = ()) -> dict[str, Form]:
+        """What a state dict that goes with a config holds, found without allocating any of it.
+
+        Args:
+            config: a checked config.
+            ansaetze: as for `from_config`.
+
+        Returns:
+            name -> shape and dtypes.
+        """
+        with torch.device("meta"):
+            return forms_of(cls.from_config(config, **({"ansaetze": ansaetze} if ansaetze else {})))
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], ansaetze: Sequence[str | Ansatz] = ()) -> Self:
+        """Build a head from `config`; its weights are those of a new head.
+
+        Args:
+            config: plain values. What they name is not imported.
+            ansaetze: that they may name beside the registered ones; see `hybrid_qproj.circuits.find`.
+
+        Returns:
+            the head.
+        """
+        del ansaetze  # a head of circuits uses them
+        return cls(**config)
+
+    def pairwise_similarity(self, a: Tensor, b: Tensor) -> Tensor:
+        """Score all pairs of outputs of this head, higher is closer.
+
+        Args:
+            a: outputs, (n, k).
+            b: outputs, (m, k).
+
+        Returns:
+            scores, (n, m): cosine, or the logarithm of the fidelity.
+        """
+        return PAIRWISE[self.similarity](a, b)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the head to a folder: ``config.json`` and ``model.safetensors``.
+
+        Args:
+            folder: made if it is missing. An older head there is replaced whole: whatever interrupts this, the folder
+                holds one of the two.
+
+        Raises:
+            CheckpointError: a weight is not finite.
+            OutputError: it could not be written; an older head is unchanged.
+            LockedError: another process is writing there.
+        """
+        save_module(self, folder)
+
+    @classmethod
+    def load(cls, folder: str | Path, ansaetze: Sequence[str | Ansatz] = ()) -> Self:
+        """Read a head that `save` wrote. Nothing that its files name is imported.
+
+        Args:
+            folder: the folder.
+            ansaetze: your own ones that the head may name: objects, or ``"package.module:name"``, which is imported.
+                Registered ones need not be given.
+
+        Returns:
+            the head, in eval mode.
+
+        Raises:
+            CheckpointError: the folder holds no such head, or a damaged one.
+        """
+        return load_module(cls, folder, ansaetze)
+
+    def extra_repr(self) -> str:
+        """One line for the repr of a model."""
+        return f"{self.in_features} -> {self.out_features}"

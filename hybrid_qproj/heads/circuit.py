@@ -1,0 +1,289 @@
+"""What the heads made of circuits share: an encoding, a plan, an ansatz, and a layer of weights a stage."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from hybrid_qproj._util.tensors import FLOATING, Form
+from hybrid_qproj._util.validation import check_embeddings
+from hybrid_qproj.blocks.executor import BlockExecutor, BlockLayer
+from hybrid_qproj.blocks.threads import weights_locked
+from hybrid_qproj.circuits import Ansatz, AnsatzError, find, get
+from hybrid_qproj.contraction.gather import Wiring
+from hybrid_qproj.devices import DeviceSpec
+from hybrid_qproj.devices.checks import check_known
+from hybrid_qproj.encoding import AngleEncoding
+from hybrid_qproj.heads.base import Head
+from hybrid_qproj.heads.config import CircuitConfig
+from hybrid_qproj.heads.replacing import ReplacedAtOnce
+from hybrid_qproj.heads.wired_as import BYTES, WiringError, describe, identity, same
+from hybrid_qproj.plan import Plan, make_plan
+
+
+class CircuitHead(ReplacedAtOnce, Head):
+    """A head whose stages are layers of two-qubit blocks.
+
+    Args:
+        in_features: d, width of the embeddings.
+        out_features: k, number of output qubits, 1 <= k < d.
+        circuit: ansatz of the blocks: a name, ``"package.module:name"`` or an `Ansatz`.
+        device: device string, such as ``"default.qubit"`` or ``"lightning.qubit?mode=direct"``.
+        plan: ``"chain"`` (published), ``"tree"`` or a `Plan`.
+        init: initialiser of the ansatz; ``"identity"`` starts as truncation, ``"random"`` as published.
+        normalize: whether embeddings are divided by their norm first.
+        scale: factor in front of the embedding, see `AngleEncoding`; None for none.
+        learn_scale: whether the scale is trained.
+        normalize_output: whether the output's deviations from that of an embedding of zeros are scaled to Euclidean
+            norm 1, around pi/2. The ranking by fidelity is then that by cosine where they are small, and what a device
+            adds to every readout alike, by damping, a lopsided readout or few shots, drops out.
+        generator: source of randomness of the initialiser; torch's global one when None.
+        allow_paid: whether the device may be one that can cost money; else `PaidDeviceError` at the first circuit.
+            Neither saved nor pickled nor copied.
+
+    Attributes:
+        stages: one TorchLayer a stage; ``stages[i].weights`` are raw weights, (blocks, parameters), or of a plan with
+            twins a row for each pair of them.
+        plan: the plan.
+
+    Raises:
+        ValueError: sizes, circuit, plan, initialiser, scale or device string are not sound.
+        DeviceUnavailableError: nobody knows the device. A missing plugin shows at the first run.
+    """
+
+    SCHEMA: ClassVar[type[CircuitConfig]] = CircuitConfig
+    IMPLIED: ClassVar[frozenset[str]] = frozenset({"wired_as"})
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        circuit: str | Ansatz = "u_cu",
+        device: str | DeviceSpec = "default.qubit",
+        plan: str | Plan = "chain",
+        init: str = "identity",
+        normalize: bool = False,
+        scale: float | None = None,
+        learn_scale: bool = True,
+        normalize_output: bool = False,
+        generator: torch.Generator | None = None,
+        allow_paid: bool = False,
+    ) -> None:
+        super().__init__(in_features, out_features)
+        spec = DeviceSpec.parse(device)
+        check_known(spec.name)
+        self.ansatz = get(circuit)
+        self.circuit = circuit if isinstance(circuit, str) else circuit.name
+        self._named_by_file = False
+        self.plan = make_plan(plan, in_features, out_features)
+        self.encoding = AngleEncoding(normalize, scale, learn_scale)
+        self.normalize_output = normalize_output
+        self.wiring = Wiring(self.plan)
+        self._connect(spec, allow_paid=allow_paid)
+        self.stages = nn.ModuleList(
+            BlockLayer(self.ansatz, len(stage), self._executor, init, generator, stage.twin, mirrored)
+            for stage, mirrored in zip(self.plan.stages, self.plan.mirrored(), strict=True)
+        )
+        # Weights mean nothing under another plan, so a state dict says which one it is of.
+        self.wired_as: Tensor
+        self.register_buffer("wired_as", identity(self.ansatz, self.plan, normalize, normalize_output))
+
+    def _connect(self, spec: DeviceSpec, remembered: bool = False, allow_paid: bool = False) -> None:
+        """Forget what was computed on another device; a head with more to forget says so here."""
+        self._executor = BlockExecutor(self.ansatz, spec, remembered, allow_paid)
+
+    def _reconnect(self, spec: DeviceSpec, remembered: bool = False, allow_paid: bool = False) -> Self:
+        self._connect(spec, remembered, allow_paid)
+        for layer in self.layers:
+            layer.executor = self._executor
+        return self
+
+    @property
+    def device(self) -> DeviceSpec:
+        """Where the circuits run."""
+        return self._executor.spec
+
+    @property
+    def replaceable(self) -> bool:
+        """Whether default.qubit stands in for its device where that is missing; see `BlockExecutor`."""
+        return self._executor.replaceable
+
+    @property
+    def allow_paid(self) -> bool:
+        """Whether its circuits may run on a device that can cost money."""
+        return self._executor.allow_paid
+
+    @property
+    def layers(self) -> list[BlockLayer]:
+        """The stages, typed."""
+        return [layer for layer in self.stages.children() if isinstance(layer, BlockLayer)]
+
+    def block_weights(self) -> Tensor:
+        """Raw weights of all blocks, stage by stage, (blocks, parameters), without gradient."""
+        return self._read()[0].detach()
+
+    def _read(self) -> tuple[Tensor, Tensor | None]:
+        """Raw weights of all blocks, (blocks, parameters), and the encoding's scale, as they are at one moment.
+
+        Copies, so that a call goes on with what it began with while another thread replaces them.
+        """
+        with weights_locked():
+            scale = self.encoding.scale
+            return torch.cat([layer.block_weights() for layer in self.layers]), None if scale is None else scale.clone()
+
+    def _stagewise(self, blocks: Tensor) -> list[Tensor]:
+        """What is given for all blocks, stage by stage."""
+        return list(blocks.split([layer.blocks for layer in self.layers]))
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        own = identity(self.ansatz, self.plan, self.encoding.normalize, self.normalize_output)
+        if not self.wired_as.is_meta and not same(self.wired_as, own):
+            # A mean of models takes that of their buffers too, and these are no numbers.
+            destination[f"{prefix}wired_as"] = own.to(self.wired_as.device)
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
+        super()._load_from_state_dict(self._check_wiring(state_dict, prefix), prefix, *args)
+
+    def _check_wiring(self, state_dict: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
+        """A state dict that is of this head's wiring, or says nothing of it."""
+        key = f"{prefix}wired_as"
+        own = identity(self.ansatz, self.plan, self.encoding.normalize, self.normalize_output)
+        if key in state_dict:
+            if not same(state_dict[key], own):
+                raise WiringError(
+                    f"the state dict is of another head: {describe(state_dict[key])}; this one is {describe(own)}. Its "
+                    "weights mean nothing here; build the head with the plan, circuit and options of the other"
+                )
+            # A caller may have cast a whole state dict, and this is no number.
+            return {**state_dict, key: own.to(state_dict[key].device)}
+        if any(name.startswith(f"{prefix}stages.") for name in state_dict):
+            # Written before state dicts said so; a part of a model without the head says nothing either, rightly.
+            warnings.warn(
+                f"the state dict does not say how its head is wired; it is taken to be of {describe(own)}. Save it "
+                "again, or use head.save and load_head",
+                stacklevel=2,
+            )
+            return {**state_dict, key: own}
+        return state_dict
+
+    def bloch_vectors(self, embeddings: Tensor) -> list[Tensor]:
+        """Where the qubits stand before the first stage and after each.
+
+        Args:
+            embeddings: (..., d), floating point.
+
+        Returns:
+            Bloch vectors x, y, z, (..., d, 3), of all d qubits: one tensor before the first stage and one after each. A
+            qubit that a stage does not write stays as it was.
+
+        Raises:
+            ValueError: wrong width, not floating point, or NaN.
+        """
+        check_embeddings(embeddings, self.in_features)
+        with torch.no_grad():
+            written = self._states(embeddings.to(torch.promote_types(embeddings.dtype, torch.float32)))
+        qubits = [written[0]]
+        for stage, states in zip(self.plan.stages, written[1:], strict=True):
+            after = qubits[-1].clone()
+            after[..., list(stage.kept), :] = states
+            qubits.append(after)
+        return qubits
+
+    @abstractmethod
+    def _states(self, embeddings: Tensor) -> list[Tensor]:
+        """Bloch vectors of the encoded qubits, (..., d, 3), and of those that each stage writes, (..., blocks, 3)."""
+
+    def to_device(self, device: str | DeviceSpec, allow_paid: bool = False) -> Self:
+        """Run the circuits elsewhere from now on; the weights stay.
+
+        Args:
+            device: device string. This is the quantum device; ``to`` moves tensors.
+            allow_paid: whether it may be one that can cost money; else `PaidDeviceError` at the first circuit.
+
+        Returns:
+            the head itself.
+
+        Raises:
+            DeviceSpecError: the string cannot be read.
+            DeviceUnavailableError: nobody knows the device. A missing plugin shows at the first run.
+        """
+        spec = DeviceSpec.parse(device)
+        check_known(spec.name)
+        return self._reconnect(spec, allow_paid=allow_paid)
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's keywords as plain values; with the state dict it is all that a saved head holds.
+
+        Raises:
+            AnsatzError: the ansatz is not found under a name, so nobody could load the head.
+        """
+        if not self._named_by_file:
+            try:
+                found = get(self.circuit)
+            except AnsatzError:
+                found = None
+            # Equal, not identical: a head that came back from a worker process holds a copy.
+            if found != self.ansatz:
+                raise AnsatzError(
+                    f"ansatz {self.ansatz.name!r} cannot be saved: it is found under no name. Register it, or give "
+                    "the head its circuit as 'package.module:name'"
+                )
+        return {
+            **super().config(),
+            "circuit": self.circuit,
+            "device": str(self.device),
+            "plan": self.plan.config(),
+            "normalize": self.encoding.normalize,
+            "scale": None if self.encoding.scale is None else self.encoding.scale.item(),
+            "learn_scale": self.encoding.scale is None or self.encoding.scale.requires_grad,
+            "normalize_output": self.normalize_output,
+        }
+
+    @classmethod
+    def expected_tensors(cls, config: dict[str, Any], ansaetze: Sequence[str | Ansatz] = ()) -> dict[str, Form]:
+        """What a state dict that goes with a config holds; see `Head.expected_tensors`."""
+        parameters = find(config["circuit"], ansaetze).parameters
+        stages = Plan.from_config(config["plan"]).stages
+        forms = {
+            f"stages.{number}.weights": Form((stage.rotations, parameters), FLOATING)
+            for number, stage in enumerate(stages)
+        }
+        if config.get("scale") is not None:
+            forms["encoding.scale"] = Form((), FLOATING)
+        return {**forms, "wired_as": Form((BYTES,), (torch.uint8,))}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], ansaetze: Sequence[str | Ansatz] = ()) -> Self:
+        """Build a head from `config`; its weights are those of a new head.
+
+        A device that is missing here is replaced when circuits run, with a warning; one that can cost money never is.
+
+        Args:
+            config: plain values. What they name is not imported.
+            ansaetze: that they may name beside the registered ones; see `hybrid_qproj.circuits.find`.
+
+        Returns:
+            the head.
+
+        Raises:
+            ValueError: the config is not sound, or gives itself leave to cost money.
+            AnsatzError: the ansatz is neither registered nor among these.
+            PlanError: the plan contradicts itself, or the sizes.
+        """
+        if "allow_paid" in config:
+            raise ValueError("a saved head says allow_paid, which only the caller can say; take it out of the config")
+        name, spec = config["circuit"], DeviceSpec.parse(config.get("device", "default.qubit"))
+        known = {"circuit": find(name, ansaetze), "plan": Plan.from_config(config["plan"])}
+        head = cls(**{**config, **known, "device": DeviceSpec("default.qubit")})
+        head.circuit, head._named_by_file = name, True
+        return head._reconnect(spec, remembered=True)
+
+    def extra_repr(self) -> str:
+        """One line for the repr of a model."""
+        return f"{super().extra_repr()}, circuit={self.circuit!r}, device={str(self.device)!r}, plan={self.plan!r}"

@@ -1,0 +1,114 @@
+"""The quantum head without measurement between its stages."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+
+from hybrid_qproj._util.norms import widened
+from hybrid_qproj._util.validation import check_embeddings
+from hybrid_qproj.blocks.bloch_map import apply_maps, exact_or_probed_maps, framed
+from hybrid_qproj.blocks.executor import BlockExecutor
+from hybrid_qproj.blocks.response import ResponseCache
+from hybrid_qproj.devices import DeviceSpec
+from hybrid_qproj.encoding import encode
+from hybrid_qproj.heads.circuit import CircuitHead
+from hybrid_qproj.plan import Plan, PlanError
+
+
+class CoherentProjection(CircuitHead):
+    """Compresses embeddings of d numbers to k qubits that go on unmeasured from stage to stage.
+
+    Where `QuantumProjection` measures a kept qubit and prepares it anew, this readout hands its whole Bloch vector on:
+    each output is one circuit of n qubits, n the number of features that merge into it, whose last kept qubit is in a
+    mixed state. Outputs are compared by the fidelity of products of such states, in closed form.
+
+    Control qubits are discarded after their block, so the groups stay trees and a block's effect is a fixed bilinear
+    map of two Bloch vectors, found by 48 circuits a block (`hybrid_qproj.blocks.bloch_map`) whatever the batch, or by
+    the block's matrix on default.qubit.
+
+    Arguments and attributes are those of `CircuitHead`; an output has 3 k numbers, and circuits run for probes only, so
+    there is no direct mode.
+
+    Raises:
+        ValueError: sizes, circuit, plan, initialiser, scale or device string are not sound.
+        PlanError: the plan uses a qubit again after it was a control.
+
+    Examples:
+        >>> head = CoherentProjection(16, 4, "rotor", plan="tree", scale=2.0)
+        >>> bloch = head(torch.randn(5, 16))
+        >>> bloch.shape
+        torch.Size([5, 12])
+    """
+
+    similarity: ClassVar[str] = "bloch_fidelity"
+
+    def _connect(self, spec: DeviceSpec, remembered: bool = False, allow_paid: bool = False) -> None:
+        if spec.mode != "interpolated":
+            raise ValueError(f"device {str(spec)!r}: a coherent head has no direct mode; leave mode out")
+        if self.normalize_output:
+            raise ValueError("normalize_output=True: a coherent head's outputs are states, not angles; leave it out")
+        _check_forest(self.plan)
+        super()._connect(spec, remembered, allow_paid)
+        # The maps last, see `_setting`.
+        self._prober = BlockExecutor(framed(self.ansatz), spec, remembered, allow_paid)
+        self._maps = ResponseCache(exact_or_probed_maps)
+
+    @property
+    def output_width(self) -> int:
+        """Numbers of an output: three a qubit."""
+        return 3 * self.out_features
+
+    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Project.
+
+        Args:
+            embeddings: (..., d), floating point. Computed in float32 at least.
+
+        Returns:
+            Bloch vectors, (..., 3 k): x of all outputs, then y, then z; of the dtype of ``embeddings``.
+
+        Raises:
+            ValueError: wrong width, not floating point, or NaN.
+        """
+        check_embeddings(embeddings, self.in_features)
+        dtype = torch.promote_types(embeddings.dtype, torch.float32)
+        with torch.autocast(embeddings.device.type, enabled=False):
+            return self.wiring.output(self._run(widened(embeddings, dtype))).flatten(-2).to(embeddings.dtype)
+
+    def _run(self, embeddings: torch.Tensor) -> list[torch.Tensor]:
+        """Bloch vectors, (..., 3, qubits): those of the encoding first, then those that each stage writes."""
+        scale, maps = self._setting(embeddings.dtype)
+        cosine, sine = encode(embeddings, scale, self.encoding.normalize)
+        states = [torch.stack([sine, torch.zeros_like(sine), cosine], dim=-2)]
+        for number, stage_maps in enumerate(maps):
+            control, kept = self.wiring.control[number](states), self.wiring.kept[number](states)
+            states.append(apply_maps(stage_maps, control, kept))
+        return states
+
+    @torch.compiler.disable
+    def _setting(self, dtype: torch.dtype) -> tuple[torch.Tensor | None, list[torch.Tensor]]:
+        """The encoding's scale, and the blocks' maps stage by stage: what a call computes with from its beginning."""
+        # `to_device` sets them in the other order: new maps never come from an old device.
+        maps, prober = self._maps, self._prober
+        weights, scale = self._read()
+        scale = None if scale is None else widened(scale, dtype)
+        return scale, self._stagewise(maps(prober, weights, dtype, self.training))
+
+    def _states(self, embeddings: torch.Tensor) -> list[torch.Tensor]:
+        return [state.mT for state in self._run(embeddings)]
+
+
+def _check_forest(plan: Plan) -> None:
+    spent: set[int] = set()
+    for number, stage in enumerate(plan.stages):
+        again = spent & {*stage.control, *stage.kept} or set(stage.control) & set(stage.kept)
+        if again or len(set(stage.control)) < len(stage.control):
+            raise PlanError(
+                f"stage {number} of {plan!r} uses a qubit that is a control elsewhere; a coherent head discards "
+                "control qubits, so plans that mix need the measured readout of QuantumProjection"
+            )
+        spent |= set(stage.control)
+    if spent & set(plan.output):
+        raise PlanError(f"{plan!r} puts out a control qubit, which a coherent head discards")

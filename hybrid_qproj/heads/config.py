@@ -1,0 +1,77 @@
+"""What the config of a saved head may hold, class by class; checked before a head is built."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from hybrid_qproj._util.schema import Index, Name, Strict, Width
+
+
+class HeadConfig(Strict):
+    """Any head: its sizes."""
+
+    in_features: Width
+    out_features: Width
+
+
+class AnyHeadConfig(HeadConfig):
+    """A head of a class that says no more of its config than its sizes."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class StageConfig(Strict):
+    """A stage of a plan, see `hybrid_qproj.plan.Stage`."""
+
+    control: Annotated[list[Index], Field(min_length=1)]
+    kept: Annotated[list[Index], Field(min_length=1)]
+    twin: list[Index] = Field(default=[])
+
+
+class PlanConfig(Strict):
+    """A plan, see `hybrid_qproj.plan.Plan`."""
+
+    name: Annotated[str, Field(max_length=1000)]
+    features: Width
+    stages: list[StageConfig]
+    output: Annotated[list[Index], Field(min_length=1)]
+
+
+class CircuitConfig(HeadConfig):
+    """A head of circuits, see `hybrid_qproj.heads.circuit.CircuitHead`."""
+
+    circuit: Name
+    device: Name
+    plan: PlanConfig
+    normalize: bool = False
+    # float32 holds it.
+    scale: Annotated[float, Field(gt=0, lt=1e38)] | None = None
+    learn_scale: bool = True
+    normalize_output: bool = False
+
+
+class PCAConfig(HeadConfig):
+    """See `hybrid_qproj.heads.linear.PCAProjection`."""
+
+    center: bool
+
+
+class LowRankConfig(HeadConfig):
+    """See `hybrid_qproj.heads.fixed.LowRankLinear`."""
+
+    rank: Width
+
+
+class ClassicalConfig(HeadConfig):
+    """See `hybrid_qproj.heads.linear.ClassicalProjection`."""
+
+    init: Literal["random", "truncation"] = "random"
+
+
+class UncompressedConfig(Strict):
+    """See `hybrid_qproj.heads.fixed.Uncompressed`."""
+
+    in_features: Width
+    out_features: Width | None = None

@@ -1,0 +1,228 @@
+"""The classical heads that the quantum head is compared with, and must be compared with."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from hybrid_qproj._util.norms import tanh_of_sums, unit, widened
+from hybrid_qproj._util.tensors import following
+from hybrid_qproj._util.validation import check_embeddings
+from hybrid_qproj.heads.base import Head
+from hybrid_qproj.heads.config import ClassicalConfig, HeadConfig, PCAConfig
+from hybrid_qproj.plan import Plan, chain
+
+
+class ClassicalProjection(Head):
+    """Linear layer, tanh, compared by cosine: the classical head of arXiv:2501.04591.
+
+    Args:
+        in_features: d.
+        out_features: k, 1 <= k < d; the head has k (d + 1) parameters.
+        init: ``"random"``, torch's own as published, or ``"truncation"``: the first k features, where the quantum
+            head's identity start begins too.
+
+    Raises:
+        ValueError: no such start.
+
+    Examples:
+        >>> from hybrid_qproj import ClassicalProjection
+        >>> sum(p.numel() for p in ClassicalProjection(768, 256).parameters())
+        196864
+    """
+
+    SCHEMA: ClassVar[type[ClassicalConfig]] = ClassicalConfig
+
+    def __init__(self, in_features: int, out_features: int, init: str = "random") -> None:
+        super().__init__(in_features, out_features)
+        if init not in ("random", "truncation"):
+            raise ValueError(f"init={init!r}: expected 'random' or 'truncation'")
+        self.linear = nn.Linear(in_features, out_features)
+        if init == "truncation":
+            nn.init.eye_(self.linear.weight)
+            nn.init.zeros_(self.linear.bias)
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Project (..., d) to (..., k) numbers in [-1, 1], of the same dtype; computed in float32 at least."""
+        check_embeddings(embeddings, self.in_features)
+        return tanh_of_sums(nn.functional.linear, embeddings, self.linear.weight, self.linear.bias)
+
+
+class Truncation(Head):
+    """The first k numbers of the embedding. No parameters."""
+
+    SCHEMA: ClassVar[type[HeadConfig]] = HeadConfig
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Truncate (..., d) to (..., k)."""
+        check_embeddings(embeddings, self.in_features)
+        return embeddings[..., : self.out_features]
+
+
+class _FixedLinear(Head):
+    """A linear map that is saved but not trained, applied to embeddings of unit norm."""
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__(in_features, out_features)
+        self.components: Tensor
+        self.register_buffer("components", torch.zeros(out_features, in_features))
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Project (..., d) to (..., k)."""
+        check_embeddings(embeddings, self.in_features)
+        wide = widened(embeddings, torch.promote_types(embeddings.dtype, torch.float32))
+        with torch.autocast(embeddings.device.type, enabled=False):
+            return self._map(unit(wide)).to(embeddings.dtype)
+
+    def _map(self, units: Tensor) -> Tensor:
+        return nn.functional.linear(units, self.components.to(units))
+
+
+class PCAProjection(_FixedLinear):
+    """The k principal components of unit-norm embeddings. Fitted, not trained.
+
+    Args:
+        in_features: d.
+        out_features: k, 1 <= k < d.
+        center: whether the mean is taken off, before the fit and before use. Without, the components are those of the
+            embeddings' second moments, and cosines are not measured from the mean.
+
+    Examples:
+        >>> import torch
+        >>> head = PCAProjection(8, 2).fit(torch.randn(100, 8))
+        >>> head(torch.randn(3, 8)).shape
+        torch.Size([3, 2])
+    """
+
+    SCHEMA: ClassVar[type[PCAConfig]] = PCAConfig
+
+    def __init__(self, in_features: int, out_features: int, center: bool = True) -> None:
+        super().__init__(in_features, out_features)
+        self.center = center
+        self.mean: Tensor | None
+        self.register_buffer("mean", torch.zeros(in_features) if center else None)
+
+    def _map(self, units: Tensor) -> Tensor:
+        return super()._map(units if self.mean is None else units - self.mean.to(units))
+
+    def config(self) -> dict[str, Any]:
+        """Constructor keywords as plain values."""
+        return {**super().config(), "center": self.center}
+
+    @torch.no_grad()
+    def fit(self, embeddings: Tensor) -> Self:
+        """Fit mean and components.
+
+        Args:
+            embeddings: (n, d), n >= 2; with n <= k the components beyond the data's rank are arbitrary.
+
+        Returns:
+            the head itself.
+
+        Raises:
+            ValueError: not a matrix of at least two embeddings of width d.
+        """
+        check_embeddings(embeddings, self.in_features)
+        if embeddings.dim() != 2 or len(embeddings) < 2:  # noqa: PLR2004 - a matrix; a variance needs two rows
+            raise ValueError(f"got shape {tuple(embeddings.shape)}; expected (n, {self.in_features}), n >= 2")
+        units = unit(embeddings.double())
+        mean = units.mean(dim=0) * self.center
+        # eigh sorts ascending.
+        _, vectors = torch.linalg.eigh((units - mean).T @ (units - mean))
+        components = vectors.T.flip(0)[: self.out_features]
+        # An eigenvector's sign is arbitrary; its largest entry positive makes the fit repeatable.
+        largest = components.abs().argmax(dim=1, keepdim=True)
+        self.components.copy_(components * components.gather(1, largest).sign())
+        if self.mean is not None:
+            self.mean.copy_(mean)
+        return self
+
+
+class RandomProjection(_FixedLinear):
+    """Gaussian random projection (Johnson and Lindenstrauss, 1984). Neither fitted nor trained.
+
+    Args:
+        in_features: d.
+        out_features: k, 1 <= k < d.
+        generator: source of randomness; torch's global one when None.
+    """
+
+    SCHEMA: ClassVar[type[HeadConfig]] = HeadConfig
+
+    def __init__(self, in_features: int, out_features: int, generator: torch.Generator | None = None) -> None:
+        super().__init__(in_features, out_features)
+        noise = torch.randn(out_features, in_features, generator=generator)
+        self.components.copy_(noise / out_features**0.5)
+
+
+class GroupedLinear(Head):
+    """One weight per input feature, then tanh: the classical twin of the quantum head.
+
+    Output g is the tanh of a weighted sum of the features that the quantum head's ``chain`` plan merges into
+    output g. It sees the same features through the simplest function of them.
+
+    Args:
+        in_features: d; the head has d weights and k biases.
+        out_features: k, 1 <= k < d.
+        generator: source of randomness of the start: truncation with a little noise, as the quantum head's.
+    """
+
+    SCHEMA: ClassVar[type[HeadConfig]] = HeadConfig
+    NOISE = 0.02
+
+    def __init__(self, in_features: int, out_features: int, generator: torch.Generator | None = None) -> None:
+        super().__init__(in_features, out_features)
+        start = self.NOISE * torch.randn(in_features, generator=generator)
+        start[:out_features] += 1
+        self.weight = nn.Parameter(start)
+        self.bias = nn.Parameter(torch.zeros(out_features))
+        # No buffer: who averages models averages their buffers too, and features then go to other groups.
+        self.group = _groups(chain(in_features, out_features))
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        self.group = following(fn, self.group)
+        return super()._apply(fn, recurse)
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Project (..., d) to (..., k) numbers in [-1, 1], of the same dtype; computed in float32 at least."""
+        check_embeddings(embeddings, self.in_features)
+        return tanh_of_sums(self._sums, embeddings, self.weight, self.bias)
+
+    def _sums(self, embeddings: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        weighted = embeddings * weight
+        sums = weighted.new_zeros(*weighted.shape[:-1], self.out_features).index_add(
+            -1, self.group.to(weighted.device), weighted
+        )
+        return sums + bias
+
+
+def _groups(plan: Plan) -> Tensor:
+    """For each input feature, the output it merges into."""
+    group = {qubit: output for output, qubit in enumerate(plan.output)}
+    for stage in reversed(plan.stages):
+        group.update({c: group[b] for c, b in zip(stage.control, stage.kept, strict=True)})
+    return torch.tensor([group[qubit] for qubit in range(plan.features)])
+
+
+def trainable_parameters(head: Head) -> int:
+    """Number of trained parameters of a head."""
+    return sum(parameter.numel() for parameter in head.parameters() if parameter.requires_grad)
+
+
+def stored_numbers(head: Head) -> int:
+    """Numbers that a head needs at inference: trained parameters, and what was fitted or drawn.
+
+    Args:
+        head: any head.
+
+    Returns:
+        the number of elements of its state dict, but for those that follow from its config.
+    """
+    return sum(tensor.numel() for name, tensor in head.state_dict().items() if name not in head.IMPLIED)
+
+
+BASELINES: dict[str, type[Head]] = {
+    cls.__name__: cls for cls in (ClassicalProjection, Truncation, PCAProjection, RandomProjection, GroupedLinear)
+}

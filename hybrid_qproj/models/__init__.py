@@ -1,0 +1,1 @@
+"""Encoders with a head as sentence-transformers models: similarity, files, cards, and what their files may say."""

@@ -1,0 +1,1 @@
+"""Text encoders without a head: loading, freezing, sides and positions, and embeddings that are kept."""

@@ -1,0 +1,1 @@
+"""Pictures: circuits, the method, results."""

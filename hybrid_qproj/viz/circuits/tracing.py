@@ -1,0 +1,285 @@
+"""An ansatz's gates, and what their numbers are in terms of its parameters.
+
+An ansatz is a quantum function that may compute angles from its parameters in any way. It is run at many values of its
+parameters; numbers that are sums of multiples of them are recognised as such, of all others it is found which
+parameters change them. Nothing is assumed about the function: it need not be smooth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pennylane as qml
+import torch
+from pennylane.operation import Operator
+from torch import Tensor
+
+from hybrid_qproj.blocks.executor import BlockCircuit
+from hybrid_qproj.circuits import Ansatz
+from hybrid_qproj.viz.circuits.angles import Angle, linear
+from hybrid_qproj.viz.circuits.errors import DrawingError
+
+ENCODING = 2
+"""Gates that encode, before those of an ansatz."""
+
+LETTERS = "fghuvw"
+
+SPECIAL = (0.0, 1.0, -1.0, np.pi / 2)
+"""Values at which functions are likely to do something special."""
+
+CHANGED = 1e-11
+"""Relative difference from which on a number has changed: more than rounding errors."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A number of a gate, or an array of them: an angle, a matrix, the weights of a template.
+
+    Args:
+        shape: of the array; empty for a number.
+        entries: one expression a number, row by row.
+        setting: whether it is no parameter of the gate to PennyLane, such as the exponent of a power.
+        whole: an array as one function of symbols, where it depends on any.
+    """
+
+    shape: tuple[int, ...]
+    entries: tuple[Angle, ...]
+    setting: bool = False
+    whole: Angle | None = None
+
+    @property
+    def symbols(self) -> set[int]:
+        """Numbers of the symbols it depends on."""
+        return {symbol for entry in self.entries for symbol in entry.symbols}
+
+    def renumbered(self, numbers: list[int]) -> Slot:
+        """The same numbers in terms of other symbols."""
+        entries = tuple(entry.renumbered(numbers) for entry in self.entries)
+        return replace(self, entries=entries, whole=self.whole and self.whole.renumbered(numbers))
+
+    def bound(self, values: dict[int, float]) -> Slot:
+        """The same numbers with values for some symbols; functions stay as they are."""
+        entries = tuple(entry if entry.function else entry.bound(values) for entry in self.entries)
+        return replace(self, entries=entries)
+
+
+Gate = tuple[Operator, tuple[Slot, ...]]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """An ansatz at some values of its parameters."""
+
+    raw: np.ndarray
+    point: np.ndarray
+    operations: tuple[Operator, ...]
+    numbers: np.ndarray
+    structure: object
+
+
+def numbered_gates(ansatz: Ansatz, weights: Tensor) -> list[Gate]:
+    """Gates of a block with trained numbers.
+
+    Args:
+        ansatz: its ansatz.
+        weights: raw weights, (parameters,).
+    """
+    gates = map(plain, _run(ansatz, weights.detach().double().cpu()).operations)
+    return [(gate, constants(gate)) for gate in gates]
+
+
+def gates_at(ansatz: Ansatz, angles: Sequence[float]) -> list[Operator]:
+    """Gates of a block whose gate angles are given, whatever raw weights they come from.
+
+    Args:
+        ansatz: its ansatz.
+        angles: one a parameter, in radians.
+
+    Raises:
+        DrawingError: the ansatz fails for them.
+    """
+    try:
+        with qml.queuing.AnnotatedQueue() as queue:
+            ansatz.circuit(list(torch.tensor(angles, dtype=torch.float64)), range(ansatz.wires))
+    except Exception as error:
+        given = ", ".join(f"{name}={value}" for name, value in zip(ansatz.parameter_names, angles, strict=True))
+        raise DrawingError(f"ansatz {ansatz.name!r} fails for {given}: {type(error).__name__}: {error}") from error
+    return [plain(gate) for gate in qml.tape.QuantumScript.from_queue(queue).operations]
+
+
+def plain(gate: Operator) -> Operator:
+    """A gate with NumPy's numbers in place of torch's."""
+    if not any(isinstance(value, Tensor) for value in gate.data):
+        return gate
+    return qml.ops.functions.bind_new_parameters(gate, [_array(value)[()] for value in gate.data])
+
+
+def constants(gate: Operator) -> tuple[Slot, ...]:
+    """A gate's own numbers."""
+    return tuple(
+        Slot(array.shape, tuple(Angle(_real(entry)) for entry in array.ravel().tolist()), setting)
+        for array, setting in _arrays(gate)
+    )
+
+
+def symbolic_gates(ansatz: Ansatz) -> list[Gate]:
+    """Gates of a block with expressions of its parameters.
+
+    Args:
+        ansatz: its ansatz.
+
+    Returns:
+        each gate, at some values of the parameters, with its numbers as expressions of the parameters' numbers.
+
+    Raises:
+        DrawingError: which gates there are depends on the parameters, or on chance.
+    """
+    rng = np.random.default_rng(7)
+    count = ansatz.parameters
+    size = 2 * count + 4
+    moderate = rng.normal(size=(size, count)) * rng.choice([0.5, 1.0, 2.0], size=(size, 1))
+    wild = [rng.normal(scale=scale, size=(4, count)) for scale in (5.0, 1e2, 1e4)]
+    special = [np.full((1, count), value) for value in SPECIAL]
+    runs = [run for point in np.concatenate([moderate, *wild, *special]) if (run := _try(ansatz, point))]
+    if not runs:
+        raise DrawingError(f"ansatz {ansatz.name!r} fails for each of {size} random weights; draw it with weights")
+    first, *others = runs
+    again = _run(ansatz, torch.from_numpy(first.raw))
+    if not np.array_equal(again.numbers, first.numbers, equal_nan=True):
+        raise DrawingError(f"ansatz {ansatz.name!r} has other numbers each time it is run; it cannot be drawn")
+    if any(run.structure != first.structure for run in others):
+        raise DrawingError(
+            f"which gates ansatz {ansatz.name!r} has depends on the values of its parameters, so no one circuit can be "
+            "drawn with symbols; draw it with weights: block_picture(ansatz, weights), or the folder of a saved model"
+        )
+    points = np.array([run.point for run in runs])
+    table = np.array([run.numbers for run in runs])
+    sums = [_sum(points, column) for column in table.T]
+    touched = _dependence(ansatz, rng, first) if None in sums else np.zeros((table.shape[1], count), dtype=bool)
+    return _assemble(first, table, sums, touched)
+
+
+def _assemble(first: _Run, table: np.ndarray, sums: list[Angle | None], touched: np.ndarray) -> list[Gate]:
+    letters: dict[tuple[int, ...], dict[bytes, str]] = {}
+
+    def function(symbols: tuple[int, ...], values: np.ndarray) -> Angle:
+        # Two functions of the same parameters are told apart by their letters.
+        known = letters.setdefault(symbols, {})
+        letter = LETTERS[len(known)] if len(known) < len(LETTERS) else f"f_{len(known) + 1}"
+        letter = known.setdefault(np.ascontiguousarray(values).round(9).tobytes(), letter)
+        return Angle(0.0, tuple((symbol, 1.0) for symbol in symbols), letter)
+
+    def dependent(column: int) -> Angle:
+        return Angle(0.0, tuple((int(symbol), 1.0) for symbol in np.flatnonzero(touched[column])), LETTERS[0])
+
+    gates, start = [], 0
+    for operation in map(plain, first.operations):
+        slots = []
+        for array, setting in _arrays(operation):
+            columns = range(start, start + array.size)
+            start += array.size
+            entries = [sums[column] or dependent(column) for column in columns]
+            if not array.shape and entries[0].function:
+                entries = [function(entries[0].symbols, table[:, start - 1])]
+            symbols = tuple(sorted({symbol for entry in entries for symbol in entry.symbols}))
+            whole = function(symbols, table[:, list(columns)]) if array.shape and symbols else None
+            slots.append(Slot(array.shape, tuple(entries), setting, whole))
+        gates.append((operation, tuple(slots)))
+    return gates
+
+
+def _sum(points: np.ndarray, values: np.ndarray) -> Angle | None:
+    if (values == values[0]).all():
+        return Angle(_real(complex(values[0])))
+    return None if np.iscomplex(values).any() else linear(points, values.real)
+
+
+def _dependence(ansatz: Ansatz, rng: np.random.Generator, start: _Run) -> np.ndarray:
+    """Which parameters change which numbers, (numbers, parameters): each is changed alone, at many places."""
+    count = ansatz.parameters
+    scales = (0.3, 1.0, 3.0, 30.0, 1e4)
+    places = [(scale, rng.normal(scale=scale, size=count)) for scale in scales * min(12, max(3, 300 // max(1, count)))]
+    found = np.zeros((len(start.numbers), count), dtype=bool)
+    for scale, point in [*places, *((1.0, np.full(count, value)) for value in SPECIAL)]:
+        before = _try(ansatz, point)
+        for parameter, value in enumerate(rng.normal(scale=scale, size=count)):
+            after = _try(ansatz, np.where(np.arange(count) == parameter, value, point))
+            if before is None or after is None or not before.structure == after.structure == start.structure:
+                continue
+            found[:, parameter] |= _differ(before.numbers, after.numbers)
+    # A number that no single change has moved may need several: it is said to depend on all.
+    return np.where(found.any(axis=1, keepdims=True), found, True)
+
+
+def _differ(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    finite = np.isfinite(one) & np.isfinite(two)
+    size = np.maximum(1.0, np.maximum(np.abs(one), np.abs(two)))
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(one - two) > CHANGED * size
+    return np.where(finite, apart, np.isfinite(one) != np.isfinite(two))
+
+
+def _try(ansatz: Ansatz, point: np.ndarray) -> _Run | None:
+    """A run; None where somebody's function fails, as a logarithm does below 0."""
+    try:
+        return _run(ansatz, torch.from_numpy(np.asarray(point)))
+    except Exception:
+        return None
+
+
+def _run(ansatz: Ansatz, raw: Tensor) -> _Run:
+    with qml.queuing.AnnotatedQueue() as queue:
+        BlockCircuit(ansatz)(torch.zeros(2, dtype=torch.float64), raw)
+    operations = tuple(qml.tape.QuantumScript.from_queue(queue).operations[ENCODING:])
+    arrays = [array for operation in operations for array, _ in _arrays(operation)]
+    numbers = np.concatenate([np.zeros(0), *(array.ravel() for array in arrays)]).astype(complex)
+    with torch.no_grad():
+        point = ansatz.angles(raw).detach().double().numpy()
+    return _Run(raw.numpy(), point, operations, numbers, [_structure(operation) for operation in operations])
+
+
+def _arrays(operation: Operator) -> Iterator[tuple[np.ndarray, bool]]:
+    """A gate's numbers: its parameters, then numbers among its settings."""
+    for value in operation.data:
+        yield _array(value), False
+    yield from ((array, True) for array in _settings(operation))
+
+
+def _settings(operation: Operator) -> Iterator[np.ndarray]:
+    for _, value in sorted(operation.hyperparameters.items()):
+        if isinstance(value, Operator):
+            yield from _settings(value)
+        elif isinstance(value, tuple | list) and any(isinstance(part, Operator) for part in value):
+            for part in value:
+                if isinstance(part, Operator):
+                    yield from _settings(part)
+        elif isinstance(value, int | float | complex | np.ndarray | Tensor) and not isinstance(value, bool):
+            array = _array(value)
+            if array.dtype.kind in "iufc":
+                yield array
+
+
+def _array(value: object) -> np.ndarray:
+    if isinstance(value, Tensor):
+        return value.detach().cpu().resolve_conj().numpy()
+    return np.asarray(value.toarray() if hasattr(value, "toarray") else value)
+
+
+def _real(value: complex) -> complex:
+    return value.real if isinstance(value, complex) and not value.imag else value
+
+
+def _structure(operation: Operator) -> object:
+    """What of a gate must not change with the parameters: kind, wires, shapes."""
+    parts = [part for value in operation.hyperparameters.values() for part in _operators(value)]
+    shapes = [np.shape(array) for array, _ in _arrays(operation)]
+    controls = list(getattr(operation, "control_values", None) or ())
+    return type(operation).__name__, list(operation.wires), shapes, controls, [_structure(part) for part in parts]
+
+
+def _operators(value: object) -> list[Operator]:
+    if isinstance(value, Operator):
+        return [value]
+    return [part for part in value if isinstance(part, Operator)] if isinstance(value, tuple | list) else []
