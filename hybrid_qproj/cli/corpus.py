@@ -16,7 +16,6 @@ from hybrid_qproj._util.files import OutputError
 from hybrid_qproj._util.outputs import check_folder
 from hybrid_qproj.cli.tables import make_console
 from hybrid_qproj.estimate import check_runs
-from hybrid_qproj.heads.fingerprint import model_fingerprint
 from hybrid_qproj.index import cluster
 from hybrid_qproj.index.binding import check_angles, check_model, open_for
 from hybrid_qproj.index.corpus import Changes, compare
@@ -32,6 +31,7 @@ from hybrid_qproj.retrieval.rules import DataError, check_columns, check_text, s
 from hybrid_qproj.retrieval.topics import read_topics
 from hybrid_qproj.retrieval.trec import write_run
 from hybrid_qproj.sbert import Encoder
+from hybrid_qproj.text.embeddings.fingerprint import encoder_fingerprint
 from hybrid_qproj.text.sides import encode_side
 
 SHARD = 1 << 16
@@ -100,7 +100,7 @@ def run_encode(
     encoder = load(model, quantum_device=quantum_device, ansaetze=ansaetze, allow_paid=allow_paid)
     check_angles(encoder)
     check_runs(encoder.head)
-    fingerprint = model_fingerprint(encoder)
+    fingerprint = encoder_fingerprint(encoder)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with open_for(out, encoder, fingerprint, precision, model, update) as (store, whole):
         changes = compare(source, store, update or whole)

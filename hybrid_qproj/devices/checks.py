@@ -64,13 +64,12 @@ def check_installed(spec: DeviceSpec) -> None:
     """Refuse a device whose plugin is missing or too old.
 
     Args:
-        spec: the device.
+        spec: the device; `check_known` has passed.
 
     Raises:
         DeviceUnavailableError: with the pip command that helps.
     """
     adapter = adapter_for(spec.name)
-    check_known(spec.name)
     if spec.name not in installed_devices():
         raise DeviceUnavailableError(f"device {spec.name!r} is not installed: pip install {adapter.install}")
     plugin, lowest = adapter.plugin

@@ -1,10 +1,10 @@
-"""Identity of a head and of a model: what decides their numbers, as a hash; where they lie decides nothing."""
+"""Identity of a head: what decides its numbers, as a hash; where it lies decides nothing."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hybrid_qproj._util.tensors import tensors_digest
 from hybrid_qproj.blocks.response import FixedResponses
@@ -12,9 +12,6 @@ from hybrid_qproj.devices import DeviceSpec, adapter_for
 from hybrid_qproj.heads.base import Head
 from hybrid_qproj.heads.circuit import CircuitHead
 from hybrid_qproj.heads.quantum import QuantumProjection
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
 
 DIGITS = 32
 """Hexadecimal digits of a fingerprint."""
@@ -57,20 +54,6 @@ def _what_a_device_adds(spec: DeviceSpec) -> str | None:
     exact = spec.shots is None and spec.noise is None and adapter_for(spec.name).is_exact(spec.option("backend"))
     # Shots drawn anew, or circuits in other packs, are the same device.
     return None if exact else str(spec.replace(seed=None, mode="interpolated", pack=None, wires=None, diff_method=None))
-
-
-def model_fingerprint(encoder: SentenceTransformer) -> str:
-    """Hash of all that decides a model's outputs: every module's settings and weights, tokenizer, prompts, the head.
-
-    Args:
-        encoder: an encoder with a head; or one without, whose embeddings it then stands for.
-
-    Returns:
-        32 hexadecimal digits; the same after saving, loading, and moving the folder or the model elsewhere.
-    """
-    from hybrid_qproj.text.embeddings.fingerprint import encoder_fingerprint  # noqa: PLC0415 - a reader of text, as sbert is
-
-    return encoder_fingerprint(encoder)
 
 
 def _hash(settings: dict[str, Any], tensors: str) -> str:

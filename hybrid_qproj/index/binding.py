@@ -8,12 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hybrid_qproj.heads.fingerprint import model_fingerprint
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.precision import Precision
 from hybrid_qproj.index.renewal import abandon, adopt, renew
 from hybrid_qproj.index.store import MANIFEST, AngleStore
 from hybrid_qproj.sbert import Encoder
+from hybrid_qproj.text.embeddings.fingerprint import encoder_fingerprint
 
 
 def check_angles(encoder: Encoder) -> None:
@@ -101,7 +101,7 @@ def check_model(store: AngleStore, encoder: Encoder, model: str) -> None:
             soft_wrap=True,
         )
         return
-    fingerprint = model_fingerprint(encoder)
+    fingerprint = encoder_fingerprint(encoder)
     if fingerprint != store.fingerprint:
         raise StoreError(
             f"{store.folder} was encoded by another model than {model!r}: by {_whose(store, fingerprint)}; search with "

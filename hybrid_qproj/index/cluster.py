@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj._util.extras import require
-from hybrid_qproj.heads.fingerprint import model_fingerprint
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.exhaustive import Hits, best_of_shard, check_queries, exhaustive_search, merge
 from hybrid_qproj.index.store import AngleStore
 from hybrid_qproj.index.texts import text_digests
 from hybrid_qproj.loading import load
 from hybrid_qproj.retrieval.documents import Documents
+from hybrid_qproj.text.embeddings.fingerprint import encoder_fingerprint
 from hybrid_qproj.text.sides import encode_side
 
 
@@ -106,7 +106,7 @@ class _EncodePart:
     ) -> None:
         self._encoder = load(model, quantum_device=quantum_device, ansaetze=ansaetze, allow_paid=allow_paid)
         self._parts, self._batch_size = parts, batch_size
-        if fingerprint is not None and model_fingerprint(self._encoder) != fingerprint:
+        if fingerprint is not None and encoder_fingerprint(self._encoder) != fingerprint:
             raise StoreError(f"{model!r} is another model on a machine of the cluster, or was replaced just now")
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:

@@ -70,8 +70,8 @@ class AngleStore:
             width: k.
             precision: float32, float16 or uint8.
             model: what encodes, for people.
-            fingerprint: of the model that encodes (`hybrid_qproj.heads.fingerprint.model_fingerprint`): no other can
-                add to the store by the command line, or search it. None where it is not known.
+            fingerprint: of the model that encodes (`hybrid_qproj.text.embeddings.fingerprint.encoder_fingerprint`):
+                no other can add to the store by the command line, or search it. None where it is not known.
 
         Raises:
             StoreError: the folder holds a store already, or what is given is not sound.

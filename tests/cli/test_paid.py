@@ -18,10 +18,10 @@ from hybrid_qproj.cli import app  # noqa: E402
 from hybrid_qproj.demo.heads import ENTRIES  # noqa: E402
 from hybrid_qproj.devices import PaidDeviceError, checks  # noqa: E402
 from hybrid_qproj.experiments.config import ConfigError, load_config  # noqa: E402
-from hybrid_qproj.heads.fingerprint import model_fingerprint  # noqa: E402
 from hybrid_qproj.index import AngleStore, cluster  # noqa: E402
 from hybrid_qproj.retrieval.documents import open_source  # noqa: E402
 from hybrid_qproj.sbert import SentenceTransformer, with_fitted_head, with_head  # noqa: E402
+from hybrid_qproj.text.embeddings.fingerprint import encoder_fingerprint  # noqa: E402
 
 PAID = "braket.aws.qubit?device_arn=arn:aws:braket:::device/quantum-simulator/amazon/sv1&shots=10"
 
@@ -92,7 +92,7 @@ def store(work, touched):
     """A store of the model's, as if its device had been reached."""
     if not (work / "angles").exists():
         encoder = hybrid_qproj.load(work / "model", device="cpu")
-        angles = AngleStore.create(work / "angles", 4, model="model", fingerprint=model_fingerprint(encoder))
+        angles = AngleStore.create(work / "angles", 4, model="model", fingerprint=encoder_fingerprint(encoder))
         angles.add(["d1", "d2"], torch.rand(2, 4, generator=torch.Generator().manual_seed(0)))
     return work / "angles"
 

@@ -11,9 +11,10 @@ import torch
 import hybrid_qproj
 from hybrid_qproj import ClassicalProjection, QuantumProjection
 from hybrid_qproj.heads.coherent import CoherentProjection
-from hybrid_qproj.heads.fingerprint import head_fingerprint, model_fingerprint
+from hybrid_qproj.heads.fingerprint import head_fingerprint
 from hybrid_qproj.heads.linear import PCAProjection, Truncation
 from hybrid_qproj.plan import Plan, tree
+from hybrid_qproj.text.embeddings.fingerprint import encoder_fingerprint
 
 
 def head(**changes):
@@ -90,13 +91,13 @@ class TestModels:
 
     def test_folder_says_nothing(self, encoder, tmp_path):
         """Saved, moved, loaded by another path: one identity, also after it encoded."""
-        expected = model_fingerprint(encoder)
+        expected = encoder_fingerprint(encoder)
         encoder.save_pretrained(str(tmp_path / "M"))
-        assert model_fingerprint(hybrid_qproj.load(tmp_path / "M", device="cpu")) == expected
+        assert encoder_fingerprint(hybrid_qproj.load(tmp_path / "M", device="cpu")) == expected
         shutil.move(tmp_path / "M", tmp_path / "elsewhere")
         moved = hybrid_qproj.load(tmp_path / "elsewhere", device="cpu")
         moved.encode(["a cat", "the cat sat on the mat"])
-        assert model_fingerprint(moved) == expected
+        assert encoder_fingerprint(moved) == expected
 
     @pytest.mark.parametrize(
         "change",
@@ -116,6 +117,6 @@ class TestModels:
     )
     def test_whatever_changes_outputs_changes_it(self, encoder, change):
         """Of the encoder too, also what its weights do not show."""
-        expected = model_fingerprint(encoder)
+        expected = encoder_fingerprint(encoder)
         change(encoder)
-        assert model_fingerprint(encoder) != expected
+        assert encoder_fingerprint(encoder) != expected

@@ -17,7 +17,7 @@ from sentence_transformers import SentenceTransformer
 
 from hybrid_qproj import QuantumProjection, load
 from hybrid_qproj._util.locks import LockedError
-from hybrid_qproj.cli import corpus as index_commands
+from hybrid_qproj.cli import corpus as corpus_commands
 from hybrid_qproj.cli.corpus import run_encode, run_index, run_search
 from hybrid_qproj.index import AngleIndex, AngleStore, StoreError
 from hybrid_qproj.retrieval.rules import DataError
@@ -45,7 +45,7 @@ def models(tiny_bert, tmp_path_factory):
 def quick(models, monkeypatch):
     """Models that are loaded once."""
     loaded = {str(folder): load(folder) for folder in models.values()}
-    monkeypatch.setattr(index_commands, "load", lambda name, **_: loaded.get(str(name)) or load(name))
+    monkeypatch.setattr(corpus_commands, "load", lambda name, **_: loaded.get(str(name)) or load(name))
     return {name: str(folder) for name, folder in models.items()}
 
 

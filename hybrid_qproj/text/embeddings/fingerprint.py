@@ -62,7 +62,7 @@ def marked(digests: np.ndarray, mark: Mark | None) -> np.ndarray:
 
 
 def encoder_fingerprint(encoder: SentenceTransformer) -> str:
-    """Hash of all that determines an encoder's embeddings: weights, configs, tokenizers, cut-offs, prompts.
+    """Hash of all that determines an encoder's embeddings: weights, configs, tokenizers, cut-offs, prompts, the head.
 
     Args:
         encoder: the encoder, with or without a head.
