@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 Run = Callable[[], object]
 
 
@@ -59,6 +61,8 @@ def interleaved(runs: Mapping[str, Run], repeats: int = 9) -> dict[str, list[flo
         for name, run in runs.items():
             start = time.perf_counter()
             run()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
             if round_ > 1:
                 times[name].append(time.perf_counter() - start)
     return times

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -171,6 +172,9 @@ class _PairwiseLogFidelity(torch.autograd.Function):
     def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
         ctx.save_for_backward(a, b)
         shifted = _shifted(a), _shifted(b)
+        if a.is_cuda and b.is_cuda and shifted[0] is not None and shifted[1] is not None:
+            group = QUBITS_PER_LOG[a.dtype]
+            return _kernels().log_products(*shifted, (a, b), group, _orthogonal_below(a.dtype), LEAST)
         result = a.new_zeros(len(a), len(b))
         for rows, columns in _tiles(len(a), len(b)):
             if shifted[0] is None or shifted[1] is None:
@@ -185,6 +189,8 @@ class _PairwiseLogFidelity(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         a, b = ctx.saved_tensors
+        if a.is_cuda and b.is_cuda:
+            return _kernels().gradients(_amplitudes(a), _amplitudes(b), gradient, LEAST)
         (cos_a, sin_a), (cos_b, sin_b) = _amplitudes(a), _amplitudes(b)
         by_a, by_b = torch.zeros_like(cos_a), torch.zeros_like(cos_b)
         for rows, columns in _tiles(len(a), len(b)):
@@ -247,18 +253,29 @@ def _add_products(total: Tensor, a: Sequence[Tensor], b: Sequence[Tensor], angle
         torch.mul(tan_a[first], tan_b[first], out=product).add_(1)
         for i in range(first + 1, last):
             product.addcmul_(product, torch.mul(tan_a[i], tan_b[i], out=term))
-        # Orthogonal qubits must show, though the other factors may double the product. In single precision their factor
-        # is 0, or far above `LEAST` by rounding.
-        least = torch.finfo(torch.float32).tiny if total.dtype == torch.float32 else 2 * LEAST * 2.0**size
         orthogonal = None
-        if product.min().item() < least:
-            orthogonal = (product < least).nonzero(as_tuple=True)
+        if product.min().item() < _orthogonal_below(total.dtype):
+            orthogonal = (product < _orthogonal_below(total.dtype)).nonzero(as_tuple=True)
             product[orthogonal] = 1
         total.add_(product.log_(), alpha=2)
         if orthogonal:
             rows, columns = orthogonal
             exact = log_fidelity(angles[0][rows, first:last], angles[1][columns, first:last])
             total[orthogonal] += exact - logs_a[group, rows, 0] - logs_b[group, 0, columns]
+
+
+def _orthogonal_below(dtype: torch.dtype) -> float:
+    """A product of overlaps below this has orthogonal qubits, which must show though other factors may double it.
+
+    In single precision the factor of orthogonal qubits is 0, or far above `LEAST` by rounding.
+    """
+    return torch.finfo(dtype).tiny if dtype == torch.float32 else 2 * LEAST * 2.0 ** QUBITS_PER_LOG[dtype]
+
+
+def _kernels() -> ModuleType:
+    from hybrid_qproj.similarity import kernels  # noqa: PLC0415 - Triton comes with CUDA builds of torch only
+
+    return kernels
 
 
 def _add_logs(total: Tensor, a: Tensor, b: Tensor) -> None:

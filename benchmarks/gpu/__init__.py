@@ -1,0 +1,1 @@
+"""What a GPU should show, by ``make gpu``."""

@@ -1,0 +1,158 @@
+"""Fidelity of all pairs on a GPU: kernels that keep a tile of pairs in registers and read each angle once a tile.
+
+Tile by tile with torch, as on a CPU, a GPU would write every intermediate product to memory. Triton comes with torch's
+CUDA builds; nothing imports this module before angles lie on a GPU.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+ROWS = COLUMNS = 64
+"""Pairs of a program of the forward kernel: 8 a thread and axis keep its products and factors in registers."""
+QUBITS, ROWS_BACK, COLUMNS_BACK = 8, 32, 32
+"""Qubits and pairs of a step of the backward kernel."""
+
+
+@triton.jit
+def _log_products(  # type: ignore[no-untyped-def]
+    tan_a, tan_b, log_a, log_b, angles_a, angles_b, out, n, m, k,
+    TINY: tl.constexpr, LEAST: tl.constexpr, GROUP: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
+):  # fmt: skip
+    rows = tl.program_id(0) * BM + tl.arange(0, BM)
+    columns = tl.program_id(1) * BN + tl.arange(0, BN)
+    of_a, of_b = rows < n, columns < m
+    total = tl.load(log_a + rows, of_a, 0.0)[:, None] + tl.load(log_b + columns, of_b, 0.0)[None, :]
+    at_a, at_b = tan_a + rows, tan_b + columns
+    for first in range(0, k, GROUP):
+        size = min(GROUP, k - first)
+        from_a, from_b = at_a, at_b
+        product = total * 0 + 1
+        for _ in range(0, size):
+            product *= tl.load(at_a, of_a, 0.0)[:, None] * tl.load(at_b, of_b, 0.0)[None, :] + 1
+            at_a += n
+            at_b += m
+        # Orthogonal qubits must show, though the other factors may double the product.
+        orthogonal = product < TINY
+        logs = tl.log(tl.where(orthogonal, 1.0, product))
+        if tl.sum(tl.sum(orthogonal.to(tl.int32), 1), 0) > 0:
+            exact = total * 0
+            here_a, here_b = angles_a + rows.to(tl.int64) * k + first, angles_b + columns.to(tl.int64) * k + first
+            for _ in range(0, size):
+                a, b = tl.load(from_a, of_a, 0.0), tl.load(from_b, of_b, 0.0)
+                half = tl.load(here_a, of_a, 0.0)[:, None] / 2 - tl.load(here_b, of_b, 0.0)[None, :] / 2
+                norm = tl.sqrt(a * a + 1)[:, None] * tl.sqrt(b * b + 1)[None, :]
+                exact += tl.log(tl.maximum(tl.abs(tl.cos(half)), LEAST) * norm)
+                from_a += n
+                from_b += m
+                here_a += 1
+                here_b += 1
+            logs = tl.where(orthogonal, exact, logs)
+        total += 2 * logs
+    # A sum of rounded squares can exceed one by an ulp.
+    place = rows.to(tl.int64)[:, None] * m + columns[None, :]
+    tl.store(out + place, tl.minimum(total, 0.0), of_a[:, None] & of_b[None, :])
+
+
+@triton.jit
+def _gradient(  # type: ignore[no-untyped-def]
+    cos_a, sin_a, cos_b, sin_b, upstream, by_a, n, m, k, by_row, by_column,
+    LEAST: tl.constexpr, QUBITS: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
+):  # fmt: skip
+    rows = tl.program_id(0) * BM + tl.arange(0, BM)
+    qubits = tl.program_id(1) * QUBITS + tl.arange(0, QUBITS)
+    place = qubits.to(tl.int64)[:, None] * n + rows[None, :]
+    of_a = (qubits < k)[:, None] & (rows < n)[None, :]
+    c, s = tl.load(cos_a + place, of_a, 0.0)[:, :, None], tl.load(sin_a + place, of_a, 0.0)[:, :, None]
+    total = tl.sum(c * 0, 2)
+    for left in range(0, m, BN):
+        columns = left + tl.arange(0, BN)
+        there = qubits.to(tl.int64)[:, None] * m + columns[None, :]
+        of_b = (qubits < k)[:, None] & (columns < m)[None, :]
+        cos, sin = tl.load(cos_b + there, of_b, 0.0)[:, None, :], tl.load(sin_b + there, of_b, 0.0)[:, None, :]
+        g = tl.load(
+            upstream + rows.to(tl.int64)[:, None] * by_row + columns.to(tl.int64)[None, :] * by_column,
+            (rows < n)[:, None] & (columns < m)[None, :],
+            0.0,
+        )
+        overlap = c * cos + s * sin
+        inside = tl.abs(overlap) > LEAST
+        # d log F / d theta = -sin((theta - phi)/2) / cos((theta - phi)/2)
+        slope = (c * sin - s * cos) / tl.where(inside, overlap, 1.0)
+        total += tl.sum(tl.where(inside, g[None, :, :] * slope, 0.0), 2)
+    tl.store(by_a + place, total, of_a)
+
+
+def log_products(
+    a: tuple[Tensor, Tensor],
+    b: tuple[Tensor, Tensor],
+    angles: tuple[Tensor, Tensor],
+    group: int,
+    tiny: float,
+    least: float,
+) -> Tensor:
+    """Log fidelities of all pairs.
+
+    Args:
+        a: of the rows, tan(theta'/2), (k, n), and the sums of 2 log cos(theta'/2) over groups of qubits, (groups, n).
+        b: the same of the columns, (k, m) and (groups, m).
+        angles: of rows and columns, (n, k) and (m, k), for pairs of which some qubits are orthogonal.
+        group: qubits whose overlaps are multiplied before a logarithm.
+        tiny: a product below it has orthogonal qubits.
+        least: least overlap of two qubits.
+
+    Returns:
+        log F <= 0, (n, m).
+    """
+    (tan_a, logs_a), (tan_b, logs_b) = a, b
+    (k, n), m = tan_a.shape, tan_b.shape[1]
+    out = tan_a.new_empty(n, m)
+    if out.numel():
+        grid = (triton.cdiv(n, ROWS), triton.cdiv(m, COLUMNS))
+        with _current(tan_a):
+            _log_products[grid](
+                tan_a, tan_b, logs_a.sum(dim=0), logs_b.sum(dim=0), *(x.contiguous() for x in angles), out, n, m, k,
+                TINY=tiny, LEAST=least, GROUP=group, BM=ROWS, BN=COLUMNS,
+            )  # fmt: skip
+    return out
+
+
+def gradients(
+    a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor], upstream: Tensor, least: float
+) -> tuple[Tensor, Tensor]:
+    """Gradients of log fidelities by the angles.
+
+    Args:
+        a: amplitudes cos(theta/2) and sin(theta/2) of the rows, (k, n) each.
+        b: the same of the columns, (k, m) each.
+        upstream: gradient by the log fidelities, (n, m).
+        least: overlap at which a qubit's is cut off.
+
+    Returns:
+        gradients by the angles of the rows, (n, k), and of the columns, (m, k).
+    """
+    return _by_rows(a, b, upstream, least).T, _by_rows(b, a, upstream.T, least).T
+
+
+def _by_rows(a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor], upstream: Tensor, least: float) -> Tensor:
+    (k, n), m = a[0].shape, b[0].shape[1]
+    found = torch.zeros_like(a[0])
+    if upstream.numel():
+        grid = (triton.cdiv(n, ROWS_BACK), triton.cdiv(k, QUBITS))
+        with _current(found):
+            _gradient[grid](
+                *a, *b, upstream, found, n, m, k, *upstream.stride(),
+                LEAST=least, QUBITS=QUBITS, BM=ROWS_BACK, BN=COLUMNS_BACK,
+            )  # fmt: skip
+    return found
+
+
+def _current(where: Tensor) -> AbstractContextManager[Any]:
+    """The GPU that holds a tensor, which need not be the current one, is that; Triton's interpreter knows none."""
+    return torch.cuda.device(where.device) if where.is_cuda else nullcontext()
