@@ -21,7 +21,7 @@ from hybrid_qproj._util.tensors import following
 from hybrid_qproj.blocks.exact import is_unitary
 from hybrid_qproj.blocks.threads import circuits_locked
 from hybrid_qproj.circuits import Ansatz, AnsatzError, get
-from hybrid_qproj.devices import ADAPTERS, DeviceSpec, DeviceUnavailableError, adapter_for, can_cost, make_device
+from hybrid_qproj.devices import ADAPTERS, DeviceSpec, DeviceUnavailableError, can_cost, make_device
 from hybrid_qproj.devices.checks import check_known
 from hybrid_qproj.devices.cost import count
 from hybrid_qproj.devices.noise import noise_model, parse_noise
@@ -125,17 +125,18 @@ class BlockExecutor:
 
     @property
     def by_matrices(self) -> bool:
-        """Whether the blocks' matrices give what this device would: default.qubit, exact, and nothing asked of it."""
+        """Whether the blocks' matrices give what this device would: it is exact, and nothing is asked of it."""
         with circuits_locked():
             if "by_matrices" not in self._built:
-                self._built["by_matrices"] = str(self.spec) == "default.qubit" and is_unitary(self.ansatz)
+                plain = self.spec.adapter.exact_matrices and self.spec == DeviceSpec(self.spec.name)
+                self._built["by_matrices"] = plain and is_unitary(self.ansatz)
             return bool(self._built["by_matrices"])
 
     @property
     def _gradient(self) -> str:
         """The gradient method of the device that runs."""
         spec, _ = self._connect()
-        adapter = adapter_for(spec.name)
+        adapter = spec.adapter
         return spec.diff_method or (adapter.gradient if spec.shots is None else adapter.sampled_gradient)
 
     def qnode(self, differentiable: bool = True) -> qml.QNode:
@@ -152,12 +153,11 @@ class BlockExecutor:
         with circuits_locked():
             if key not in self._built:
                 spec, device = self._connect()
-                adapter = adapter_for(spec.name)
                 method = self._gradient if differentiable else None
                 node = qml.QNode(BlockCircuit(self.ansatz), device, interface="torch", diff_method=method)
                 if spec.noise is not None:
                     node = qml.add_noise(node, noise_model(parse_noise(spec.noise)))
-                if not adapter.batches or (spec.pack or 1) > 1 or method not in ("backprop", None):
+                if not spec.adapter.batches or (spec.pack or 1) > 1 or method not in ("backprop", None):
                     # Gradient transforms refuse a trainable broadcast parameter (PennyLane issue 4462), and only
                     # separate circuits can be packed.
                     node = qml.transforms.broadcast_expand(node)
