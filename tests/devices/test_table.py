@@ -29,6 +29,9 @@ def _is_test(node):
         return any(isinstance(element, ast.Constant) and _names(element) for element in node.elts)
     if isinstance(node, ast.Compare | ast.MatchValue):
         return True
+    if isinstance(node, ast.Assign):
+        # A constant to compare with.
+        return isinstance(node.value, ast.Constant) and node.value.value in {*ADAPTERS, *LOCAL}
     if isinstance(node, ast.Call):
         called = node.func
         return (isinstance(called, ast.Attribute) and called.attr in MATCHES) or (
@@ -54,6 +57,7 @@ def _tests(source):
         'SLOW = ("qiskit.aer", "cirq.simulator")',
         'match name:\n    case "default.mixed":\n        pass',
         '"braket" in spec.name',
+        'IBM = "qiskit.remote"',
     ],
 )
 def test_what_counts_as_a_test_of_a_name(source):
@@ -62,7 +66,7 @@ def test_what_counts_as_a_test_of_a_name(source):
 
 
 def test_no_test_of_a_name_outside_the_table():
-    """No comparison, no prefix, no list of names. A manifest may list distributions, which are no devices."""
+    """No comparison, no prefix, no list of names, no name for one."""
     found = {
         str(path.relative_to(PACKAGE)): tests
         for path in PACKAGE.rglob("*.py")
