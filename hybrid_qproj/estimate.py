@@ -11,7 +11,7 @@ import torch
 from pennylane.tape import QuantumScript
 
 from hybrid_qproj._util.extras import MissingExtraError
-from hybrid_qproj.blocks.executor import CHUNK, BlockCircuit
+from hybrid_qproj.blocks.executor import CIRCUITS_PER_CALL, BlockCircuit
 from hybrid_qproj.blocks.response import PROBES_PER_BLOCK, TRINE
 from hybrid_qproj.devices import (
     ADAPTERS,
@@ -184,9 +184,8 @@ def count_circuits(rows: Sequence[int], pack: int) -> int:
     Returns:
         their number; a call is cut into chunks, and circuits are filled within a chunk.
     """
-    return sum(
-        full * math.ceil(CHUNK / pack) + math.ceil(rest / pack) for full, rest in (divmod(row, CHUNK) for row in rows)
-    )
+    calls = [divmod(row, CIRCUITS_PER_CALL) for row in rows]
+    return sum(full * math.ceil(CIRCUITS_PER_CALL / pack) + math.ceil(rest / pack) for full, rest in calls)
 
 
 def example_circuit(head: QuantumProjection, pack: int) -> QuantumScript:
@@ -221,7 +220,7 @@ def _run(
     shots = None if spec.shots is None else circuits * spec.shots
     memory = state_bytes(spec, compiled.wires)
     if memory is not None and spec.adapter.batches and pack == 1:
-        memory *= min(max(rows), CHUNK)
+        memory *= min(max(rows), CIRCUITS_PER_CALL)
     price = None if prices is None else prices[0] * (shots or 0) + prices[1] * circuits
     if price is not None and not math.isfinite(price):
         raise ValueError(f"{count(circuits, spec.shots)}: at these prices that is no finite number")
