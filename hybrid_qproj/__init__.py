@@ -1,6 +1,6 @@
 """Quantum projection heads for text embeddings, compared by fidelity."""
 
-from hybrid_qproj.blocks.executor import torch_layer
+from hybrid_qproj.blocks.layer import torch_layer
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.heads.linear import ClassicalProjection
 from hybrid_qproj.heads.quantum import QuantumProjection

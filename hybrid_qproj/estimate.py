@@ -11,21 +11,21 @@ import torch
 from pennylane.tape import QuantumScript
 
 from hybrid_qproj._util.extras import MissingExtraError
-from hybrid_qproj.blocks.executor import CHUNK, BlockCircuit
+from hybrid_qproj.blocks.executor import CIRCUITS_PER_CALL, BlockCircuit
 from hybrid_qproj.blocks.response import PROBES_PER_BLOCK, TRINE
 from hybrid_qproj.devices import (
     ADAPTERS,
     DeviceSpec,
     DeviceUnavailableError,
-    adapter_for,
     blocks_per_circuit,
     can_cost,
     check_usable,
     installed_devices,
 )
-from hybrid_qproj.devices.backends import IBM, is_snapshot, usable_qubits
+from hybrid_qproj.devices.adapters import Compiled
+from hybrid_qproj.devices.backends import usable_qubits
 from hybrid_qproj.devices.checks import check_known, check_request
-from hybrid_qproj.devices.compilation import Compiled, compile_for, machine_snapshot
+from hybrid_qproj.devices.compilation import compile_for, machine_snapshot
 from hybrid_qproj.devices.cost import check_allowed, count
 from hybrid_qproj.devices.packing import pack_tapes
 from hybrid_qproj.devices.size import check_wires, state_bytes
@@ -96,7 +96,8 @@ def estimate(
 
     Args:
         head: the head; its weights are compiled, so gates that they make trivial are not counted.
-        device: device string; its own ``mode`` does not matter. It need not be installed, but for qiskit devices.
+        device: device string; its own ``mode`` does not matter. It need not be installed, unless it has a
+            compiler of its own.
         documents: documents to project in one call, at least 1.
         price_per_shot: the vendor's price of a shot, for devices that can cost money.
         price_per_task: the vendor's price of a circuit.
@@ -108,7 +109,7 @@ def estimate(
         ValueError: ``documents`` or a price is out of range, or a price is given for a device that costs nothing.
         DeviceSpecError: the device string cannot be read.
         DeviceUnavailableError: the device is not known, samples and has no ``shots``, or its backend does not exist.
-        MissingExtraError: a qiskit device, and qiskit is not installed.
+        MissingExtraError: the device has a compiler of its own, such as qiskit's, which is not installed.
     """
     spec = DeviceSpec.parse(device)
     check_known(spec.name)
@@ -183,9 +184,8 @@ def count_circuits(rows: Sequence[int], pack: int) -> int:
     Returns:
         their number; a call is cut into chunks, and circuits are filled within a chunk.
     """
-    return sum(
-        full * math.ceil(CHUNK / pack) + math.ceil(rest / pack) for full, rest in (divmod(row, CHUNK) for row in rows)
-    )
+    calls = [divmod(row, CIRCUITS_PER_CALL) for row in rows]
+    return sum(full * math.ceil(CIRCUITS_PER_CALL / pack) + math.ceil(rest / pack) for full, rest in calls)
 
 
 def example_circuit(head: QuantumProjection, pack: int) -> QuantumScript:
@@ -219,8 +219,8 @@ def _run(
     circuits = count_circuits(rows, pack)
     shots = None if spec.shots is None else circuits * spec.shots
     memory = state_bytes(spec, compiled.wires)
-    if memory is not None and adapter_for(spec.name).batches and pack == 1:
-        memory *= min(max(rows), CHUNK)
+    if memory is not None and spec.adapter.batches and pack == 1:
+        memory *= min(max(rows), CIRCUITS_PER_CALL)
     price = None if prices is None else prices[0] * (shots or 0) + prices[1] * circuits
     if price is not None and not math.isfinite(price):
         raise ValueError(f"{count(circuits, spec.shots)}: at these prices that is no finite number")
@@ -257,8 +257,8 @@ def _checked_prices(
 
 def _notes(spec: DeviceSpec, compiled: Compiled, pack: int, known: bool) -> tuple[str, ...]:
     notes = ["Interpolated: once for given weights. Direct: for these documents in one call."]
-    adapter = adapter_for(spec.name)
-    if spec.name == IBM and not is_snapshot(spec):
+    adapter = spec.adapter
+    if adapter.backends is not None and not spec.is_snapshot:
         notes.append(
             f"Compiled for the snapshot {compiled.target}; the machine itself was not looked up."
             if known
@@ -268,6 +268,6 @@ def _notes(spec: DeviceSpec, compiled: Compiled, pack: int, known: bool) -> tupl
         notes.append("The machine's qubits are not known here: give pack=N or wires=N for blocks side by side.")
     elif pack == 1:
         notes.append("One block a circuit is this device's choice: pack=N in its string changes that.")
-    if not spec.name.startswith("qiskit."):
+    if adapter.compiler is None:
         notes.append("Gates before the device's own compiler, which may save some.")
     return tuple(notes)

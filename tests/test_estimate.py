@@ -60,8 +60,8 @@ def test_counts_are_those_of_a_run(head, mode, pack):
 
 def test_counts_of_a_run_in_chunks(head, monkeypatch):
     """Large calls are cut into chunks, and circuits are not filled across them."""
-    monkeypatch.setattr(module, "CHUNK", 8)
-    monkeypatch.setattr(executor, "CHUNK", 8)
+    monkeypatch.setattr(module, "CIRCUITS_PER_CALL", 8)
+    monkeypatch.setattr(executor, "CIRCUITS_PER_CALL", 8)
     device = "lightning.qubit?mode=direct&pack=3"
     run = _by_mode(estimate(head, device, documents=5))["direct", 3]
     assert run.circuits == _circuits_run(head, device, 5) == 4 + 8 + 8

@@ -1,4 +1,4 @@
-"""From an ansatz and a device to a QNode, and from a QNode to a TorchLayer.
+"""From an ansatz and a device to a QNode, and rows of inputs and weights through it.
 
 The QNode of a block encodes two angles by RY, applies the ansatz and reads Pauli Z of the kept wire. Blocks and
 inputs ride together on its broadcast dimension.
@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import pennylane as qml
 import torch
-from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
+from torch import Tensor
 
-from hybrid_qproj._util.norms import widened
-from hybrid_qproj._util.tensors import following
 from hybrid_qproj.blocks.exact import is_unitary
+from hybrid_qproj.blocks.gradients import LockedGradient
 from hybrid_qproj.blocks.threads import circuits_locked
-from hybrid_qproj.circuits import Ansatz, AnsatzError, get
-from hybrid_qproj.devices import ADAPTERS, DeviceSpec, DeviceUnavailableError, adapter_for, can_cost, make_device
-from hybrid_qproj.devices.checks import check_known
+from hybrid_qproj.circuits import Ansatz
+from hybrid_qproj.devices import ADAPTERS, DeviceSpec, DeviceUnavailableError, can_cost, make_device
 from hybrid_qproj.devices.cost import count
 from hybrid_qproj.devices.noise import noise_model, parse_noise
 
-CHUNK = 1 << 17
-"""Circuits of one broadcast call: bounds the memory of direct mode (a two-qubit state is 64 bytes)."""
+CIRCUITS_PER_CALL = 1 << 17
+"""Of one broadcast call: bounds the memory of direct mode (a two-qubit state is 64 bytes)."""
 
 
 class BlockCircuit:
@@ -125,17 +121,18 @@ class BlockExecutor:
 
     @property
     def by_matrices(self) -> bool:
-        """Whether the blocks' matrices give what this device would: default.qubit, exact, and nothing asked of it."""
+        """Whether the blocks' matrices give what this device would: it is exact, and nothing is asked of it."""
         with circuits_locked():
             if "by_matrices" not in self._built:
-                self._built["by_matrices"] = str(self.spec) == "default.qubit" and is_unitary(self.ansatz)
+                plain = self.spec.adapter.exact_matrices and self.spec == DeviceSpec(self.spec.name)
+                self._built["by_matrices"] = plain and is_unitary(self.ansatz)
             return bool(self._built["by_matrices"])
 
     @property
     def _gradient(self) -> str:
         """The gradient method of the device that runs."""
         spec, _ = self._connect()
-        adapter = adapter_for(spec.name)
+        adapter = spec.adapter
         return spec.diff_method or (adapter.gradient if spec.shots is None else adapter.sampled_gradient)
 
     def qnode(self, differentiable: bool = True) -> qml.QNode:
@@ -152,12 +149,11 @@ class BlockExecutor:
         with circuits_locked():
             if key not in self._built:
                 spec, device = self._connect()
-                adapter = adapter_for(spec.name)
                 method = self._gradient if differentiable else None
                 node = qml.QNode(BlockCircuit(self.ansatz), device, interface="torch", diff_method=method)
                 if spec.noise is not None:
                     node = qml.add_noise(node, noise_model(parse_noise(spec.noise)))
-                if not adapter.batches or (spec.pack or 1) > 1 or method not in ("backprop", None):
+                if not spec.adapter.batches or (spec.pack or 1) > 1 or method not in ("backprop", None):
                     # Gradient transforms refuse a trainable broadcast parameter (PennyLane issue 4462), and only
                     # separate circuits can be packed.
                     node = qml.transforms.broadcast_expand(node)
@@ -184,10 +180,10 @@ class BlockExecutor:
         if not torch.is_grad_enabled() or not (inputs.requires_grad or weights.requires_grad):
             return self._run(inputs, weights, differentiable=False)
         if simulated_by_torch:
-            return self._run(inputs, weights, differentiable=True)
+            return self._differentiable(inputs, weights)
         # On the CPU, where a backward pass stays in its thread: one that held the lock and waited for a GPU's thread
         # would wait for ever if that one waited for the lock.
-        values: Tensor = _Circuits.apply(self, inputs.cpu(), weights.cpu())
+        values: Tensor = LockedGradient.apply(self._differentiable, inputs.cpu(), weights.cpu())
         return values.to(inputs)
 
     def _run(self, inputs: Tensor, weights: Tensor, differentiable: bool) -> Tensor:
@@ -196,206 +192,9 @@ class BlockExecutor:
             node = self.qnode(differentiable)
             results = [
                 torch.as_tensor(node(chunk, rows))
-                for chunk, rows in zip(inputs.split(CHUNK), weights.split(CHUNK), strict=True)
+                for chunk, rows in zip(inputs.split(CIRCUITS_PER_CALL), weights.split(CIRCUITS_PER_CALL), strict=True)
             ]
         return torch.cat([result.reshape(-1).to(inputs) for result in results])
 
-
-class _Circuits(torch.autograd.Function):
-    """Circuits whose gradient is more circuits, or shifts of them: its backward pass takes the lock too."""
-
-    @staticmethod
-    def forward(ctx: Any, executor: BlockExecutor, *given: Tensor) -> Tensor:
-        leaves = [
-            value.detach().requires_grad_(wanted) for value, wanted in zip(given, ctx.needs_input_grad[1:], strict=True)
-        ]
-        with torch.enable_grad():
-            values = executor._run(leaves[0], leaves[1], differentiable=True)
-        # Saved the usual way so that a second backward pass over a freed graph is the usual error.
-        ctx.save_for_backward(*given)
-        ctx.inner = leaves, values
-        return values.detach()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        _ = ctx.saved_tensors
-        leaves, values = ctx.inner
-        wanted = [leaf for leaf in leaves if leaf.requires_grad]
-        with circuits_locked():
-            found = iter(torch.autograd.grad(values, wanted, upstream, retain_graph=True, allow_unused=True))
-        return None, *(next(found) if leaf.requires_grad else None for leaf in leaves)
-
-
-class BlockLayer(qml.qnn.TorchLayer):
-    """A TorchLayer of independent blocks that owns their weights.
-
-    Unlike its parent it never uses stale weights (``load_state_dict(assign=True)``, ``functional_call``), takes
-    an empty batch and half precision, builds its device on first use, and forwards no attribute to the QNode.
-
-    Args:
-        ansatz: the block's ansatz.
-        blocks: number of blocks, at least 1.
-        executor: what runs the circuits.
-        init: name of the ansatz's initialiser.
-        generator: source of randomness of the initialiser.
-        twin: for each block, the block whose weights it has, see `hybrid_qproj.plan.Stage`; None if each has its own.
-        mirrored: for each block, whether it turns the other way than its twin.
-
-    Attributes:
-        weights: raw weights, Parameter (blocks with weights of their own, parameters), float32.
-
-    Raises:
-        AnsatzError: a block is to turn the other way, and the ansatz does not say how.
-    """
-
-    def __init__(
-        self,
-        ansatz: Ansatz,
-        blocks: int,
-        executor: BlockExecutor,
-        init: str = "identity",
-        generator: torch.Generator | None = None,
-        twin: Sequence[int] = (),
-        mirrored: Sequence[bool] = (),
-    ) -> None:
-        # The parent's constructor insists on a live QNode, and so on an installed device; and it keeps a
-        # second reference to the weights. Only what the parent's methods need is set up here.
-        nn.Module.__init__(self)
-        self.blocks = blocks
-        self.ansatz = ansatz
-        self.executor = executor
-        self._own = sorted(set(twin)) if twin else range(blocks)
-        self.weights = nn.Parameter(ansatz.initialize(init, len(self._own), generator))
-        if any(mirrored) and ansatz.mirror is None:
-            raise AnsatzError(f"ansatz {ansatz.name!r} has no mirror, so its blocks cannot share weights as twins")
-        # The plan's, no state. No buffers: who averages models averages their buffers too.
-        rows = {block: row for row, block in enumerate(self._own)}
-        self.row = torch.tensor([rows[t] for t in twin], device="cpu") if twin else None
-        self.turned = torch.tensor(mirrored, device="cpu")[:, None] if any(mirrored) else None
-
-    def _apply(self, fn: Any, recurse: bool = True) -> Self:
-        self.row = None if self.row is None else following(fn, self.row)
-        self.turned = None if self.turned is None else following(fn, self.turned)
-        return super()._apply(fn, recurse)
-
-    @torch.no_grad()
-    def assign(self, weights: Tensor) -> None:
-        """Take over raw weights of each block.
-
-        Args:
-            weights: (blocks, parameters), those of twins included; a twin's are its partner's and are not looked at.
-        """
-        self.weights.copy_(weights[list(self._own)])
-
-    @property
-    def qnode(self) -> qml.QNode:
-        """The QNode of one block, for drawing and counting: ``qml.draw(layer.qnode)(inputs, weights)``."""
-        return self.executor.qnode()
-
-    @property
-    def qnode_weights(self) -> dict[str, Tensor]:
-        """The current weights, read anew each time: the parent's copy of them goes stale."""
-        return {"weights": self.weights}
-
-    def block_weights(self) -> Tensor:
-        """Raw weights of each block, (blocks, parameters), those of twins included."""
-        weights = self.weights if self.row is None else self.weights[self.row.to(self.weights.device)]
-        if self.turned is None or self.ansatz.mirror is None:
-            return weights
-        return torch.where(self.turned.to(weights.device), self.ansatz.mirror(weights), weights)
-
-    def __getattr__(self, name: str) -> Any:
-        return nn.Module.__getattr__(self, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        nn.Module.__setattr__(self, name, value)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Run every block once for every input.
-
-        Args:
-            inputs: RY angles in radians, (..., 2 * blocks), any floating dtype; block g reads the pair
-                ``inputs[..., 2 * g]`` (control) and ``inputs[..., 2 * g + 1]`` (kept).
-
-        Returns:
-            <Z> of each kept qubit in [-1, 1], (..., blocks), of the dtype of ``inputs``.
-
-        Raises:
-            ValueError: wrong width, or not floating point.
-        """
-        if not inputs.is_floating_point() or not inputs.shape or inputs.shape[-1] != 2 * self.blocks:
-            raise ValueError(
-                f"got inputs of shape {tuple(inputs.shape)} and dtype {inputs.dtype}; expected floating-point "
-                f"angles of shape (..., {2 * self.blocks}): a pair for each of the {self.blocks} blocks"
-            )
-        return self.run(inputs, self.block_weights(), self.executor)
-
-    def run(self, inputs: Tensor, weights: Tensor, executor: BlockExecutor) -> Tensor:
-        """`forward` with weights and device of the caller's choice, who may have read them for several layers at once.
-
-        Args:
-            inputs: RY angles in radians, (..., 2 * blocks), floating point.
-            weights: raw weights of each block, (blocks, parameters).
-            executor: what runs the circuits.
-
-        Returns:
-            <Z> of each kept qubit, (..., blocks), of the dtype of ``inputs``.
-        """
-        dtype = torch.promote_types(inputs.dtype, torch.float32)
-        rows = widened(inputs, dtype).reshape(-1, 2)
-        repeats = inputs.numel() // (2 * self.blocks)
-        values = executor(rows, widened(weights.to(inputs.device), dtype).repeat(repeats, 1))
-        return values.reshape(*inputs.shape[:-1], self.blocks).to(inputs.dtype)
-
-    def extra_repr(self) -> str:
-        """One line for the repr of a model."""
-        return f"{self.ansatz.name}, blocks={self.blocks}, device={str(self.executor.spec)!r}"
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.extra_repr()})"
-
-    __str__ = __repr__
-
-
-def torch_layer(
-    circuit: str | Ansatz = "u_cu",
-    blocks: int = 1,
-    device: str | DeviceSpec = "default.qubit",
-    init: str = "identity",
-    generator: torch.Generator | None = None,
-    allow_paid: bool = False,
-) -> BlockLayer:
-    """A TorchLayer of independent two-qubit blocks for your own model.
-
-    Args:
-        circuit: name of an ansatz, ``"package.module:name"``, or an `Ansatz`.
-        blocks: number of blocks, at least 1.
-        device: device string.
-        init: name of the ansatz's initialiser.
-        generator: source of randomness of the initialiser.
-        allow_paid: whether the device may be one that can cost money.
-
-    Returns:
-        a layer from (..., 2 * blocks) RY angles in radians to (..., blocks) expectation values in [-1, 1].
-
-    Raises:
-        AnsatzError: the circuit or initialiser is not known.
-        DeviceSpecError: the device string cannot be read.
-        DeviceUnavailableError: nobody knows the device. A missing plugin shows at the first run, and so does
-            `PaidDeviceError`.
-        ValueError: ``blocks`` is not a whole number of at least 1.
-
-    Examples:
-        >>> import torch
-        >>> from hybrid_qproj import torch_layer
-        >>> model = torch.nn.Sequential(torch.nn.Linear(10, 16), torch_layer("rotor", blocks=8), torch.nn.Linear(8, 1))
-        >>> model(torch.zeros(4, 10)).shape
-        torch.Size([4, 1])
-    """
-    if isinstance(blocks, bool) or not isinstance(blocks, int) or blocks < 1:
-        raise ValueError(f"blocks={blocks!r}: expected a whole number of at least 1")
-    ansatz = get(circuit)
-    spec = DeviceSpec.parse(device)
-    check_known(spec.name)
-    return BlockLayer(ansatz, blocks, BlockExecutor(ansatz, spec, allow_paid=allow_paid), init, generator)
+    def _differentiable(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        return self._run(inputs, weights, differentiable=True)

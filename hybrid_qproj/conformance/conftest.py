@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 import torch
 
-from hybrid_qproj.conformance.targets import APPLIES, FAST, SLOW
+from hybrid_qproj.conformance.targets import APPLIES, fast, slow
 from hybrid_qproj.devices import (
     DeviceSpec,
     DeviceSpecError,
@@ -66,13 +66,12 @@ def _parameters(config: pytest.Config) -> list[pytest.ParameterSet]:
     if given:
         return [pytest.param(text) for text in given]
     installed = set(installed_devices())
-    fast = [pytest.param(text) for text in FAST]
-    slow = [pytest.param(text, marks=_marks(text)) for text in SLOW if DeviceSpec.parse(text).name in installed]
-    return fast + slow
+    quick = [pytest.param(text) for text in fast()]
+    others = [(text, DeviceSpec.parse(text).adapter) for text in slow()]
+    return quick + [pytest.param(text, marks=_marks(row.gpu)) for text, row in others if row.built in installed]
 
 
-def _marks(text: str) -> list[pytest.MarkDecorator]:
-    gpu = text.startswith("lightning.gpu")
+def _marks(gpu: bool) -> list[pytest.MarkDecorator]:
     missing = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
     return [pytest.mark.slow, missing] if gpu else [pytest.mark.slow]
 

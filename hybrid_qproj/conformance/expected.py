@@ -7,9 +7,9 @@ import copy
 import torch
 from torch import Tensor
 
-from hybrid_qproj import QuantumProjection
 from hybrid_qproj.blocks.response import PROBES_PER_BLOCK, contract, fit_response, probe_angles
 from hybrid_qproj.conformance.targets import is_exact, is_single_precision
+from hybrid_qproj.heads.quantum import QuantumProjection
 
 REFERENCE = "default.qubit?mode=direct"
 TOLERANCE = 1e-6

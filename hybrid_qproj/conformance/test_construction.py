@@ -6,8 +6,8 @@ import pickle
 
 import pytest
 
-from hybrid_qproj import QuantumProjection
 from hybrid_qproj.devices import DeviceSpec, DeviceSpecError, DeviceUnavailableError, make_device
+from hybrid_qproj.heads.quantum import QuantumProjection
 
 BLOCK_WIRES = 2
 

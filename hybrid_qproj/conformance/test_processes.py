@@ -7,10 +7,10 @@ from concurrent.futures import ProcessPoolExecutor
 import torch
 from torch import Tensor
 
-from hybrid_qproj import QuantumProjection
 from hybrid_qproj.conformance.expected import allowed_error, make_embeddings, make_head, reference
 from hybrid_qproj.conformance.targets import is_noisy
 from hybrid_qproj.devices import DeviceSpec
+from hybrid_qproj.heads.quantum import QuantumProjection
 
 PATIENCE = 300
 """Seconds; a worker has to import torch, PennyLane and the plugin."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from typing import Any
 
 from hybrid_qproj._util.extras import require
+from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.devices.errors import DeviceUnavailableError
-from hybrid_qproj.devices.spec import DeviceSpec
 
-IBM = "qiskit.remote"
 FAKE = "fake_"
 LEAST_BUSY = "least_busy"
 
@@ -18,11 +16,6 @@ LEAST_BUSY = "least_busy"
 def is_simulated(backend: str) -> bool:
     """Whether a name of an IBM backend means a calibration snapshot, which runs here and costs nothing."""
     return backend.startswith(FAKE)
-
-
-def is_snapshot(spec: DeviceSpec) -> bool:
-    """Whether a spec names a calibration snapshot: of IBM's device alone, whatever other devices call ``backend``."""
-    return spec.name == IBM and is_simulated(str(spec.option("backend")))
 
 
 def ibm_backend(name: str, wires: int) -> Any:
@@ -108,9 +101,8 @@ def snapshot(name: str) -> Any:
     """
     snapshots = _snapshots(name)
     if name not in snapshots:
-        close = difflib.get_close_matches(name, snapshots, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise DeviceUnavailableError(f"no backend snapshot {name!r}: {hint}There are: {', '.join(sorted(snapshots))}")
+        hint = suggestion(name, snapshots, otherwise=";")
+        raise DeviceUnavailableError(f"no backend snapshot {name!r}{hint} there are {', '.join(sorted(snapshots))}")
     return snapshots[name]
 
 
@@ -127,6 +119,45 @@ def snapshot_of(machine: str) -> Any:
         MissingExtraError: qiskit-ibm-runtime is not installed.
     """
     return _snapshots(machine).get(FAKE + machine.removeprefix("ibm_"))
+
+
+def stand_in(backend: str | None) -> Any:
+    """The snapshot that stands for a backend, without looking anything up.
+
+    Args:
+        backend: ``fake_*``, ``ibm_*``, or None.
+
+    Returns:
+        the snapshot of that name, or of that machine; None where there is none.
+
+    Raises:
+        DeviceUnavailableError: a snapshot is named that does not exist.
+        MissingExtraError: qiskit-ibm-runtime is not installed.
+    """
+    if not backend:
+        return None
+    return snapshot(backend) if is_simulated(backend) else snapshot_of(backend)
+
+
+class IBMBackends:
+    """IBM's machines and their snapshots, as the row of qiskit.remote names them."""
+
+    example = (
+        "'qiskit.remote?backend=fake_sherbrooke&shots=4000' runs offline, backend=ibm_torino or backend=least_busy "
+        "on a machine"
+    )
+
+    def is_snapshot(self, name: str) -> bool:
+        """See `is_simulated`."""
+        return is_simulated(name)
+
+    def find(self, name: str, wires: int) -> Any:
+        """See `ibm_backend`."""
+        return ibm_backend(name, wires)
+
+    def stand_in(self, name: str) -> Any:
+        """See `stand_in`."""
+        return stand_in(name)
 
 
 def _snapshots(wanted: str) -> dict[str, Any]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from importlib.metadata import PackageNotFoundError, entry_points, version
 
 from packaging.version import Version
 
-from hybrid_qproj.devices.adapters import ADAPTERS, adapter_for
-from hybrid_qproj.devices.backends import IBM, is_snapshot, snapshot
+from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.devices.errors import DeviceUnavailableError
 from hybrid_qproj.devices.size import check_wires
 from hybrid_qproj.devices.spec import DeviceSpec, shown
+from hybrid_qproj.devices.table import ADAPTERS
 
 BLOCK_WIRES = 2
 
@@ -38,8 +37,8 @@ def check_usable(spec: DeviceSpec, wires: int = BLOCK_WIRES) -> None:
     check_request(spec)
     check_installed(spec)
     check_wires(spec, spec.pack or 1, wires)
-    if is_snapshot(spec):
-        snapshot(spec.option("backend"))
+    if spec.adapter.backends is not None and spec.is_snapshot:
+        spec.adapter.backends.stand_in(spec.option("backend"))
 
 
 def check_known(name: str) -> None:
@@ -52,8 +51,7 @@ def check_known(name: str) -> None:
         DeviceUnavailableError: nobody knows it.
     """
     if name not in ADAPTERS and name not in installed_devices():
-        close = difflib.get_close_matches(name, {*ADAPTERS, *installed_devices()}, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ";"
+        hint = suggestion(name, sorted({*ADAPTERS, *installed_devices()}), otherwise=";")
         raise DeviceUnavailableError(
             f"no device {shown(name)}{hint} known are {', '.join(ADAPTERS)}; other PennyLane plugins work once they "
             "are installed"
@@ -69,8 +67,8 @@ def check_installed(spec: DeviceSpec) -> None:
     Raises:
         DeviceUnavailableError: with the pip command that helps.
     """
-    adapter = adapter_for(spec.name)
-    if spec.name not in installed_devices():
+    adapter = spec.adapter
+    if adapter.built not in installed_devices():
         raise DeviceUnavailableError(f"device {spec.name!r} is not installed: pip install {adapter.install}")
     plugin, lowest = adapter.plugin
     try:
@@ -92,21 +90,19 @@ def check_request(spec: DeviceSpec) -> None:
 
     Raises:
         DeviceUnavailableError: shots missing where it samples, noise where it is not simulated, a seed where there is
-            no way to give one, or an IBM device without a backend.
+            no way to give one, or no backend where one has to be named.
     """
-    adapter = adapter_for(spec.name)
-    if spec.name == IBM and spec.option("backend") is None:
-        raise DeviceUnavailableError(
-            "qiskit.remote needs a backend: 'qiskit.remote?backend=fake_sherbrooke&shots=4000' runs offline, "
-            "backend=ibm_torino or backend=least_busy on a machine"
-        )
+    adapter = spec.adapter
+    if adapter.backends is not None and spec.option("backend") is None:
+        raise DeviceUnavailableError(f"{spec.name} needs a backend: {adapter.backends.example}")
     if spec.shots is None and not adapter.is_exact(spec.option("backend")):
         raise DeviceUnavailableError(
             f"device {str(spec)!r} samples: say how many shots, as in {str(spec.replace(shots=4000))!r}"
         )
-    if spec.noise is not None and spec.name != "default.mixed":
+    if spec.noise is not None and not adapter.noise:
+        able = " and ".join(row.name for row in ADAPTERS.values() if row.noise)
         raise DeviceUnavailableError(
-            f"device {str(spec)!r}: noise=... is simulated on default.mixed only; backend snapshots "
+            f"device {str(spec)!r}: noise=... is simulated on {able} only; backend snapshots "
             "(qiskit.remote?backend=fake_...) carry their own"
         )
     if spec.seed is not None and not takes_seed(spec):
@@ -119,8 +115,8 @@ def takes_seed(spec: DeviceSpec) -> bool:
     Args:
         spec: the device, with or without a seed.
     """
-    adapter, backend = adapter_for(spec.name), spec.option("backend")
+    adapter = spec.adapter
     if adapter.seeding == "backend":
-        return is_snapshot(spec)
+        return spec.is_snapshot
     # From a state vector the qiskit plugin draws shots by itself, with NumPy's global generator.
-    return adapter.seeding is not None and backend not in adapter.exact_backends
+    return adapter.seeding is not None and spec.option("backend") not in adapter.exact_backends

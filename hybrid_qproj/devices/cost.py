@@ -7,10 +7,9 @@ gives it, and pickles and copies of a head come without it.
 
 from __future__ import annotations
 
-from hybrid_qproj.devices.adapters import ADAPTERS, adapter_for
-from hybrid_qproj.devices.backends import is_snapshot
 from hybrid_qproj.devices.errors import PaidDeviceError
 from hybrid_qproj.devices.spec import DeviceSpec
+from hybrid_qproj.devices.table import ADAPTERS
 
 
 def can_cost(spec: DeviceSpec) -> bool:
@@ -22,7 +21,7 @@ def can_cost(spec: DeviceSpec) -> bool:
     Args:
         spec: the device.
     """
-    return adapter_for(spec.name).paid and not is_snapshot(spec)
+    return spec.adapter.paid and not spec.is_snapshot
 
 
 def check_allowed(spec: DeviceSpec, allow_paid: bool, work: str = "") -> None:

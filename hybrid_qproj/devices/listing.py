@@ -6,11 +6,12 @@ import warnings
 from dataclasses import dataclass
 
 from hybrid_qproj._util.extras import MissingExtraError
-from hybrid_qproj.devices.adapters import ADAPTERS, Adapter
+from hybrid_qproj.devices.adapters import Adapter
 from hybrid_qproj.devices.build import make_device
 from hybrid_qproj.devices.checks import BLOCK_WIRES, installed_devices
 from hybrid_qproj.devices.errors import DeviceUnavailableError
 from hybrid_qproj.devices.spec import DeviceSpec
+from hybrid_qproj.devices.table import ADAPTERS
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def list_devices() -> list[DeviceRow]:
         a row a device, in the order of the table.
     """
     installed = set(installed_devices())
-    return [_row(adapter, adapter.name in installed) for adapter in ADAPTERS.values()]
+    return [_row(adapter, adapter.built in installed) for adapter in ADAPTERS.values()]
 
 
 def other_devices() -> list[str]:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from hybrid_qproj._util.tensors import FLOATING, Form
 from hybrid_qproj._util.validation import check_embeddings
-from hybrid_qproj.blocks.executor import BlockExecutor, BlockLayer
+from hybrid_qproj.blocks.executor import BlockExecutor
+from hybrid_qproj.blocks.layer import BlockLayer
 from hybrid_qproj.blocks.threads import weights_locked
 from hybrid_qproj.circuits import Ansatz, AnsatzError, find, get
 from hybrid_qproj.contraction.gather import Wiring

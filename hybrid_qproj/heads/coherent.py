@@ -9,8 +9,8 @@ import torch
 from hybrid_qproj._util.norms import widened
 from hybrid_qproj._util.validation import check_embeddings
 from hybrid_qproj.blocks.bloch_map import apply_maps, exact_or_probed_maps, framed
+from hybrid_qproj.blocks.cache import ResponseCache
 from hybrid_qproj.blocks.executor import BlockExecutor
-from hybrid_qproj.blocks.response import ResponseCache
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.encoding import encode
 from hybrid_qproj.heads.circuit import CircuitHead

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from hybrid_qproj._util.tensors import tensors_digest
-from hybrid_qproj.blocks.response import FixedResponses
+from hybrid_qproj.blocks.cache import FixedResponses
 from hybrid_qproj.devices import DeviceSpec, adapter_for
 from hybrid_qproj.heads.base import Head
 from hybrid_qproj.heads.circuit import CircuitHead

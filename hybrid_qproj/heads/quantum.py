@@ -10,8 +10,9 @@ from torch import Tensor
 
 from hybrid_qproj._util.norms import unit, widened
 from hybrid_qproj._util.validation import NotFiniteError, check_embeddings
+from hybrid_qproj.blocks.cache import FixedResponses, ResponseCache
 from hybrid_qproj.blocks.executor import BlockExecutor
-from hybrid_qproj.blocks.response import FixedResponses, ResponseCache, exact_or_probed, rows_of
+from hybrid_qproj.blocks.response import exact_or_probed, rows_of
 from hybrid_qproj.blocks.threads import weights_locked
 from hybrid_qproj.circuits import Ansatz, get
 from hybrid_qproj.contraction.projector import Projector

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from hybrid_qproj import QuantumProjection
-from hybrid_qproj.blocks.response import KEPT, ResponseCache
+from hybrid_qproj.blocks.cache import SETS_KEPT, ResponseCache
 from hybrid_qproj.blocks.threads import circuits_locked, weights_locked
 from hybrid_qproj.devices import DeviceUnavailableError
 from hybrid_qproj.heads.coherent import CoherentProjection
@@ -316,7 +316,7 @@ def test_cache_is_bounded_and_keeps_what_callers_share():
     """Weights that take turns do not drive each other out, and the cache does not grow."""
     runs = []
     cache = ResponseCache(lambda executor, weights: runs.append(len(runs)) or weights * 2)
-    many = [torch.full((1, 1), float(i)) for i in range(KEPT + 2)]
+    many = [torch.full((1, 1), float(i)) for i in range(SETS_KEPT + 2)]
     for _ in range(3):
         for weights in many[:2]:
             for dtype in (torch.float32, torch.float64):
@@ -326,7 +326,7 @@ def test_cache_is_bounded_and_keeps_what_callers_share():
     assert len(runs) == 4
     for weights in many:
         cache(None, weights, torch.float32, training=False)
-    assert len(cache._measured) == KEPT
+    assert len(cache._measured) == SETS_KEPT
     assert copy.deepcopy(cache)._measured == ()
     # In place: what is kept is a copy.
     many[-1].add_(1)

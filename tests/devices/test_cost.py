@@ -11,11 +11,11 @@ from hybrid_qproj.devices import (
     DeviceSpecError,
     DeviceUnavailableError,
     PaidDeviceError,
+    backends,
     build,
     can_cost,
     checks,
 )
-from hybrid_qproj.devices.backends import is_snapshot
 from hybrid_qproj.devices.cost import check_allowed
 from hybrid_qproj.errors import HybridQprojError
 
@@ -50,8 +50,8 @@ def test_what_can_cost(device, costs):
 
 def test_a_snapshot_is_of_ibm_alone():
     """Another device's backend of such a name may be a machine."""
-    assert is_snapshot(DeviceSpec.parse("qiskit.remote?backend=fake_torino"))
-    assert not is_snapshot(DeviceSpec.parse("ionq.qpu?backend=fake_torino"))
+    assert DeviceSpec.parse("qiskit.remote?backend=fake_torino").is_snapshot
+    assert not DeviceSpec.parse("ionq.qpu?backend=fake_torino").is_snapshot
 
 
 def test_the_refusal():
@@ -89,7 +89,7 @@ def test_nothing_is_built_before_consent(monkeypatch, device):
     monkeypatch.setattr(checks, "installed_devices", lambda: [*ADAPTERS, "somebodys.device"])
     monkeypatch.setattr(checks, "version", lambda name: "99.0")
     monkeypatch.setattr(build.qml, "device", construct)
-    monkeypatch.setattr(build, "ibm_backend", lambda name, wires: construct(name))
+    monkeypatch.setattr(backends, "ibm_backend", lambda name, wires: construct(name))
     spec = DeviceSpec.parse(device)
     with pytest.raises(PaidDeviceError):
         build.make_device(spec, 2)

@@ -114,7 +114,7 @@ def test_a_misspelt_key_is_guessed():
 
 def test_other_plugins_take_none():
     """Nobody has declared what their options mean; the error says how to."""
-    with pytest.raises(DeviceSpecError, match="ADAPTERS declares options"):
+    with pytest.raises(DeviceSpecError, match="register_device declares another plugin's options"):
         DeviceSpec.parse("somebodys.device?level=3")
 
 

@@ -1,1 +1,5 @@
-"""One quirk of a plugin a file, each a device around a device."""
+"""What goes around a plugin's device, one quirk a file.
+
+General ones are delegate, failures, precision and seeding; the others belong to a plugin, whose rows name their
+functions.
+"""

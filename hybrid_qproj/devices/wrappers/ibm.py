@@ -1,4 +1,4 @@
-"""All circuits of a batch in one IBM job.
+"""qiskit.remote: all circuits of a batch in one IBM job, its seeds, and compilation for the machine.
 
 The plugin sends a job a circuit: each waits in the queue by itself, and for a backend snapshot each builds the noise
 model anew (measured: 3.4 s a circuit on a 127-qubit snapshot). The Estimator takes any number of circuits at once.
@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from pennylane.devices import Device
 from pennylane.tape import QuantumScript
 
 from hybrid_qproj._util.extras import require
+from hybrid_qproj.devices.adapters import Asked, Compiled
+from hybrid_qproj.devices.backends import stand_in
 from hybrid_qproj.devices.wrappers.delegate import Delegate
+from hybrid_qproj.devices.wrappers.qiskit import transpiled
+from hybrid_qproj.devices.wrappers.seeding import Reseeded, circuit_seed
 
 CIRCUITS_PER_JOB = 100
 """Below the limits of IBM's machines, and small enough that a lost job is a small loss."""
+IBM_BASIS = ("cz", "rz", "sx", "x")
+"""Gates of IBM's current machines."""
 
 
 class OneJob(Delegate):
@@ -50,3 +57,32 @@ class OneJob(Delegate):
         self.tracker.update(executions=len(circuits), jobs=1)
         self.tracker.record()
         return [tuple(answer.data.evs.tolist()) for answer in answers]
+
+
+def one_job(device: Device, asked: Asked) -> Device:
+    """The wrapper that sends many circuits in a job."""
+    return OneJob(device)
+
+
+def reseeded(device: Device, asked: Asked) -> Device:
+    """The wrapper that gives each job a seed. A job has one for all its circuits, whose noise is drawn in order."""
+    if asked.seed is None:
+        return device
+    # The plugin's own device, inside of OneJob, hands these on to the Estimator.
+    settings = device.inner._kwargs
+    return Reseeded(device, asked.seed, lambda seed: settings.update(simulator={"seed_simulator": seed}), together=True)
+
+
+def transpiler_seed(asked: Asked) -> dict[str, Any]:
+    """Compilation for a coupling map draws random layouts."""
+    seed = {} if asked.seed is None else {"seed_transpiler": circuit_seed(asked.seed, 0)}
+    return {**dict(asked.options), **seed}
+
+
+def compile_for_machine(tape: QuantumScript, asked: Asked) -> Compiled:
+    """Compile for the snapshot that stands for the backend; for IBM's gates where there is none."""
+    found = stand_in(asked.option("backend"))
+    if found is not None:
+        return transpiled(tape, asked, found.name, {"backend": found})
+    target = f"IBM basis {', '.join(IBM_BASIS)}, all qubits coupled"
+    return transpiled(tape, asked, target, {"basis_gates": list(IBM_BASIS)})

@@ -1,6 +1,6 @@
-"""A readout whose gradient exists where a probability is zero.
+"""default.mixed: a readout whose gradient exists where a probability is zero.
 
-PennyLane 0.45's default.mixed reads probabilities as squares of square roots. Where one is zero, as it is at the probes
+PennyLane 0.45 reads probabilities as squares of square roots. Where one is zero, as it is at the probes
 of a freshly encoded qubit, the values are right and every gradient is NaN. Matrices are read without a root.
 """
 
@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import pennylane as qml
+from pennylane.devices import Device
 from pennylane.tape import QuantumScript
 
+from hybrid_qproj.devices.adapters import Asked
 from hybrid_qproj.devices.wrappers.delegate import Delegate
 
 _Z = ((1.0, 0.0), (0.0, -1.0))
@@ -24,6 +26,11 @@ class RootlessReadout(Delegate):
         if isinstance(circuits, QuantumScript):
             return self.execute((circuits,), execution_config)[0]
         return self.inner.execute(tuple(_rootless(circuit) for circuit in circuits), execution_config)
+
+
+def rootless(device: Device, asked: Asked) -> Device:
+    """The wrapper of default.mixed's row."""
+    return RootlessReadout(device)
 
 
 def _rootless(circuit: QuantumScript) -> QuantumScript:

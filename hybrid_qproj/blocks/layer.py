@@ -1,0 +1,191 @@
+"""From a block's QNode to a TorchLayer that owns the weights of many blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import pennylane as qml
+import torch
+from torch import Tensor, nn
+
+from hybrid_qproj._util.norms import widened
+from hybrid_qproj._util.tensors import following
+from hybrid_qproj.blocks.executor import BlockExecutor
+from hybrid_qproj.circuits import Ansatz, AnsatzError, get
+from hybrid_qproj.devices import DeviceSpec
+from hybrid_qproj.devices.checks import check_known
+
+
+class BlockLayer(qml.qnn.TorchLayer):
+    """A TorchLayer of independent blocks that owns their weights.
+
+    Unlike its parent it never uses stale weights (``load_state_dict(assign=True)``, ``functional_call``), takes
+    an empty batch and half precision, builds its device on first use, and forwards no attribute to the QNode.
+
+    Args:
+        ansatz: the block's ansatz.
+        blocks: number of blocks, at least 1.
+        executor: what runs the circuits.
+        init: name of the ansatz's initialiser.
+        generator: source of randomness of the initialiser.
+        twin: for each block, the block whose weights it has, see `hybrid_qproj.plan.Stage`; None if each has its own.
+        mirrored: for each block, whether it turns the other way than its twin.
+
+    Attributes:
+        weights: raw weights, Parameter (blocks with weights of their own, parameters), float32.
+
+    Raises:
+        AnsatzError: a block is to turn the other way, and the ansatz does not say how.
+    """
+
+    def __init__(
+        self,
+        ansatz: Ansatz,
+        blocks: int,
+        executor: BlockExecutor,
+        init: str = "identity",
+        generator: torch.Generator | None = None,
+        twin: Sequence[int] = (),
+        mirrored: Sequence[bool] = (),
+    ) -> None:
+        # The parent's constructor insists on a live QNode, and so on an installed device; and it keeps a
+        # second reference to the weights. Only what the parent's methods need is set up here.
+        nn.Module.__init__(self)
+        self.blocks = blocks
+        self.ansatz = ansatz
+        self.executor = executor
+        self._own = sorted(set(twin)) if twin else range(blocks)
+        self.weights = nn.Parameter(ansatz.initialize(init, len(self._own), generator))
+        if any(mirrored) and ansatz.mirror is None:
+            raise AnsatzError(f"ansatz {ansatz.name!r} has no mirror, so its blocks cannot share weights as twins")
+        # The plan's, no state. No buffers: who averages models averages their buffers too.
+        rows = {block: row for row, block in enumerate(self._own)}
+        self.row = torch.tensor([rows[t] for t in twin], device="cpu") if twin else None
+        self.turned = torch.tensor(mirrored, device="cpu")[:, None] if any(mirrored) else None
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        self.row = None if self.row is None else following(fn, self.row)
+        self.turned = None if self.turned is None else following(fn, self.turned)
+        return super()._apply(fn, recurse)
+
+    @torch.no_grad()
+    def assign(self, weights: Tensor) -> None:
+        """Take over raw weights of each block.
+
+        Args:
+            weights: (blocks, parameters), those of twins included; a twin's are its partner's and are not looked at.
+        """
+        self.weights.copy_(weights[list(self._own)])
+
+    @property
+    def qnode(self) -> qml.QNode:
+        """The QNode of one block, for drawing and counting: ``qml.draw(layer.qnode)(inputs, weights)``."""
+        return self.executor.qnode()
+
+    @property
+    def qnode_weights(self) -> dict[str, Tensor]:
+        """The current weights, read anew each time: the parent's copy of them goes stale."""
+        return {"weights": self.weights}
+
+    def block_weights(self) -> Tensor:
+        """Raw weights of each block, (blocks, parameters), those of twins included."""
+        weights = self.weights if self.row is None else self.weights[self.row.to(self.weights.device)]
+        if self.turned is None or self.ansatz.mirror is None:
+            return weights
+        return torch.where(self.turned.to(weights.device), self.ansatz.mirror(weights), weights)
+
+    def __getattr__(self, name: str) -> Any:
+        return nn.Module.__getattr__(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        nn.Module.__setattr__(self, name, value)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Run every block once for every input.
+
+        Args:
+            inputs: RY angles in radians, (..., 2 * blocks), any floating dtype; block g reads the pair
+                ``inputs[..., 2 * g]`` (control) and ``inputs[..., 2 * g + 1]`` (kept).
+
+        Returns:
+            <Z> of each kept qubit in [-1, 1], (..., blocks), of the dtype of ``inputs``.
+
+        Raises:
+            ValueError: wrong width, or not floating point.
+        """
+        if not inputs.is_floating_point() or not inputs.shape or inputs.shape[-1] != 2 * self.blocks:
+            raise ValueError(
+                f"got inputs of shape {tuple(inputs.shape)} and dtype {inputs.dtype}; expected floating-point "
+                f"angles of shape (..., {2 * self.blocks}): a pair for each of the {self.blocks} blocks"
+            )
+        return self.run(inputs, self.block_weights(), self.executor)
+
+    def run(self, inputs: Tensor, weights: Tensor, executor: BlockExecutor) -> Tensor:
+        """`forward` with weights and device of the caller's choice, who may have read them for several layers at once.
+
+        Args:
+            inputs: RY angles in radians, (..., 2 * blocks), floating point.
+            weights: raw weights of each block, (blocks, parameters).
+            executor: what runs the circuits.
+
+        Returns:
+            <Z> of each kept qubit, (..., blocks), of the dtype of ``inputs``.
+        """
+        dtype = torch.promote_types(inputs.dtype, torch.float32)
+        rows = widened(inputs, dtype).reshape(-1, 2)
+        repeats = inputs.numel() // (2 * self.blocks)
+        values = executor(rows, widened(weights.to(inputs.device), dtype).repeat(repeats, 1))
+        return values.reshape(*inputs.shape[:-1], self.blocks).to(inputs.dtype)
+
+    def extra_repr(self) -> str:
+        """One line for the repr of a model."""
+        return f"{self.ansatz.name}, blocks={self.blocks}, device={str(self.executor.spec)!r}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.extra_repr()})"
+
+    __str__ = __repr__
+
+
+def torch_layer(
+    circuit: str | Ansatz = "u_cu",
+    blocks: int = 1,
+    device: str | DeviceSpec = "default.qubit",
+    init: str = "identity",
+    generator: torch.Generator | None = None,
+    allow_paid: bool = False,
+) -> BlockLayer:
+    """A TorchLayer of independent two-qubit blocks for your own model.
+
+    Args:
+        circuit: name of an ansatz, ``"package.module:name"``, or an `Ansatz`.
+        blocks: number of blocks, at least 1.
+        device: device string.
+        init: name of the ansatz's initialiser.
+        generator: source of randomness of the initialiser.
+        allow_paid: whether the device may be one that can cost money.
+
+    Returns:
+        a layer from (..., 2 * blocks) RY angles in radians to (..., blocks) expectation values in [-1, 1].
+
+    Raises:
+        AnsatzError: the circuit or initialiser is not known.
+        DeviceSpecError: the device string cannot be read.
+        DeviceUnavailableError: nobody knows the device. A missing plugin shows at the first run, and so does
+            `PaidDeviceError`.
+        ValueError: ``blocks`` is not a whole number of at least 1.
+
+    Examples:
+        >>> import torch
+        >>> from hybrid_qproj import torch_layer
+        >>> model = torch.nn.Sequential(torch.nn.Linear(10, 16), torch_layer("rotor", blocks=8), torch.nn.Linear(8, 1))
+        >>> model(torch.zeros(4, 10)).shape
+        torch.Size([4, 1])
+    """
+    if isinstance(blocks, bool) or not isinstance(blocks, int) or blocks < 1:
+        raise ValueError(f"blocks={blocks!r}: expected a whole number of at least 1")
+    ansatz = get(circuit)
+    spec = DeviceSpec.parse(device)
+    check_known(spec.name)
+    return BlockLayer(ansatz, blocks, BlockExecutor(ansatz, spec, allow_paid=allow_paid), init, generator)
