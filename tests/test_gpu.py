@@ -116,6 +116,14 @@ def test_orthogonal_and_equal_states(dtype):
     assert expected[0, 0] < -1000
 
 
+def test_nan_stays():
+    a, b = torch.ones(3, 50), torch.ones(70, 50)
+    a[1, 40] = torch.nan
+    found = pairwise_log_fidelity(a.cuda(), b.cuda()).cpu()
+    assert found[1].isnan().all()
+    assert found[[0, 2]].abs().max() < 1e-5
+
+
 def test_angles_outside_of_0_to_pi():
     a, b = 3 * torch.randn(30, 20), 3 * torch.randn(50, 20)
     found = pairwise_log_fidelity(a.cuda(), b.cuda()).cpu()
@@ -138,9 +146,10 @@ def test_torch_layer_on_a_gpu():
 
 
 @pytest.mark.parametrize("mode", ["interpolated", "direct"])
-@pytest.mark.parametrize("device", ["lightning.qubit", "lightning.gpu"])
-def test_lightning(device, mode):
-    pytest.importorskip(f"pennylane_lightning.{device.replace('.', '_')}_ops")
+@pytest.mark.parametrize("device", ["default.qubit", "default.mixed", "lightning.qubit", "lightning.gpu"])
+def test_every_device_takes_tensors_on_the_gpu(device, mode):
+    if device.startswith("lightning"):
+        pytest.importorskip(f"pennylane_lightning.{device.replace('.', '_')}_ops")
     head = QuantumProjection(12, 4, init="random").double()
     there = copy.deepcopy(head).to_device(f"{device}?mode={mode}").cuda()
     x = torch.randn(3, 12, dtype=torch.float64)

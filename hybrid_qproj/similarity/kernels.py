@@ -14,50 +14,58 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-ROWS = COLUMNS = 64
-"""Pairs of a program of the forward kernel: 8 a thread and axis keep its products and factors in registers."""
+PAIRS = (128, 64)
+"""Rows and columns of a program of the forward kernel, whose products stay in registers."""
+WARPS = 4
 QUBITS, ROWS_BACK, COLUMNS_BACK = 8, 32, 32
 """Qubits and pairs of a step of the backward kernel."""
 
 
+# Bits of float32 and float64: of the fraction, and those of 1.
+_BITS = {torch.float32: (23, 127), torch.float64: (52, 1023)}
+
+
 @triton.jit
 def _log_products(  # type: ignore[no-untyped-def]
-    tan_a, tan_b, log_a, log_b, angles_a, angles_b, out, n, m, k,
-    TINY: tl.constexpr, LEAST: tl.constexpr, GROUP: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
+    tan_a, tan_b, log_a, log_b, angles_a, angles_b, out, n, m, k, groups, by_a, by_b,
+    TINY: tl.constexpr, LEAST: tl.constexpr, GROUP: tl.constexpr, FRACTION: tl.constexpr, BIAS: tl.constexpr,
+    INTEGER: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
 ):  # fmt: skip
     rows = tl.program_id(0) * BM + tl.arange(0, BM)
     columns = tl.program_id(1) * BN + tl.arange(0, BN)
-    of_a, of_b = rows < n, columns < m
-    total = tl.load(log_a + rows, of_a, 0.0)[:, None] + tl.load(log_b + columns, of_b, 0.0)[None, :]
     at_a, at_b = tan_a + rows, tan_b + columns
-    for first in range(0, k, GROUP):
-        size = min(GROUP, k - first)
-        from_a, from_b = at_a, at_b
-        product = total * 0 + 1
-        for _ in range(0, size):
-            product *= tl.load(at_a, of_a, 0.0)[:, None] * tl.load(at_b, of_b, 0.0)[None, :] + 1
-            at_a += n
-            at_b += m
-        # Orthogonal qubits must show, though the other factors may double the product.
-        orthogonal = product < TINY
-        logs = tl.log(tl.where(orthogonal, 1.0, product))
-        if tl.sum(tl.sum(orthogonal.to(tl.int32), 1), 0) > 0:
-            exact = total * 0
-            here_a, here_b = angles_a + rows.to(tl.int64) * k + first, angles_b + columns.to(tl.int64) * k + first
-            for _ in range(0, size):
-                a, b = tl.load(from_a, of_a, 0.0), tl.load(from_b, of_b, 0.0)
-                half = tl.load(here_a, of_a, 0.0)[:, None] / 2 - tl.load(here_b, of_b, 0.0)[None, :] / 2
-                norm = tl.sqrt(a * a + 1)[:, None] * tl.sqrt(b * b + 1)[None, :]
-                exact += tl.log(tl.maximum(tl.abs(tl.cos(half)), LEAST) * norm)
-                from_a += n
-                from_b += m
-                here_a += 1
-                here_b += 1
-            logs = tl.where(orthogonal, exact, logs)
-        total += 2 * logs
+    product = (tl.load(log_a + rows) * 0 + 1)[:, None] + (tl.load(log_b + columns) * 0)[None, :]
+    exponent = tl.zeros((BM, BN), tl.int32)
+    one: tl.constexpr = BIAS << FRACTION
+    for _ in range(0, groups):
+        for _ in tl.static_range(0, GROUP):
+            product *= tl.load(at_a)[:, None] * tl.load(at_b)[None, :] + 1
+            at_a += by_a
+            at_b += by_b
+        # Orthogonal qubits must show, though the other factors may double the product: a 0 stays.
+        product = tl.where(product < TINY, 0.0, product)
+        # In place of a logarithm a group: its exponent is put aside, and what is left lies in [1, 2).
+        bits = product.to(INTEGER, bitcast=True)
+        exponent += (bits >> FRACTION).to(tl.int32) - BIAS
+        left = ((bits & ((1 << FRACTION) - 1)) | one).to(product.dtype, bitcast=True)
+        # NaN stays, too.
+        product = tl.where(product > 0, left, product * 0)
+    of_a, of_b = rows < n, columns < m
+    total = tl.load(log_a + rows)[:, None] + tl.load(log_b + columns)[None, :]
+    orthogonal = (product == 0) & of_a[:, None] & of_b[None, :]
+    total += 2 * (tl.log(tl.where(product == 0, 1.0, product)) + exponent.to(product.dtype) * 0.6931471805599453)
+    if tl.sum(tl.sum(orthogonal.to(tl.int32), 1), 0) > 0:
+        exact = total * 0
+        here_a, here_b = angles_a + rows.to(tl.int64) * k, angles_b + columns.to(tl.int64) * k
+        for _ in range(0, k):
+            half = tl.load(here_a, of_a, 0.0)[:, None] / 2 - tl.load(here_b, of_b, 0.0)[None, :] / 2
+            exact += tl.log(tl.maximum(tl.abs(tl.cos(half)), LEAST))
+            here_a += 1
+            here_b += 1
+        total = tl.where(orthogonal, 2 * exact, total)
     # A sum of rounded squares can exceed one by an ulp.
     place = rows.to(tl.int64)[:, None] * m + columns[None, :]
-    tl.store(out + place, tl.minimum(total, 0.0), of_a[:, None] & of_b[None, :])
+    tl.store(out + place, tl.where(total > 0, 0.0, total), of_a[:, None] & of_b[None, :])
 
 
 @triton.jit
@@ -113,14 +121,26 @@ def log_products(
     (tan_a, logs_a), (tan_b, logs_b) = a, b
     (k, n), m = tan_a.shape, tan_b.shape[1]
     out = tan_a.new_empty(n, m)
-    if out.numel():
-        grid = (triton.cdiv(n, ROWS), triton.cdiv(m, COLUMNS))
-        with _current(tan_a):
-            _log_products[grid](
-                tan_a, tan_b, logs_a.sum(dim=0), logs_b.sum(dim=0), *(x.contiguous() for x in angles), out, n, m, k,
-                TINY=tiny, LEAST=least, GROUP=group, BM=ROWS, BN=COLUMNS,
-            )  # fmt: skip
+    if not out.numel():
+        return out
+    height, width = PAIRS
+    # Padded, so that no load is masked: a tangent of 0 gives a factor of 1.
+    tan_a, logs_a = _padded(tan_a, group, height), _padded(logs_a.sum(dim=0)[None], 1, height)
+    tan_b, logs_b = _padded(tan_b, group, width), _padded(logs_b.sum(dim=0)[None], 1, width)
+    fraction, bias = _BITS[out.dtype]
+    with _current(out):
+        _log_products[triton.cdiv(n, height), triton.cdiv(m, width)](
+            tan_a, tan_b, logs_a, logs_b, *(x.contiguous() for x in angles), out,
+            n, m, k, len(tan_a) // group, tan_a.shape[1], tan_b.shape[1],
+            TINY=tiny, LEAST=least, GROUP=group, FRACTION=fraction, BIAS=bias,
+            INTEGER=tl.int32 if out.dtype == torch.float32 else tl.int64, BM=height, BN=width, num_warps=WARPS,
+        )  # fmt: skip
     return out
+
+
+def _padded(values: Tensor, rows: int, columns: int) -> Tensor:
+    """Zeros below and to the right, up to multiples of these."""
+    return torch.nn.functional.pad(values, (0, -values.shape[1] % columns, 0, -len(values) % rows)).contiguous()
 
 
 def gradients(
