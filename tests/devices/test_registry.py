@@ -25,6 +25,7 @@ from hybrid_qproj.devices.listing import list_devices
 from hybrid_qproj.devices.options import Whole
 from hybrid_qproj.devices.wrappers.delegate import Delegate
 from hybrid_qproj.estimate import estimate
+from hybrid_qproj.heads.checkpoint import CheckpointError
 from hybrid_qproj.heads.registry import load_head
 
 DIGITS = 2
@@ -114,10 +115,17 @@ def test_it_is_estimated(mine, head):
     assert not any("before the device's own compiler" in note for note in found.notes)
 
 
-def test_it_is_saved_and_loaded(mine, head, tmp_path):
-    """As the string; where the row is missing, default.qubit stands in as for any missing device."""
-    head.to_device("mine.coarse?digits=3").save(tmp_path / "head")
-    assert str(load_head(tmp_path / "head").device) == "mine.coarse?digits=3"
+def test_it_is_saved_and_loaded(mine, head, tmp_path, monkeypatch):
+    """As its string. Where nobody registered the row, default.qubit stands in, or the error says how to."""
+    for name, device in (("plain", "mine.coarse"), ("option", "mine.coarse?digits=3")):
+        head.to_device(device).save(tmp_path / name)
+        assert str(load_head(tmp_path / name).device) == device
+    with monkeypatch.context() as elsewhere:
+        elsewhere.delitem(ADAPTERS, mine.name)
+        with pytest.warns(UserWarning, match="run on 'default.qubit' instead"):
+            load_head(tmp_path / "plain")(torch.zeros(1, 6))
+        with pytest.raises(CheckpointError, match="register_device declares another plugin's options"):
+            load_head(tmp_path / "option")
 
 
 def test_the_conformance_suite_takes_it_up(mine):
