@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -131,6 +134,29 @@ def test_it_is_saved_and_loaded(mine, head, tmp_path, monkeypatch):
 def test_the_conformance_suite_takes_it_up(mine):
     """With the strings that the row names."""
     assert {"mine.coarse", "mine.coarse?digits=3"} <= set(targets.fast())
+
+
+@pytest.mark.slow
+def test_the_suite_runs_on_a_strangers_row(tmp_path):
+    """As its author would call it: worker processes know the row too."""
+    (tmp_path / "rows_of_mine.py").write_text(
+        "from hybrid_qproj.devices import Adapter, register_device\n"
+        "from hybrid_qproj.devices.wrappers.delegate import Delegate\n"
+        "register_device(Adapter('mine.suite', 'mine', builds='default.qubit', exact=True, seeding='device',\n"
+        "                        wrappers=(lambda device, asked: Delegate(device),)))\n"
+    )
+    arguments = ["-p", "rows_of_mine", "--device", "mine.suite", "-k", "spawned or is_built_with", "-q"]
+    found = subprocess.run(
+        [sys.executable, "-m", "hybrid_qproj.conformance", *arguments, "-p", "no:cacheprovider"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stdout
+    assert "passed" in found.stdout
+    assert "failed" not in found.stdout
 
 
 def test_it_costs_what_its_row_says(mine):
