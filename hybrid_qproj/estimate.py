@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pennylane as qml
-import torch
-from pennylane.tape import QuantumScript
-
 from hybrid_qproj._util.extras import MissingExtraError
-from hybrid_qproj.blocks.executor import CIRCUITS_PER_CALL, BlockCircuit
-from hybrid_qproj.blocks.response import PROBES_PER_BLOCK, TRINE
+from hybrid_qproj.blocks.counting import count_circuits, example_circuit
+from hybrid_qproj.blocks.executor import CIRCUITS_PER_CALL
+from hybrid_qproj.blocks.response import PROBES_PER_BLOCK
 from hybrid_qproj.devices import (
     ADAPTERS,
     DeviceSpec,
@@ -27,7 +23,6 @@ from hybrid_qproj.devices.backends import usable_qubits
 from hybrid_qproj.devices.checks import check_known, check_request
 from hybrid_qproj.devices.compilation import compile_for, machine_snapshot
 from hybrid_qproj.devices.cost import check_allowed, count
-from hybrid_qproj.devices.packing import pack_tapes
 from hybrid_qproj.devices.size import check_wires, state_bytes
 from hybrid_qproj.devices.spec import MODES
 from hybrid_qproj.heads.base import Head
@@ -118,8 +113,9 @@ def estimate(
     wires = head.ansatz.wires
     check_wires(spec, spec.pack or 1, wires)
     backend = machine_snapshot(spec)
+    weights = head.block_weights()
     packs = sorted({1, blocks_per_circuit(spec, wires, usable_qubits(backend, wires))})
-    compiled = {pack: compile_for(example_circuit(head, pack), spec) for pack in packs}
+    compiled = {pack: compile_for(example_circuit(head.ansatz, weights, pack), spec) for pack in packs}
     runs = tuple(
         _run(spec, mode, pack, rows_of(head, mode, documents), compiled[pack], prices)
         for mode in MODES
@@ -172,40 +168,6 @@ def rows_of(head: QuantumProjection, mode: str, documents: int) -> tuple[int, ..
     if mode == "interpolated":
         return (PROBES_PER_BLOCK * head.plan.blocks,)
     return tuple(len(stage) * documents for stage in head.plan.stages)
-
-
-def count_circuits(rows: Sequence[int], pack: int) -> int:
-    """Circuits on the device.
-
-    Args:
-        rows: block circuits of each call.
-        pack: blocks side by side in one circuit.
-
-    Returns:
-        their number; a call is cut into chunks, and circuits are filled within a chunk.
-    """
-    calls = [divmod(row, CIRCUITS_PER_CALL) for row in rows]
-    return sum(full * math.ceil(CIRCUITS_PER_CALL / pack) + math.ceil(rest / pack) for full, rest in calls)
-
-
-def example_circuit(head: QuantumProjection, pack: int) -> QuantumScript:
-    """A full circuit of a head: its blocks, in order, at a generic probe.
-
-    Args:
-        head: the head.
-        pack: blocks side by side; they repeat where the head has fewer.
-
-    Returns:
-        the circuit.
-    """
-    weights = head.block_weights()[:pack]
-    weights = weights.repeat(math.ceil(pack / len(weights)), 1)[:pack]
-    # Not 0: a compiler would leave the encoding out.
-    inputs = torch.full((pack, 2), TRINE[1])
-    tape = qml.tape.make_qscript(BlockCircuit(head.ansatz))(inputs, weights)
-    narrow, _ = qml.transforms.broadcast_expand(tape)
-    (wide,), _ = pack_tapes(narrow, pack, head.ansatz.wires)
-    return wide
 
 
 def _run(

@@ -9,11 +9,9 @@ import torch
 
 from hybrid_qproj import ClassicalProjection, DeviceSpec, QuantumProjection, circuits
 from hybrid_qproj import estimate as module
-from hybrid_qproj.blocks import executor
-from hybrid_qproj.blocks.executor import BlockExecutor
+from hybrid_qproj.blocks import counting, executor
 from hybrid_qproj.devices import DeviceSpecError, DeviceUnavailableError
-from hybrid_qproj.devices.compilation import compile_for
-from hybrid_qproj.estimate import count_circuits, estimate, example_circuit, state_bytes
+from hybrid_qproj.estimate import estimate, state_bytes
 from hybrid_qproj.heads.checkpoint import CheckpointError
 from hybrid_qproj.heads.coherent import CoherentProjection
 from hybrid_qproj.loading import load_quantum_head
@@ -60,12 +58,12 @@ def test_counts_are_those_of_a_run(head, mode, pack):
 
 def test_counts_of_a_run_in_chunks(head, monkeypatch):
     """Large calls are cut into chunks, and circuits are not filled across them."""
-    monkeypatch.setattr(module, "CIRCUITS_PER_CALL", 8)
-    monkeypatch.setattr(executor, "CIRCUITS_PER_CALL", 8)
+    for place in (module, executor, counting):
+        monkeypatch.setattr(place, "CIRCUITS_PER_CALL", 8)
     device = "lightning.qubit?mode=direct&pack=3"
     run = _by_mode(estimate(head, device, documents=5))["direct", 3]
     assert run.circuits == _circuits_run(head, device, 5) == 4 + 8 + 8
-    assert count_circuits([20], 3) == 3 + 3 + 2
+    assert counting.count_circuits([20], 3) == 3 + 3 + 2
 
 
 def test_interpolated_is_independent_of_documents(head):
@@ -87,19 +85,6 @@ def test_two_qubit_gates_of_every_ansatz(name):
     assert (one.two_qubit_gates, three.two_qubit_gates) == (GATES[name], 3 * GATES[name])
     assert (one.wires, three.wires) == (2, 6)
     assert one.depth == three.depth > 1
-
-
-def test_gates_are_counted_on_the_circuit_that_runs():
-    """The example circuit gives the values of the QNode."""
-    head = QuantumProjection(8, 2, init="random").double()
-    tape = example_circuit(head, 3)
-    weights = torch.cat([stage.weights for stage in head.stages])[:3].detach()
-    inputs = torch.full((3, 2), module.TRINE[1]).double()
-    import pennylane as qml  # noqa: PLC0415
-
-    (values,) = qml.execute([tape], qml.device("default.qubit", wires=6), diff_method=None)
-    expected = BlockExecutor(head.ansatz, DeviceSpec("default.qubit"))(inputs, weights)
-    assert [float(v) for v in values] == pytest.approx(expected.tolist(), abs=1e-6)
 
 
 def test_few_blocks_in_a_wide_circuit():
@@ -269,5 +254,5 @@ def test_unknown_snapshot(qiskit):
 def test_compilation_repeats(qiskit):
     """The transpiler's random choices are seeded."""
     head = QuantumProjection(100, 10, init="random")
-    spec = DeviceSpec.parse("qiskit.remote?backend=ibm_torino&shots=10")
-    assert compile_for(example_circuit(head, 20), spec) == compile_for(example_circuit(head, 20), spec)
+    spec = DeviceSpec.parse("qiskit.remote?backend=ibm_torino&shots=10&pack=20")
+    assert estimate(head, spec) == estimate(head, spec)

@@ -24,7 +24,7 @@ from hybrid_qproj.circuits import Ansatz
 TETRAHEDRON = ((0.0, 0.0), *((math.acos(-1 / 3), 2 * math.pi * m / 3) for m in range(3)))
 # Rotations that turn the axis to be read into Z: RZ, then RY. For X, Y, Z.
 AXES = ((0.0, -math.pi / 2), (-math.pi / 2, -math.pi / 2), (0.0, 0.0))
-PROBES_PER_BLOCK = len(AXES) * len(TETRAHEDRON) ** 2
+PROBES_PER_MAP = len(AXES) * len(TETRAHEDRON) ** 2
 
 FRAME = ("phase of c", "phase of b", "RZ of the axis", "RY of the axis")
 
@@ -91,7 +91,7 @@ def block_maps(executor: BlockExecutor, weights: Tensor) -> Tensor:
     polar = torch.stack([states[control, 0], states[kept, 0]], dim=1)
     frame = torch.stack([states[control, 1], states[kept, 1], axes[axis, 0], axes[axis, 1]], dim=1)
     blocks = len(weights)
-    rows = torch.cat([frame.repeat(blocks, 1), weights.repeat_interleave(PROBES_PER_BLOCK, dim=0)], dim=1)
+    rows = torch.cat([frame.repeat(blocks, 1), weights.repeat_interleave(PROBES_PER_MAP, dim=0)], dim=1)
     values = executor(polar.repeat(blocks, 1), rows).view(blocks, len(axes), len(states), len(states))
     theta, phi = states.unbind(1)
     features = torch.stack(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 
 import pytest
 import torch
@@ -77,7 +79,17 @@ def _marks(gpu: bool) -> list[pytest.MarkDecorator]:
 
 
 @pytest.fixture(scope="session")
-def worker() -> Iterator[ProcessPoolExecutor]:
-    """One spawned process: it shares nothing with this one but what is pickled."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+def worker(request: pytest.FixtureRequest) -> Iterator[ProcessPoolExecutor]:
+    """One spawned process: it shares nothing with this one but what is pickled, and rows of devices from ``-p``."""
+    modules = [name for name in request.config.getoption("plugins") if not name.startswith("no:")]
+    with ProcessPoolExecutor(
+        1, mp_context=multiprocessing.get_context("spawn"), initializer=_import, initargs=(modules,)
+    ) as pool:
         yield pool
+
+
+def _import(modules: list[str]) -> None:
+    for name in modules:
+        # What is named may be a plugin of pytest's that has another name as a module.
+        with suppress(ModuleNotFoundError):
+            importlib.import_module(name)

@@ -7,9 +7,8 @@ import pickle
 import pytest
 
 from hybrid_qproj.devices import DeviceSpec, DeviceSpecError, DeviceUnavailableError, make_device
+from hybrid_qproj.devices.checks import BLOCK_WIRES
 from hybrid_qproj.heads.quantum import QuantumProjection
-
-BLOCK_WIRES = 2
 
 
 def test_is_built_with_wires_for_a_block(device: str) -> None:

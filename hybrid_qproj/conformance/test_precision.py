@@ -8,14 +8,14 @@ from hybrid_qproj.conformance.expected import make_embeddings, make_head, refere
 from hybrid_qproj.conformance.targets import is_single_precision
 from hybrid_qproj.devices import DeviceSpec
 
-DOUBLE = 1e-12
+DOUBLE_TOLERANCE = 1e-12
 
 
 def test_double_precision_of_exact_values(exact_device: str) -> None:
     """No result goes through float32 on its way, except where amplitudes are."""
     head, embeddings = make_head(exact_device, 4, 2), make_embeddings(3, 4)
     error = (head(embeddings).cos() - reference(head, embeddings)).abs().max().item()
-    assert error < (1e-6 if is_single_precision(DeviceSpec.parse(exact_device)) else DOUBLE)
+    assert error < (1e-6 if is_single_precision(DeviceSpec.parse(exact_device)) else DOUBLE_TOLERANCE)
 
 
 def test_double_precision_of_sampled_values(sampled_device: str) -> None:

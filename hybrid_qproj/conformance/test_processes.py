@@ -12,7 +12,7 @@ from hybrid_qproj.conformance.targets import is_noisy
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.heads.quantum import QuantumProjection
 
-PATIENCE = 300
+TIMEOUT_S = 300
 """Seconds; a worker has to import torch, PennyLane and the plugin."""
 
 
@@ -28,7 +28,7 @@ def test_a_used_head_runs_in_a_spawned_process(device: str, worker: ProcessPoolE
     """Its live device stays behind; the worker's results are as good as any."""
     head, embeddings = make_head(device, 4, 2), make_embeddings(2, 4)
     head(embeddings)
-    values = torch.tensor(worker.submit(project, head, embeddings).result(PATIENCE), dtype=torch.float64)
+    values = torch.tensor(worker.submit(project, head, embeddings).result(TIMEOUT_S), dtype=torch.float64)
     assert values.shape == (2, 2)
     if not is_noisy(DeviceSpec.parse(device)):
         error = (values - reference(head, embeddings)).abs()

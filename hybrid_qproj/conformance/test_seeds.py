@@ -8,8 +8,7 @@ from torch import Tensor
 
 from hybrid_qproj.conformance.expected import make_embeddings, make_head
 from hybrid_qproj.devices import DeviceSpec, DeviceUnavailableError, make_device
-
-BLOCK_WIRES = 2
+from hybrid_qproj.devices.checks import BLOCK_WIRES
 
 
 def session(device: str, seed: int, calls: int = 2) -> list[Tensor]:

@@ -13,7 +13,7 @@ from hybrid_qproj.devices.errors import DeviceSpecError
 
 READOUT = "readout"
 EXAMPLE = "depolarizing:0.01,readout:0.02"
-MOST_CHARACTERS = 300
+LONGEST_NOISE = 300
 CHANNELS: dict[str, Callable[..., Any]] = {
     "depolarizing": qml.DepolarizingChannel,
     "amplitude_damping": qml.AmplitudeDamping,
@@ -42,8 +42,8 @@ def parse_noise(text: str) -> dict[str, float]:
     """
     kinds = (*CHANNELS, READOUT)
     noise: dict[str, float] = {}
-    if not isinstance(text, str) or len(text) > MOST_CHARACTERS:
-        raise DeviceSpecError(f"noise: expected text such as {EXAMPLE}, at most {MOST_CHARACTERS} characters")
+    if not isinstance(text, str) or len(text) > LONGEST_NOISE:
+        raise DeviceSpecError(f"noise: expected text such as {EXAMPLE}, at most {LONGEST_NOISE} characters")
     for number, part in enumerate(text.split(","), 1):
         kind, _, strength = part.partition(":")
         if kind not in kinds or kind in noise:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-MOST_OF_A_NAME = 32
+LONGEST_BACKEND_NAME = 32
 
 
 class Kind(Protocol):
@@ -111,7 +111,7 @@ class Name:
         word = "(?:[a-z]{1,20}[0-9]{0,3}|[0-9]{1,3}[a-z]{0,3})"
         return (
             isinstance(value, str)
-            and len(value) <= MOST_OF_A_NAME
+            and len(value) <= LONGEST_BACKEND_NAME
             and value not in ("true", "false")
             and re.fullmatch(rf"[a-z]{{1,20}}[0-9]{{0,3}}(?:[_.\-]{word})*_?", value) is not None
         )
@@ -119,7 +119,7 @@ class Name:
     @property
     def expected(self) -> str:
         """What it names, and its length."""
-        return f"{self.meaning}, in lower case, at most {MOST_OF_A_NAME} characters"
+        return f"{self.meaning}, in lower case, at most {LONGEST_BACKEND_NAME} characters"
 
 
 @dataclass(frozen=True)

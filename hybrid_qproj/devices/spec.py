@@ -39,7 +39,7 @@ COMMON: dict[str, Kind] = {
 }
 """What the common keys take, but for noise, which has a grammar of its own."""
 COMMON_KEYS = ("shots", "seed", "mode", "pack", "noise", "wires", "diff_method")
-MOST_CHARACTERS = 1000
+LONGEST_STRING = 1000
 GRAMMAR = "NAME?key=value&key=value"
 
 
@@ -120,9 +120,9 @@ class DeviceSpec:
         """
         if isinstance(text, DeviceSpec):
             return text
-        if not isinstance(text, str) or len(text) > MOST_CHARACTERS:
+        if not isinstance(text, str) or len(text) > LONGEST_STRING:
             raise DeviceSpecError(
-                f"what was given is no device string; expected {GRAMMAR}, at most {MOST_CHARACTERS} characters"
+                f"what was given is no device string; expected {GRAMMAR}, at most {LONGEST_STRING} characters"
             )
         name, separator, query = text.strip().partition("?")
         table: dict[str, Any] = {"name": name}

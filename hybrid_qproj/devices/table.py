@@ -16,24 +16,6 @@ _BRAKET = ("amazon-braket-pennylane-plugin", "1.36.1")
 _IONQ = ("pennylane-ionq", "0.45.0")
 _AWS_SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
-_AER_METHODS = (
-    "automatic",
-    "statevector",
-    "density_matrix",
-    "stabilizer",
-    "matrix_product_state",
-    "extended_stabilizer",
-    "unitary",
-    "superop",
-    "tensor_network",
-)
-_AER_BACKENDS = (
-    "aer_simulator",
-    *(f"aer_simulator_{method}" for method in _AER_METHODS[1:]),
-    "qasm_simulator",
-    "statevector_simulator",
-    "unitary_simulator",
-)
 _BACKEND = Name("the name of a backend")
 _LEVEL = Whole(0, 3)
 LARGEST_BATCH = 1 << 16
@@ -126,7 +108,11 @@ ADAPTERS: dict[str, Adapter] = {
             "qiskit.aer",
             "'hybrid-qproj[qiskit]'",
             _QISKIT,
-            options={"backend": Choice(_AER_BACKENDS), "method": Choice(_AER_METHODS), "optimization_level": _LEVEL},
+            options={
+                "backend": Choice(qiskit.AER_BACKENDS),
+                "method": Choice(qiskit.AER_METHODS),
+                "optimization_level": _LEVEL,
+            },
             wrappers=(qiskit.reseeded,),
             compiler=qiskit.compile_for_aer,
             exact_backends=("aer_simulator_statevector",),

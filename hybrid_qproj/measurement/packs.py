@@ -19,9 +19,9 @@ from hybrid_qproj.heads.checkpoint import CheckpointError
 from hybrid_qproj.measurement.record import BINDING, FORMER, Measured, check_same
 
 CLAIM = "claim.json"
-LARGEST = 2.0
+LARGEST_EXPECTATION = 2.0
 """Of an expectation value; where readout is corrected, some lie outside of [-1, 1]."""
-PACK = re.compile(r"[0-9]{6,}\.safetensors")
+PACK_FILE = re.compile(r"[0-9]{6,}\.safetensors")
 
 
 class Packs:
@@ -117,11 +117,11 @@ class Packs:
         with suppress(OSError, CheckpointError):
             check_same(self._claim, self._read_claim(), self.folder)
             for path in list(self.folder.iterdir()):
-                if PACK.fullmatch(path.name):
+                if PACK_FILE.fullmatch(path.name):
                     path.unlink()
                 elif path.name.startswith("."):
                     for name in (CLAIM, path.name[1:].split(".", 1)[0] + ".safetensors"):
-                        if name == CLAIM or PACK.fullmatch(name):
+                        if name == CLAIM or PACK_FILE.fullmatch(name):
                             remove_leftovers(self.folder / name)
             (self.folder / CLAIM).unlink()
             self.folder.rmdir()
@@ -142,5 +142,5 @@ def check_values(values: Tensor) -> None:
     Raises:
         ValueError: one is not finite, or too large.
     """
-    if not bool((values.abs() <= LARGEST).all()):
-        raise ValueError(f"an expectation value is not finite, or lies outside of [-{LARGEST}, {LARGEST}]")
+    if not bool((values.abs() <= LARGEST_EXPECTATION).all()):
+        raise ValueError(f"an expectation value is not finite, or its size is over {LARGEST_EXPECTATION}")

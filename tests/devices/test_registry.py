@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -25,6 +28,7 @@ from hybrid_qproj.devices.listing import list_devices
 from hybrid_qproj.devices.options import Whole
 from hybrid_qproj.devices.wrappers.delegate import Delegate
 from hybrid_qproj.estimate import estimate
+from hybrid_qproj.heads.checkpoint import CheckpointError
 from hybrid_qproj.heads.registry import load_head
 
 DIGITS = 2
@@ -114,15 +118,45 @@ def test_it_is_estimated(mine, head):
     assert not any("before the device's own compiler" in note for note in found.notes)
 
 
-def test_it_is_saved_and_loaded(mine, head, tmp_path):
-    """As the string; where the row is missing, default.qubit stands in as for any missing device."""
-    head.to_device("mine.coarse?digits=3").save(tmp_path / "head")
-    assert str(load_head(tmp_path / "head").device) == "mine.coarse?digits=3"
+def test_it_is_saved_and_loaded(mine, head, tmp_path, monkeypatch):
+    """As its string. Where nobody registered the row, default.qubit stands in, or the error says how to."""
+    for name, device in (("plain", "mine.coarse"), ("option", "mine.coarse?digits=3")):
+        head.to_device(device).save(tmp_path / name)
+        assert str(load_head(tmp_path / name).device) == device
+    with monkeypatch.context() as elsewhere:
+        elsewhere.delitem(ADAPTERS, mine.name)
+        with pytest.warns(UserWarning, match="run on 'default.qubit' instead"):
+            load_head(tmp_path / "plain")(torch.zeros(1, 6))
+        with pytest.raises(CheckpointError, match="register_device declares another plugin's options"):
+            load_head(tmp_path / "option")
 
 
 def test_the_conformance_suite_takes_it_up(mine):
     """With the strings that the row names."""
     assert {"mine.coarse", "mine.coarse?digits=3"} <= set(targets.fast())
+
+
+@pytest.mark.slow
+def test_the_suite_runs_on_a_strangers_row(tmp_path):
+    """As its author would call it: worker processes know the row too."""
+    (tmp_path / "rows_of_mine.py").write_text(
+        "from hybrid_qproj.devices import Adapter, register_device\n"
+        "from hybrid_qproj.devices.wrappers.delegate import Delegate\n"
+        "register_device(Adapter('mine.suite', 'mine', builds='default.qubit', exact=True, seeding='device',\n"
+        "                        wrappers=(lambda device, asked: Delegate(device),)))\n"
+    )
+    arguments = ["-p", "rows_of_mine", "--device", "mine.suite", "-k", "spawned or is_built_with", "-q"]
+    found = subprocess.run(
+        [sys.executable, "-m", "hybrid_qproj.conformance", *arguments, "-p", "no:cacheprovider"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stdout
+    assert "passed" in found.stdout
+    assert "failed" not in found.stdout
 
 
 def test_it_costs_what_its_row_says(mine):

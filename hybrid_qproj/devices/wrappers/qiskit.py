@@ -12,6 +12,25 @@ from hybrid_qproj._util.extras import require
 from hybrid_qproj.devices.adapters import Asked, Compiled
 from hybrid_qproj.devices.wrappers.seeding import Reseeded, circuit_seed
 
+AER_METHODS = (
+    "automatic",
+    "statevector",
+    "density_matrix",
+    "stabilizer",
+    "matrix_product_state",
+    "extended_stabilizer",
+    "unitary",
+    "superop",
+    "tensor_network",
+)
+AER_BACKENDS = (
+    "aer_simulator",
+    *(f"aer_simulator_{method}" for method in AER_METHODS[1:]),
+    "qasm_simulator",
+    "statevector_simulator",
+    "unitary_simulator",
+)
+
 
 def reseeded(device: Device, asked: Asked) -> Device:
     """The wrapper that gives each circuit a seed of its own."""
