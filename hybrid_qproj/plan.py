@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
+from hybrid_qproj._util.plan_table import PlanConfig
 from hybrid_qproj._util.schema import validated
 from hybrid_qproj.errors import HybridQprojError
-from hybrid_qproj.heads.config import PlanConfig
 
 MANY = 3
 """Sizes of groups that a plan's repr lists; of more it gives the range."""

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from hybrid_qproj._util.schema import Index, Name, Strict, Width
+from hybrid_qproj._util.plan_table import PlanConfig
+from hybrid_qproj._util.schema import Name, Strict, Width
 
 
 class HeadConfig(Strict):
@@ -20,23 +21,6 @@ class AnyHeadConfig(HeadConfig):
     """A head of a class that says no more of its config than its sizes."""
 
     model_config = ConfigDict(extra="allow")
-
-
-class StageConfig(Strict):
-    """A stage of a plan, see `hybrid_qproj.plan.Stage`."""
-
-    control: Annotated[list[Index], Field(min_length=1)]
-    kept: Annotated[list[Index], Field(min_length=1)]
-    twin: list[Index] = Field(default=[])
-
-
-class PlanConfig(Strict):
-    """A plan, see `hybrid_qproj.plan.Plan`."""
-
-    name: Annotated[str, Field(max_length=1000)]
-    features: Width
-    stages: list[StageConfig]
-    output: Annotated[list[Index], Field(min_length=1)]
 
 
 class CircuitConfig(HeadConfig):
