@@ -97,6 +97,42 @@ class Ansatz:
             )
         return weights.float()
 
+    def queue(self, weights: torch.Tensor, wires: Sequence[Any]) -> object:
+        """Queue the gates of a block, or of many at once: what the QNode runs, inside a quantum function.
+
+        Args:
+            weights: raw weights, (parameters,), or (blocks, parameters) for gates with a batch of angles.
+            wires: the block's wires, control first.
+
+        Returns:
+            what the circuit returns: None of a sound one.
+        """
+        angles = self.angles(weights)
+        return self.circuit([angles[..., i] for i in range(self.parameters)], wires)
+
+    def trace(self, weights: torch.Tensor, wires: Sequence[Any] | None = None) -> qml.tape.QuantumScript:
+        """The gates of a block, or of many at once, as PennyLane records them.
+
+        Args:
+            weights: raw weights, (parameters,), or (blocks, parameters) for gates with a batch of angles.
+            wires: the block's wires, control first; 0, 1, ... when None.
+
+        Returns:
+            the tape, without encoding and measurement.
+
+        Raises:
+            AnsatzError: the circuit measures or returns something. What it raises itself goes through.
+        """
+        with qml.queuing.AnnotatedQueue() as queue:
+            returned = self.queue(weights, range(self.wires) if wires is None else wires)
+        tape = qml.tape.QuantumScript.from_queue(queue)
+        if returned is not None or tape.measurements:
+            raise AnsatzError(
+                f"the circuit of ansatz {self.name!r} returns or measures something; it must only apply "
+                "gates: the package reads the kept wire itself"
+            )
+        return tape
+
     def check(self) -> Ansatz:
         """Trace the circuit once and return the ansatz itself if it holds together.
 
@@ -114,7 +150,15 @@ class Ansatz:
             raise AnsatzError(f"ansatz {self.name!r} has no initialiser; give at least one, e.g. 'random'")
         blocks = 3
         every = [self.initialize(scheme, blocks) for scheme in self.initializers]
-        many, one = self._trace(every[0].T), self._trace(every[0][0])
+        try:
+            many, one = self.trace(every[0]), self.trace(every[0][0])
+        except AnsatzError:
+            raise
+        except Exception as error:
+            raise AnsatzError(
+                f"the circuit of ansatz {self.name!r} failed on {self.parameters} parameters "
+                f"({', '.join(self.parameter_names)}): {type(error).__name__}: {error}"
+            ) from error
         unknown = [wire for wire in many.wires if wire not in range(self.wires)]
         if unknown:
             raise AnsatzError(
@@ -137,23 +181,6 @@ class Ansatz:
                     "index the parameter axis first, as in angles[0], and apply a template's gates one by one"
                 )
         return self
-
-    def _trace(self, weights: torch.Tensor) -> qml.tape.QuantumScript:
-        try:
-            with qml.queuing.AnnotatedQueue() as queue:
-                returned = self.circuit(self.angles(weights), range(self.wires))
-        except Exception as error:
-            raise AnsatzError(
-                f"the circuit of ansatz {self.name!r} failed on {self.parameters} parameters "
-                f"({', '.join(self.parameter_names)}): {type(error).__name__}: {error}"
-            ) from error
-        tape = qml.tape.QuantumScript.from_queue(queue)
-        if returned is not None or tape.measurements:
-            raise AnsatzError(
-                f"the circuit of ansatz {self.name!r} returns or measures something; it must only apply "
-                "gates: the package reads the kept wire itself"
-            )
-        return tape
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain as chained
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 from hybrid_qproj._util.plan_table import PlanConfig
 from hybrid_qproj._util.schema import validated
 from hybrid_qproj.errors import HybridQprojError
 
-MANY = 3
+LISTED_SIZES = 3
 """Sizes of groups that a plan's repr lists; of more it gives the range."""
 
 
@@ -31,13 +33,13 @@ class Stage:
     Args:
         control: index of each block's control qubit.
         kept: index of each block's kept qubit.
-        twin: for each block, the block of this stage whose weights it has: itself, or the one that reads the same two
+        tied: for each block, the block of this stage whose weights it has: itself, or the one that reads the same two
             qubits the other way round, so that the two are one rotation. Empty if each has its own.
     """
 
     control: tuple[int, ...]
     kept: tuple[int, ...]
-    twin: tuple[int, ...] = ()
+    tied: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.kept)
@@ -45,7 +47,30 @@ class Stage:
     @property
     def rotations(self) -> int:
         """Number of blocks that have weights of their own."""
-        return len(set(self.twin)) if self.twin else len(self)
+        return len(set(self.tied)) if self.tied else len(self)
+
+    @cached_property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """(control, kept) of each block."""
+        return tuple(zip(self.control, self.kept, strict=True))
+
+    @cached_property
+    def _writer(self) -> dict[int, int]:
+        """Qubit -> the block that writes it."""
+        return {qubit: block for block, qubit in enumerate(self.kept)}
+
+
+class Ancestry(NamedTuple):
+    """What some outputs of a plan are made of: their light cone.
+
+    Attributes:
+        blocks: (stage, block) of each block that they depend on, first to last.
+        features: the input features that reach them. Those that merge stand side by side: a kept qubit's, then its
+            control's.
+    """
+
+    blocks: tuple[tuple[int, int], ...]
+    features: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -88,7 +113,7 @@ class Plan:
             _check_unique(f"{where} writes", stage.kept)
             if any(c == b for c, b in zip(stage.control, stage.kept, strict=True)):
                 raise PlanError(f"{where} has a block whose control and kept qubit are the same")
-            _check_twins(where, stage)
+            _check_ties(where, stage)
         self._check_range("the plan's output", self.output)
         _check_unique("the plan's output names", self.output)
         if not self.output:
@@ -110,49 +135,95 @@ class Plan:
 
     @property
     def rotations(self) -> int:
-        """Number of blocks that have weights of their own: all, or of two twins one."""
+        """Number of blocks that have weights of their own: all, or of two tied ones one."""
         return sum(stage.rotations for stage in self.stages)
 
-    def mirrored(self) -> tuple[tuple[bool, ...], ...]:
-        """For each block of each stage, whether it turns the other way than the twin whose weights it has.
+    def flipped(self) -> tuple[tuple[bool, ...], ...]:
+        """For each block of each stage, whether it turns the other way than the block that it is tied to.
 
         A rotation takes a kept qubit's <X> with it, which is negative for an encoded qubit and positive for one that a
         stage wrote. Two qubits of the same kind therefore need opposite angles, two of different kinds the same one.
         """
-        written: set[int] = set()
+        first = self._first_writes()
         found = []
-        for stage in self.stages:
-            twins = stage.twin or tuple(range(len(stage)))
-            found.append(
-                tuple(
-                    twin != block and (control in written) == (kept in written)
-                    for block, (control, kept, twin) in enumerate(zip(stage.control, stage.kept, twins, strict=True))
-                )
-            )
-            written.update(stage.kept)
+        for number, stage in enumerate(self.stages):
+            alike = [(first.get(c, number) < number) == (first.get(b, number) < number) for c, b in stage.pairs]
+            ties = stage.tied or range(len(stage))
+            found.append(tuple(tied != block and alike[block] for block, tied in enumerate(ties)))
         return tuple(found)
 
-    def untied(self) -> Plan:
+    def without_ties(self) -> Plan:
         """The same plan, where every block has weights of its own."""
         stages = tuple(Stage(stage.control, stage.kept) for stage in self.stages)
         return Plan(self.features, stages, self.output, self.name)
 
+    def written_before(self, stage: int) -> frozenset[int]:
+        """Qubits that stages before this one wrote; all others still stand as they were encoded."""
+        return frozenset(qubit for qubit, first in self._first_writes().items() if first < stage)
+
+    def _first_writes(self) -> dict[int, int]:
+        """Qubit -> the first stage that writes it."""
+        found: dict[int, int] = {}
+        for number, stage in enumerate(self.stages):
+            for qubit in stage.kept:
+                found.setdefault(qubit, number)
+        return found
+
+    def ancestry(self, outputs: int | Iterable[int] | None = None) -> Ancestry:
+        """What outputs are made of.
+
+        Args:
+            outputs: which, 0 to k - 1: one, several, or all when None.
+
+        Returns:
+            the blocks that they depend on and the features that reach them.
+
+        Raises:
+            PlanError: there is no such output.
+
+        Examples:
+            >>> tree(6, 2).ancestry(1)
+            Ancestry(blocks=((0, 1), (1, 1)), features=(1, 3, 5))
+        """
+        if outputs is None:
+            outputs = range(len(self.output))
+        qubits = [self._output_qubit(output) for output in ([outputs] if isinstance(outputs, Integral) else outputs)]
+        needed, found = set(qubits), list[tuple[int, list[int]]]()
+        for number in reversed(range(len(self.stages))):
+            stage = self.stages[number]
+            blocks = sorted(stage._writer[qubit] for qubit in needed if qubit in stage._writer)
+            needed.update(stage.control[block] for block in blocks)
+            found.append((number, blocks))
+        found.reverse()
+        # Features of each qubit that a block has written so far; of all others there is one.
+        merged: dict[int, tuple[int, ...]] = {}
+        for number, blocks in found:
+            pairs = [self.stages[number].pairs[block] for block in blocks]
+            merged |= {b: _union(merged.get(b, (b,)), merged.get(c, (c,))) for c, b in pairs}
+        return Ancestry(
+            tuple((number, block) for number, blocks in found for block in blocks),
+            _union(*(merged.get(qubit, (qubit,)) for qubit in qubits)),
+        )
+
+    def _output_qubit(self, output: int) -> int:
+        if isinstance(output, bool) or not isinstance(output, Integral) or not 0 <= output < len(self.output):
+            raise PlanError(f"output={output!r}: the plan has outputs 0 to {len(self.output) - 1}")
+        return self.output[output]
+
     def merged_features(self) -> tuple[int, ...]:
         """How many input features reach each output."""
-        reach = [frozenset((qubit,)) for qubit in range(self.features)]
-        for stage in self.stages:
-            before = list(reach)
-            for control, kept in zip(stage.control, stage.kept, strict=True):
-                reach[kept] = before[control] | before[kept]
-        return tuple(len(reach[qubit]) for qubit in self.output)
+        return tuple(len(self.ancestry(output).features) for output in range(len(self.output)))
 
     def config(self) -> dict[str, Any]:
-        """The plan as plain values for JSON; inverse of `from_config`."""
+        """The plan as plain values for JSON; inverse of `from_config`.
+
+        In files, whose digests tell heads apart, ties keep their first name: twin.
+        """
         return {
             "name": self.name,
             "features": self.features,
             "stages": [
-                {"control": _plain(s.control), "kept": _plain(s.kept), **({"twin": _plain(s.twin)} if s.twin else {})}
+                {"control": _plain(s.control), "kept": _plain(s.kept), **({"twin": _plain(s.tied)} if s.tied else {})}
                 for s in self.stages
             ],
             "output": _plain(self.output),
@@ -177,7 +248,7 @@ class Plan:
         if self.rotations < self.blocks:
             text += f", rotations={self.rotations}"
         sizes = Counter(self.merged_features())
-        if len(sizes) > MANY:
+        if len(sizes) > LISTED_SIZES:
             text += f"; ragged: outputs merge {min(sizes)} to {max(sizes)} features"
         elif len(sizes) > 1:
             (first, count), *rest = sorted(sizes.items())
@@ -197,19 +268,25 @@ def _check_unique(what: str, indices: Sequence[int]) -> None:
         raise PlanError(f"{what} qubit {twice[0]} more than once")
 
 
-def _check_twins(where: str, stage: Stage) -> None:
-    if not stage.twin:
+def _union(*groups: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(chained.from_iterable(groups)))
+
+
+def _check_ties(where: str, stage: Stage) -> None:
+    if not stage.tied:
         return
-    if len(stage.twin) != len(stage) or not all(
-        isinstance(twin, Integral) and not isinstance(twin, bool) and 0 <= twin < len(stage) for twin in stage.twin
+    if len(stage.tied) != len(stage) or not all(
+        isinstance(tied, Integral) and not isinstance(tied, bool) and 0 <= tied < len(stage) for tied in stage.tied
     ):
-        raise PlanError(f"{where}: twin names a block of the stage for each of its {len(stage)} blocks, or is empty")
-    for block, twin in enumerate(stage.twin):
-        mine, theirs = (stage.control[block], stage.kept[block]), (stage.kept[twin], stage.control[twin])
-        if twin != block and (mine != theirs or stage.twin[twin] != twin):
+        raise PlanError(
+            f"{where}: tied (twin in a file) names a block of the stage for each of its {len(stage)}, or is empty"
+        )
+    for block, tied in enumerate(stage.tied):
+        mine, theirs = (stage.control[block], stage.kept[block]), (stage.kept[tied], stage.control[tied])
+        if tied != block and (mine != theirs or stage.tied[tied] != tied):
             raise PlanError(
-                f"{where}: block {block} cannot have the weights of block {twin}; twins read the same two qubits the "
-                "other way round, and one of them has weights of its own"
+                f"{where}: block {block} cannot have the weights of block {tied}; tied blocks read the same two qubits "
+                "the other way round, and one of them has weights of its own"
             )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from pathlib import Path
 
@@ -10,6 +9,9 @@ import pytest
 import torch
 from hypothesis import settings
 
+from helpers import crashes, miniature, small_experiment
+from helpers import oracle as dense_oracle
+from helpers import text_models as tiny_models
 from hybrid_qproj import QuantumProjection
 
 # Times on shared machines say nothing about the code.
@@ -20,42 +22,34 @@ settings.load_profile("default")
 HERE = Path(__file__).parent
 
 
-def _module(name: str):
-    # Tests are collected with import mode importlib, which puts no folder on the path.
-    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
 def oracle():
     """The dense-matrix oracle, which shares no code with the package."""
-    return _module("oracle")
+    return dense_oracle
 
 
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory):
     """Folder of a tiny random BERT."""
-    return _module("text_models").save_tiny_bert(tmp_path_factory.mktemp("tiny-bert"))
+    return tiny_models.save_tiny_bert(tmp_path_factory.mktemp("tiny-bert"))
 
 
 @pytest.fixture(scope="session")
 def text_models():
     """The module that makes tiny random encoders."""
-    return _module("text_models")
+    return tiny_models
 
 
 @pytest.fixture(scope="session")
 def crash_after():
     """A context in which the process dies, as far as the disk can tell, after some changes of the disk."""
-    return _module("crashes").crash_after
+    return crashes.crash_after
 
 
 @pytest.fixture
 def msmarco(tmp_path):
     """A folder for IR_DATASETS_HOME with a miniature MS MARCO."""
-    return _module("miniature").write_msmarco(tmp_path / "ir_datasets")
+    return miniature.write_msmarco(tmp_path / "ir_datasets")
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +69,7 @@ def _seed():
 @pytest.fixture(scope="session")
 def write_experiment():
     """A function that writes a small experiment to a folder."""
-    return _module("experiments/small").write_experiment
+    return small_experiment.write_experiment
 
 
 @pytest.fixture

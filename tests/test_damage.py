@@ -133,7 +133,7 @@ def test_known_faults(tmp_path, change):
         ({"control": ["1"], "kept": [0]}, "valid integer"),
         ({"control": [1, 2], "kept": [0]}, "2 controls and 1 kept"),
         ({"control": [0], "kept": [0]}, "control and kept qubit are the same"),
-        ({"control": [1], "kept": [0], "twin": [5]}, "twin names a block"),
+        ({"control": [1], "kept": [0], "twin": [5]}, "twin in a file. names a block"),
         ({"control": [1], "kept": [0], "more": 1}, "Extra inputs"),
         ({"control": [10**30], "kept": [0]}, "out of range"),
     ],

@@ -6,7 +6,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid_qproj.plan import PLANS, Plan, PlanError, Stage, chain, make_plan, tree
@@ -23,6 +23,56 @@ def test_built_in_plans_drop_one_qubit_a_block(sizes, name):
     assert plan.output == tuple(range(k))
     assert sum(plan.merged_features()) == d
     assert max(plan.merged_features()) - min(plan.merged_features()) <= 1
+
+
+@st.composite
+def plans(draw):
+    """Any plan, ties left out: blocks that mix, qubits that wait, outputs that no block touches."""
+    features = draw(st.integers(2, 7))
+    qubits = st.integers(0, features - 1)
+    stages = []
+    for _ in range(draw(st.integers(0, 4))):
+        kept = draw(st.lists(qubits, min_size=1, max_size=4, unique=True))
+        stages.append(Stage(tuple(draw(qubits.filter(lambda c, b=b: c != b)) for b in kept), tuple(kept)))
+    output = draw(st.lists(qubits, min_size=1, unique=True))
+    return Plan(features, tuple(stages), tuple(output))
+
+
+@settings(max_examples=60)
+@given(plan=plans(), data=st.data())
+def test_ancestry_is_what_changes_an_output(plan, data):
+    """Every feature and block is marked by itself; what arrives at the outputs is their ancestry."""
+    marks = [{qubit} for qubit in range(plan.features)]
+    for number, stage in enumerate(plan.stages):
+        before = [set(mark) for mark in marks]
+        for block, (control, kept) in enumerate(stage.pairs):
+            marks[kept] = before[control] | before[kept] | {(number, block)}
+    chosen = data.draw(st.lists(st.integers(0, len(plan.output) - 1), min_size=1, unique=True))
+    for outputs, expected in ((chosen, chosen), (chosen[0], chosen[:1]), (None, range(len(plan.output)))):
+        found = plan.ancestry(outputs)
+        assert list(found.blocks) == sorted(found.blocks)
+        assert len(set(found.features)) == len(found.features)
+        assert {*found.blocks, *found.features} == set().union(*(marks[plan.output[output]] for output in expected))
+    assert plan.merged_features() == tuple(sum(isinstance(m, int) for m in marks[qubit]) for qubit in plan.output)
+
+
+def test_what_merges_stands_side_by_side():
+    """A kept qubit's features, then its control's."""
+    assert tree(8, 2).ancestry().features == (0, 2, 4, 6, 1, 3, 5, 7)
+    assert chain(6, 2).ancestry([1, 0]).features == (1, 3, 5, 0, 2, 4)
+
+
+@pytest.mark.parametrize("output", [-1, 2, True, 0.0, "0"])
+def test_no_such_output(output):
+    """The message says which there are."""
+    with pytest.raises(PlanError, match=f"output={output!r}: the plan has outputs 0 to 1"):
+        chain(6, 2).ancestry([output])
+
+
+def test_written_before():
+    """Qubits stand as they were encoded until the first stage that writes them."""
+    plan = chain(6, 2)
+    assert [plan.written_before(stage) for stage in range(3)] == [set(), {2, 3}, {0, 1, 2, 3}]
 
 
 @given(sizes=sizes)
@@ -90,20 +140,20 @@ def test_make_plan_errors():
 PAIR = Stage((1, 0, 3), (0, 1, 2), (0, 0, 2))
 
 
-def test_twins():
+def test_tied_blocks():
     """They count as one rotation, turn opposite ways where both qubits are of a kind, and survive a file."""
     plan = Plan(4, (PAIR, Stage((2, 0), (0, 2), (0, 0)), Stage((3, 0), (0, 3), (0, 0))), (0, 1))
     assert (plan.blocks, plan.rotations) == (7, 4)
     # In the last stage, qubit 0 was written and qubit 3 was not.
-    assert plan.mirrored() == ((False, True, False), (False, True), (False, False))
+    assert plan.flipped() == ((False, True, False), (False, True), (False, False))
     assert "blocks=7, rotations=4" in repr(plan)
     assert Plan.from_config(plan.config()) == plan
-    assert plan.untied().rotations == 7
-    assert plan.untied() != plan
+    assert plan.without_ties().rotations == 7
+    assert plan.without_ties() != plan
 
 
-@pytest.mark.parametrize("twin", [(0, 0), (0, 0, 3), (0, 1, 1), (1, 0, 2), (2, 0, 2)])
-def test_refuses_wrong_twins(twin):
+@pytest.mark.parametrize("tied", [(0, 0), (0, 0, 3), (0, 1, 1), (1, 0, 2), (2, 0, 2)])
+def test_refuses_wrong_ties(tied):
     """Too few, out of range, of other qubits, in a circle, or a chain."""
     with pytest.raises(PlanError, match="stage 0"):
-        Plan(4, (Stage(PAIR.control, PAIR.kept, twin),), (0, 1))
+        Plan(4, (Stage(PAIR.control, PAIR.kept, tied),), (0, 1))

@@ -7,11 +7,9 @@ with the number of probes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import pennylane as qml
 import torch
-from pennylane.operation import Operator
 from torch import Tensor
 
 from hybrid_qproj.blocks.threads import circuits_locked
@@ -33,7 +31,7 @@ def is_unitary(ansatz: Ansatz) -> bool:
     """
     weights = torch.zeros(1, ansatz.parameters, dtype=torch.float64)
     with circuits_locked():
-        return all(gate.has_matrix for gate in _gates(ansatz, weights))
+        return all(gate.has_matrix for gate in ansatz.trace(weights).operations)
 
 
 def pauli_responses(ansatz: Ansatz, weights: Tensor, inputs: str, outputs: str) -> Tensor:
@@ -69,7 +67,7 @@ def _columns(ansatz: Ansatz, weights: Tensor) -> Tensor:
     blocks, wires = len(weights), ansatz.wires
     start = torch.eye(2**wires, dtype=torch.complex128, device=weights.device)[:, :: 2 ** (wires - 2)]
     state = start.expand(blocks, -1, -1).reshape(blocks, *[2] * wires, 4)
-    for gate in _gates(ansatz, weights):
+    for gate in ansatz.trace(weights).operations:
         matrix = torch.as_tensor(gate.matrix()).to(state)
         front = range(1, len(gate.wires) + 1)
         moved = state.movedim([wire + 1 for wire in gate.wires], list(front))
@@ -77,13 +75,6 @@ def _columns(ansatz: Ansatz, weights: Tensor) -> Tensor:
         state = (matrix @ moved.reshape(blocks, size, -1)).view(moved.shape)
         state = state.movedim(list(front), [wire + 1 for wire in gate.wires])
     return state.reshape(blocks, 2**wires, 4)
-
-
-def _gates(ansatz: Ansatz, weights: Tensor) -> Iterator[Operator]:
-    angles = ansatz.angles(weights)
-    with qml.queuing.AnnotatedQueue() as queue:
-        ansatz.circuit([angles[:, i] for i in range(ansatz.parameters)], range(ansatz.wires))
-    yield from qml.tape.QuantumScript.from_queue(queue).operations
 
 
 def _pauli(names: Sequence[str], like: Tensor) -> Tensor:

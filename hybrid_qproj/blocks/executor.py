@@ -44,8 +44,7 @@ class BlockCircuit:
         wires = range(self.ansatz.wires)
         qml.RY(inputs[..., 0], wires=wires[0])
         qml.RY(inputs[..., 1], wires=wires[1])
-        angles = self.ansatz.angles(weights)
-        self.ansatz.circuit([angles[..., i] for i in range(self.ansatz.parameters)], wires)
+        self.ansatz.queue(weights, wires)
         return qml.expval(qml.Z(wires[self.ansatz.kept]))
 
 

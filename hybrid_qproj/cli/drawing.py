@@ -17,9 +17,9 @@ from hybrid_qproj.viz.circuits.errors import DrawingError
 from hybrid_qproj.viz.circuits.figure import PAPER, check_style
 from hybrid_qproj.viz.circuits.gallery import write_gallery
 from hybrid_qproj.viz.circuits.save import IMAGES, SOURCES, check_place, format_of, save_image, save_picture
-from hybrid_qproj.viz.circuits.schematic import head_figure
-from hybrid_qproj.viz.circuits.subjects import Picture, ancestry, block_picture, group_picture, stage_picture
+from hybrid_qproj.viz.circuits.subjects import Picture, block_picture, group_picture, stage_picture
 from hybrid_qproj.viz.circuits.text import to_text
+from hybrid_qproj.viz.method.merges import merge_graph
 
 PARTS = ("block", "stage", "group", "head")
 
@@ -106,7 +106,8 @@ def run_draw(
         the drawing as text where there is no file.
 
     Raises:
-        DrawingError: no such part, style, format, stage or output; a form that the circuit does not have; or an option
+        PlanError: no such output, or sizes that no plan has.
+        DrawingError: no such part, style, format or stage; a form that the circuit does not have; or an option
             that would be ignored.
         AnsatzError: no such ansatz.
         CheckpointError: the folder holds no quantum head.
@@ -136,7 +137,7 @@ def run_draw(
     if part == "head":
         if out is None:
             return repr(built)
-        save_image(head_figure(built, ansatz.name, style), out)
+        save_image(merge_graph(built, style="schematic", circuit=ansatz.name), out)
         return None
     picture = _picture(ansatz, built, head, part, options.stage or 0, options.output or 0)
     if out is None:
@@ -181,7 +182,7 @@ def _picture(ansatz: Ansatz, plan: Plan, head: CircuitHead | None, part: str, st
         return group_picture(ansatz, plan, output, weights)
     if weights is None:
         return block_picture(ansatz)
-    blocks = ancestry(plan, output)[0]
+    blocks = plan.ancestry(output).blocks
     if not blocks:
         raise DrawingError(f"output={output} is a feature that no block touches; choose another")
     number, block = blocks[-1]

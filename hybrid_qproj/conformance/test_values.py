@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from hybrid_qproj import circuits
 from hybrid_qproj.conformance.expected import (
     allowed_error,
     cosines,
@@ -40,9 +41,9 @@ def test_modes_agree(device: str) -> None:
     assert ((direct - interpolated).abs() <= allowed).all()
 
 
-@pytest.mark.parametrize("circuit", ["rotor", "polar", "free_rotor", "strongly_entangling"])
+@pytest.mark.parametrize("circuit", circuits.names())
 def test_every_ansatz_runs(ideal_device: str, circuit: str) -> None:
-    """The gates of every built-in ansatz are known to the device."""
+    """The gates of every ansatz are known to the device."""
     head, embeddings = make_head(ideal_device, 2, 1, circuit), make_embeddings(2, 2)
     error = (cosines(head, embeddings, "direct") - reference(head, embeddings)).abs()
     assert (error <= allowed_error(head, embeddings, "direct")).all(), error

@@ -43,7 +43,7 @@ class FittedPlan:
 
     Attributes:
         plan: the plan.
-        angles: rotor angles of each stage's blocks, (blocks,) each, float64, radians; those of twins included.
+        angles: rotor angles of each stage's blocks, (blocks,) each, float64, radians; those of tied blocks included.
     """
 
     plan: Plan
@@ -103,12 +103,12 @@ def _needed(rotations: list[Rotation], output: tuple[int, ...]) -> list[tuple[Ro
 
 
 def _stage(blocks: dict[int, tuple[int, float]]) -> Stage:
-    """A stage of blocks, kept qubit -> control qubit and angle; the two halves of a rotation are twins."""
+    """A stage of blocks, kept qubit -> control qubit and angle; the two halves of a rotation are tied."""
     control = tuple(c for c, _ in blocks.values())
     place = {kept: number for number, kept in enumerate(blocks)}
     # A control qubit that is written too is the other half's.
-    twin = tuple(min(number, place.get(c, number)) for number, c in enumerate(control))
-    return Stage(control, tuple(blocks), twin if len(set(twin)) < len(twin) else ())
+    tied = tuple(min(number, place.get(c, number)) for number, c in enumerate(control))
+    return Stage(control, tuple(blocks), tied if len(set(tied)) < len(tied) else ())
 
 
 def rotate(matrix: np.ndarray, i: int, j: int, swap: bool = True) -> Rotation:

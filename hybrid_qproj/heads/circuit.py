@@ -48,8 +48,8 @@ class CircuitHead(ReplacedAtOnce, Head):
             Neither saved nor pickled nor copied.
 
     Attributes:
-        stages: one TorchLayer a stage; ``stages[i].weights`` are raw weights, (blocks, parameters), or of a plan with
-            twins a row for each pair of them.
+        stages: one TorchLayer a stage; ``stages[i].weights`` are raw weights, (blocks, parameters), or of a plan
+            with tied blocks a row for each pair of them.
         plan: the plan.
 
     Raises:
@@ -87,8 +87,8 @@ class CircuitHead(ReplacedAtOnce, Head):
         self.wiring = Wiring(self.plan)
         self._connect(spec, allow_paid=allow_paid)
         self.stages = nn.ModuleList(
-            BlockLayer(self.ansatz, len(stage), self._executor, init, generator, stage.twin, mirrored)
-            for stage, mirrored in zip(self.plan.stages, self.plan.mirrored(), strict=True)
+            BlockLayer(self.ansatz, len(stage), self._executor, init, generator, stage.tied, flipped)
+            for stage, flipped in zip(self.plan.stages, self.plan.flipped(), strict=True)
         )
         # Weights mean nothing under another plan, so a state dict says which one it is of.
         self.wired_as: Tensor

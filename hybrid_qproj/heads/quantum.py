@@ -143,7 +143,7 @@ class QuantumProjection(CircuitHead):
             out_features,
             circuit,
             device,
-            fitted.plan if mirrors else fitted.plan.untied(),
+            fitted.plan if mirrors else fitted.plan.without_ties(),
             normalize=moments.normalize,
             scale=scale,
             learn_scale=False,

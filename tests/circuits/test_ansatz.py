@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from hybrid_qproj import circuits
+from hybrid_qproj.blocks.executor import BlockCircuit
 from hybrid_qproj.circuits import Ansatz, AnsatzError, Normal
 
 
@@ -92,3 +93,26 @@ def test_pickles(name):
     """Every built-in ansatz goes to a worker process and back equal."""
     ansatz = circuits.get(name)
     assert pickle.loads(pickle.dumps(ansatz)) == ansatz  # noqa: S301 - our own bytes
+
+
+@pytest.mark.parametrize("name", circuits.names())
+def test_trace_is_what_runs(name):
+    """The gates that the QNode runs between encoding and readout, for one block and for several, on any wires."""
+    ansatz = circuits.get(name)
+    weights = ansatz.initialize("random", 3, torch.Generator().manual_seed(0))
+    for raw, inputs in ((weights, torch.zeros(3, 2)), (weights[0], torch.zeros(2))):
+        run = qml.tape.make_qscript(BlockCircuit(ansatz))(inputs, raw).operations[2:]
+        for ours, theirs in zip(ansatz.trace(raw).operations, run, strict=True):
+            qml.assert_equal(ours, theirs)
+    wires = ["b", "a"]
+    for ours, theirs in zip(ansatz.trace(weights, wires).operations, ansatz.trace(weights).operations, strict=True):
+        qml.assert_equal(ours, theirs.map_wires(dict(enumerate(wires))))
+
+
+def test_trace_measures_nothing():
+    """What a circuit raises goes through; what it returns or measures is refused."""
+    with pytest.raises(IndexError):
+        _make(_needs_two).trace(torch.zeros(1))
+    for circuit in (_measures, _returns):
+        with pytest.raises(AnsatzError, match="returns or measures something"):
+            _make(circuit).trace(torch.zeros(1))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers import fault_world
 from hybrid_qproj._util.locks import exclusive
 
 pytestmark = pytest.mark.slow
@@ -45,17 +46,17 @@ def table():
 
 
 @pytest.fixture(scope="module")
-def undisturbed(faults, server, world, tmp_path_factory):
+def undisturbed(server, world, tmp_path_factory):
     """Command -> its number of events, the earlier result, and the one after a run."""
     found = {}
 
     def get(command):
         if command.name not in found:
-            folder = faults.copy(world, tmp_path_factory.mktemp(f"straight-{command.name}") / "world")
+            folder = fault_world.copy(world, tmp_path_factory.mktemp(f"straight-{command.name}") / "world")
             before = result(command, folder)
             answer = server.run(command.argv, folder, "count")
             assert answer["code"] == 0, answer["output"]
-            assert not faults.leftovers(folder)
+            assert not fault_world.leftovers(folder)
             found[command.name] = answer["events"], before, result(command, folder)
         return found[command.name]
 
@@ -87,18 +88,18 @@ def check_message(answer) -> None:
     assert len(errors) == 1, output[-2000:]
 
 
-def by_name(faults, name):
-    return next(command for command in faults.COMMANDS if command.name == name)
+def by_name(name):
+    return next(command for command in fault_world.COMMANDS if command.name == name)
 
 
 @pytest.mark.parametrize("kind", PLACES)
 @pytest.mark.parametrize("name", NAMES)
-def test_cut(name, kind, faults, server, world, undisturbed, tmp_path):
+def test_cut(name, kind, server, world, undisturbed, tmp_path):
     """A run that is cut at any place: the earlier result or the new one; the next run is as an undisturbed one."""
-    command = by_name(faults, name)
+    command = by_name(name)
     events, before, after = undisturbed(command)
     for at in places(events, PLACES[kind]):
-        folder = faults.copy(world, tmp_path / "world")
+        folder = fault_world.copy(world, tmp_path / "world")
         answer = server.run(command.argv, folder, kind, at)
         where = f"{name}, {kind} at {at} of {events}: {answer['output'][-1500:]}"
         if kind == "kill":
@@ -116,18 +117,18 @@ def test_cut(name, kind, faults, server, world, undisturbed, tmp_path):
         again = server.run(command.argv, folder)
         assert again["code"] == 0, f"{where}\nthen: {again['output'][-1500:]}"
         assert result(command, folder) == after, where
-        assert not faults.leftovers(folder), where
+        assert not fault_world.leftovers(folder), where
         TABLE[name, kind] += 1
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_second_writer(name, faults, server, world, undisturbed, tmp_path):
+def test_second_writer(name, server, world, undisturbed, tmp_path):
     """A second run is refused with the first one's name, and changes nothing."""
-    command = by_name(faults, name)
+    command = by_name(name)
     if command.lock is None:
         pytest.skip("files of one step each: the last one stays")
     _, before, after = undisturbed(command)
-    folder = faults.copy(world, tmp_path / "world")
+    folder = fault_world.copy(world, tmp_path / "world")
     lock = folder / command.lock
     lock.parent.mkdir(exist_ok=True)
     with exclusive(lock, "the test"):
@@ -142,9 +143,9 @@ def test_second_writer(name, faults, server, world, undisturbed, tmp_path):
 
 
 @pytest.mark.parametrize("name", [*NAMES, *READERS])
-def test_damaged_inputs(name, faults, server, world, undisturbed, tmp_path):
+def test_damaged_inputs(name, server, world, undisturbed, tmp_path):
     """Each file that a command reads, damaged in several ways: a result, or one line, and the earlier result."""
-    command = by_name(faults, name)
+    command = by_name(name)
     if not command.inputs:
         pytest.skip("reads no file")
     _, before, after = undisturbed(command)
@@ -154,7 +155,7 @@ def test_damaged_inputs(name, faults, server, world, undisturbed, tmp_path):
         for place, (damage, change) in enumerate(DAMAGES.items()):
             if not every and (number + place) % len(DAMAGES):
                 continue
-            folder = faults.copy(world, tmp_path / "world")
+            folder = fault_world.copy(world, tmp_path / "world")
             path = next(iter(sorted(folder.glob(pattern))), None)
             if path is None or not path.stat().st_size:
                 continue
@@ -175,11 +176,11 @@ def test_damaged_inputs(name, faults, server, world, undisturbed, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_small_disk(name, faults, server, world, undisturbed, tmp_path):
+def test_small_disk(name, server, world, undisturbed, tmp_path):
     """A disk that is really full, at several sizes; where libraries write without Python, no hook sees it."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         pytest.skip("only root mounts a file system")
-    command = by_name(faults, name)
+    command = by_name(name)
     _, before, after = undisturbed(command)
     place = tmp_path / "disk"
     place.mkdir()
@@ -188,7 +189,7 @@ def test_small_disk(name, faults, server, world, undisturbed, tmp_path):
         pytest.skip("mounting is not allowed here")
     try:
         for spare in (0, 24 << 10, 120 << 10):
-            folder = faults.copy(world, place / "world")
+            folder = fault_world.copy(world, place / "world")
             filler = place / "filler"
             filler.write_bytes(bytes(max(0, shutil.disk_usage(place).free - spare)))
             answer = server.run(command.argv, folder)
@@ -204,7 +205,7 @@ def test_small_disk(name, faults, server, world, undisturbed, tmp_path):
             again = server.run(command.argv, folder)
             assert again["code"] == 0, f"{where}\nthen: {again['output'][-1500:]}"
             assert result(command, folder) == after, where
-            assert not faults.leftovers(folder), where
+            assert not fault_world.leftovers(folder), where
             TABLE[name, "full"] += 1
     finally:
         # Lazily: the server may still stand in it.

@@ -201,7 +201,7 @@ def test_other_ansaetze(name, mixing):
     x = data(width=8).float()
     expected = QuantumProjection.fit(x, 3, settings=FitSettings(mixing))
     head = QuantumProjection.fit(x, 3, name, settings=FitSettings(mixing))
-    assert head.plan == expected.plan.untied()
+    assert head.plan == expected.plan.without_ties()
     torch.testing.assert_close(head(x), expected(x), atol=2e-4, rtol=0)
 
 

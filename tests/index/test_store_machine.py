@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import shutil
 import tempfile
@@ -14,12 +13,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from helpers.crashes import crash_after
 from hybrid_qproj._util.locks import LockedError
 from hybrid_qproj.index.store import AngleStore, StoreError
-
-_spec = importlib.util.spec_from_file_location("crashes", Path(__file__).parent.parent / "crashes.py")
-crashes = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(crashes)
 
 IDS = st.lists(st.sampled_from([f"d{number}" for number in range(12)]), min_size=1, max_size=4, unique=True)
 WRITERS = st.integers(0, 1)
@@ -80,7 +76,7 @@ class TwoWriters(RuleBasedStateMachine):
     def die(self, writer, ids, left):
         """The documents are as before, or all are replaced."""
         new, angles = self.angles(ids)
-        with crashes.crash_after(left):
+        with crash_after(left):
             self.writers[writer].add(ids, angles, replace=True)
         found = self.read()
         assert found in (self.documents, self.documents | new)

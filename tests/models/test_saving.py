@@ -28,7 +28,7 @@ def head(**changes):
 
 
 def killed(what, folder, bert):
-    script = Path(__file__).parents[1] / "killed.py"
+    script = Path(__file__).parents[1] / "helpers" / "killed.py"
     run = subprocess.run([sys.executable, script, what, folder, bert], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-2000:]
     return json.loads(run.stdout.splitlines()[-1])

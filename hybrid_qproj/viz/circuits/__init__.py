@@ -1,11 +1,10 @@
-"""Pictures of the circuits that run: text, matplotlib, LaTeX, OpenQASM; and a schematic of a whole head."""
+"""Pictures of the circuits that run: text, matplotlib, LaTeX, OpenQASM."""
 
 from hybrid_qproj.viz.circuits.errors import DrawingError, DrawingFileError
 from hybrid_qproj.viz.circuits.figure import styles, to_figure
 from hybrid_qproj.viz.circuits.qasm import to_qasm
 from hybrid_qproj.viz.circuits.quantikz import to_quantikz
 from hybrid_qproj.viz.circuits.save import save_image, save_picture
-from hybrid_qproj.viz.circuits.schematic import head_figure
 from hybrid_qproj.viz.circuits.subjects import Picture, block_picture, group_picture, stage_picture
 from hybrid_qproj.viz.circuits.text import to_text
 
@@ -15,7 +14,6 @@ __all__ = [
     "Picture",
     "block_picture",
     "group_picture",
-    "head_figure",
     "save_image",
     "save_picture",
     "stage_picture",

@@ -126,8 +126,8 @@ def stage_picture(
     shown = sorted({0, min(1, count - 1), count - 1}) if blocks is None else list(blocks)
     if wrong := [block for block in shown if not 0 <= block < count]:
         raise DrawingError(f"block {wrong[0]}: stage {stage} has blocks 0 to {count - 1}")
-    written = {qubit for before in plan.stages[:stage] for qubit in before.kept}
-    pairs = [(chosen.control[block], chosen.kept[block]) for block in shown]
+    written = plan.written_before(stage)
+    pairs = [chosen.pairs[block] for block in shown]
     every = {block: block_names(ansatz.parameter_names, block + 1) for block in shown} if weights is None else {}
     sheet = Sheet(chain(*every.values()))
     touched = dict.fromkeys(chain(*pairs))
@@ -163,10 +163,11 @@ def group_picture(
 
     Raises:
         AnsatzError: the ansatz is not known.
-        DrawingError: there is no such output, or the ansatz has wires beyond two.
+        PlanError: there is no such output.
+        DrawingError: the ansatz has wires beyond two.
     """
     ansatz = get(circuit)
-    blocks, features = ancestry(plan, output)
+    blocks, features = plan.ancestry(output)
     if ansatz.wires != 2:  # noqa: PLR2004 - control and kept qubit
         raise DrawingError(f"ansatz {ansatz.name!r} has {ansatz.wires} wires; a group is drawn for blocks of two")
     wire = {feature: number for number, feature in enumerate(sorted(features))}
@@ -176,7 +177,7 @@ def group_picture(
         sheet.rotate(number, sheet.angle_of(feature, "theta"), -1)
     traced = _gates(ansatz, None) if weights is None else []
     for count, (stage, block) in zip(_counted(blocks), blocks, strict=True):
-        control, kept = wire[plan.stages[stage].control[block]], wire[plan.stages[stage].kept[block]]
+        control, kept = (wire[qubit] for qubit in plan.stages[stage].pairs[block])
         gates = traced if weights is None else _gates(ansatz, weights[stage][block])
         sheet.block(ansatz, gates, (control, kept), None if weights is not None else names[count - 1])
         if count < len(blocks):
@@ -199,30 +200,6 @@ def _picture(sheet: Sheet, labels: Sequence[str], read: tuple[int, ...], title: 
         tuple(sheet.slots),
         tuple(sheet.blocks),
     )
-
-
-def ancestry(plan: Plan, output: int) -> tuple[list[tuple[int, int]], set[int]]:
-    """What an output of a head is made of.
-
-    Args:
-        plan: the head's plan.
-        output: which output, 0 to k - 1.
-
-    Returns:
-        stage and number of the blocks that it depends on, first to last, and the features that reach it.
-
-    Raises:
-        DrawingError: there is no such output.
-    """
-    if not 0 <= output < len(plan.output):
-        raise DrawingError(f"output={output}: the plan has outputs 0 to {len(plan.output) - 1}")
-    needed, blocks = {plan.output[output]}, []
-    for number in reversed(range(len(plan.stages))):
-        stage = plan.stages[number]
-        mine = [g for g in range(len(stage)) if stage.kept[g] in needed]
-        blocks += [(number, g) for g in reversed(mine)]
-        needed |= {stage.control[g] for g in mine}
-    return blocks[::-1], needed
 
 
 def _gates(ansatz: Ansatz, weights: Tensor | None) -> list[Gate]:

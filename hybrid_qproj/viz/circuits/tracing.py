@@ -16,13 +16,10 @@ import torch
 from pennylane.operation import Operator
 from torch import Tensor
 
-from hybrid_qproj.blocks.executor import BlockCircuit
 from hybrid_qproj.circuits import Ansatz
+from hybrid_qproj.circuits.ansatz import unchanged
 from hybrid_qproj.viz.circuits.angles import Angle, linear
 from hybrid_qproj.viz.circuits.errors import DrawingError
-
-ENCODING = 2
-"""Gates that encode, before those of an ansatz."""
 
 LETTERS = "fghuvw"
 
@@ -101,12 +98,12 @@ def gates_at(ansatz: Ansatz, angles: Sequence[float]) -> list[Operator]:
         DrawingError: the ansatz fails for them.
     """
     try:
-        with qml.queuing.AnnotatedQueue() as queue:
-            ansatz.circuit(list(torch.tensor(angles, dtype=torch.float64)), range(ansatz.wires))
+        # The raw weights of such an ansatz are its gate angles.
+        tape = replace(ansatz, angles=unchanged).trace(torch.tensor(angles, dtype=torch.float64))
     except Exception as error:
         given = ", ".join(f"{name}={value}" for name, value in zip(ansatz.parameter_names, angles, strict=True))
         raise DrawingError(f"ansatz {ansatz.name!r} fails for {given}: {type(error).__name__}: {error}") from error
-    return [plain(gate) for gate in qml.tape.QuantumScript.from_queue(queue).operations]
+    return [plain(gate) for gate in tape.operations]
 
 
 def plain(gate: Operator) -> Operator:
@@ -230,9 +227,7 @@ def _try(ansatz: Ansatz, point: np.ndarray) -> _Run | None:
 
 
 def _run(ansatz: Ansatz, raw: Tensor) -> _Run:
-    with qml.queuing.AnnotatedQueue() as queue:
-        BlockCircuit(ansatz)(torch.zeros(2, dtype=torch.float64), raw)
-    operations = tuple(qml.tape.QuantumScript.from_queue(queue).operations[ENCODING:])
+    operations = tuple(ansatz.trace(raw).operations)
     arrays = [array for operation in operations for array, _ in _arrays(operation)]
     numbers = np.concatenate([np.zeros(0), *(array.ravel() for array in arrays)]).astype(complex)
     with torch.no_grad():

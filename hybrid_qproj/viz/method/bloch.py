@@ -53,9 +53,9 @@ def bloch_spheres(
     for sphere, title in ((left, f"before stage {stage + 1}"), (right, f"after stage {stage + 1}")):
         _sphere(sphere)
         sphere.set_title(title)
-    written = {qubit for earlier in stages[:stage] for qubit in earlier.kept}
+    written = head.plan.written_before(stage)
     for number, block in enumerate(blocks):
-        control, kept = chosen.control[block], chosen.kept[block]
+        control, kept = chosen.pairs[block]
         colour = f"C{number % 10}"
         for qubit, line in ((control, "--"), (kept, "-")):
             name = r"\theta'" if qubit in written else r"\theta"

@@ -2,7 +2,7 @@
 
     python tests/data/667a48f/make.py tests/data/667a48f BERT
 
-BERT is a folder that `save_tiny_bert` of tests/text_models.py wrote.
+BERT is a folder that `save_tiny_bert` of tests/helpers/text_models.py wrote.
 """
 
 from __future__ import annotations

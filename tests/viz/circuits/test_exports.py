@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import inspect
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pennylane as qml
 import pytest
 import torch
 
+from helpers.gates import gates
 from hybrid_qproj import circuits
 from hybrid_qproj.circuits import Ansatz, Normal
 from hybrid_qproj.plan import chain
 from hybrid_qproj.viz.circuits import DrawingError, block_picture, stage_picture, to_qasm
 from hybrid_qproj.viz.circuits.subjects import Picture
 from hybrid_qproj.viz.circuits.symbols import Symbols
-
-sys.path.insert(0, str(Path(__file__).parent))
-from gates import gates
 
 ANGLES = [(0.3, -1.1, 2.2), (1e-7, -1e-300, 0.0), (math.pi / 2, math.pi, -2 * math.pi), (20.0, -30.5, 1e3)]
 

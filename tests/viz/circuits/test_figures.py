@@ -11,7 +11,8 @@ from typer.testing import CliRunner  # noqa: E402
 from hybrid_qproj import QuantumProjection, circuits  # noqa: E402
 from hybrid_qproj.cli import app  # noqa: E402
 from hybrid_qproj.plan import chain, tree  # noqa: E402
-from hybrid_qproj.viz.circuits import block_picture, group_picture, head_figure, styles, to_figure  # noqa: E402
+from hybrid_qproj.viz.circuits import block_picture, group_picture, styles, to_figure  # noqa: E402
+from hybrid_qproj.viz.method import merge_graph  # noqa: E402
 
 
 def labels(figure):
@@ -60,7 +61,7 @@ def test_paper_is_black_and_white():
 @pytest.mark.parametrize("plan", [chain(768, 256), tree(384, 64), chain(10, 4)])
 def test_schematic(plan):
     """One column wide; stages with their numbers of blocks, the last output, ellipses where features are left out."""
-    figure = head_figure(plan, "u_cu")
+    figure = merge_graph(plan, style="schematic", circuit="u_cu")
     assert figure.get_size_inches()[0] == pytest.approx(3.4)
     found = labels(figure)
     for number, stage in enumerate(plan.stages, start=1):

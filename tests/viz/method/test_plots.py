@@ -24,6 +24,7 @@ from hybrid_qproj.viz.method import (  # noqa: E402
     response_surface,
     training_curves,
 )
+from hybrid_qproj.viz.method.canvas import PlotError  # noqa: E402
 
 
 def texts(axes):
@@ -154,6 +155,8 @@ def test_given_axes(embedding):
     figure = Figure()
     plain = figure.add_subplot(2, 2, 1)
     assert merge_graph(tree(12, 3), axes=plain) is figure
+    assert merge_graph(tree(12, 3), axes=plain, style="schematic", circuit="rotor") is figure
+    assert plain.get_title() == "12 features, 9 rotor blocks, 3 outputs"
     assert plain.lines
     spheres = [figure.add_subplot(2, 2, n, projection="3d") for n in (3, 4)]
     assert bloch_spheres(head(), embedding, axes=spheres) is figure
@@ -181,8 +184,16 @@ def test_refusals(tmp_path, embedding):
         bloch_spheres(head(), embedding, blocks=[0, 6])
     with pytest.raises(ValueError, match=r"shape \(2, 3, 3\); expected one response tensor"):
         response_map(torch.zeros(2, 3, 3))
-    with pytest.raises(ValueError, match="output 3: the plan has outputs 0 to 2"):
+    with pytest.raises(ValueError, match="output=3: the plan has outputs 0 to 2"):
         merge_graph(tree(12, 3), [3])
+    with pytest.raises(ValueError, match="output=-1: the plan has outputs 0 to 2"):
+        merge_graph(tree(12, 3), [-1], style="schematic")
+    with pytest.raises(PlotError, match="style='tree': expected one of graph, schematic"):
+        merge_graph(tree(12, 3), style="tree")
+    with pytest.raises(PlotError, match=r"outputs=\[\] names none; the plan has outputs 0 to 2"):
+        merge_graph(tree(12, 3), [])
+    with pytest.raises(PlotError, match="got 33 outputs; a schematic has room for 32"):
+        merge_graph(chain(100, 50), range(33), style="schematic")
     with pytest.raises(ValueError, match=r"shape \(2, 12\); expected \(n, 12\), n >= 3"):
         fidelity_against_cosine(head(), torch.zeros(2, 12))
     with pytest.raises(ValueError, match=r"holds no trainer_state\.json"):

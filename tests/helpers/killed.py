@@ -1,6 +1,6 @@
 """Kills a writer at each of its steps, in a child process, and says what was left.
 
-Run as a script by tests/models/test_saving.py: python killed.py head|model FOLDER BERT
+Run as a script by tests/models/test_saving.py: python tests/helpers/killed.py head|model FOLDER BERT
 """
 
 from __future__ import annotations

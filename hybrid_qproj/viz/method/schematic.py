@@ -1,14 +1,16 @@
-"""A whole head as a schematic: features on the left, stages of blocks, outputs on the right, with ellipses."""
+"""Merges as a schematic for a paper: lines of features, vertical lines of blocks, ellipses for what is left out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hybrid_qproj._util.extras import require
 from hybrid_qproj.plan import Plan
-from hybrid_qproj.viz.circuits.figure import PAPER, check_style, drawing_settings
-from hybrid_qproj.viz.circuits.layout import Column, Layout, layout
+from hybrid_qproj.viz.circuits.figure import PAPER, drawing_settings
+from hybrid_qproj.viz.method.canvas import panels
+from hybrid_qproj.viz.method.layout import Column, Layout, layout
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,47 +32,44 @@ WRITING = 0.6
 """Inches beside the stages, for names of features and outputs."""
 
 
-def head_figure(plan: Plan, circuit: str, style: str = PAPER) -> Figure:
-    """Draw which features merge into which outputs.
+def draw_schematic(plan: Plan, outputs: Sequence[int] | None = None, axes: Axes | None = None) -> Figure:
+    """See `hybrid_qproj.viz.method.merge_graph`.
 
-    A block is a vertical line from its control, a dot, to its kept qubit, a square. Blocks whose lines would meet stand
-    beside one another. What a page has no room for is left out, and how much that is stands in the figure.
+    Blocks whose lines would meet stand beside one another. What a page has no room for is left out, and how much that
+    is stands in the figure.
 
     Args:
-        plan: the head's plan.
-        circuit: name of the ansatz, for the caption.
-        style: only ``"paper"`` and PennyLane's names are taken; a schematic is black on white in all of them.
+        plan: the plan.
+        outputs: which outputs are shown, from 0; the first two and the last when None.
+        axes: to draw into.
 
     Returns:
-        a figure of one column's width, or up to a page's where that is too narrow.
+        the figure; one of our own has one column's width, or up to a page's where that is too narrow.
 
     Raises:
-        DrawingError: the style is not known.
+        PlanError: there is no such output.
         MissingExtraError: matplotlib is not installed.
     """
-    check_style(style)
-    figure_module = require("matplotlib.figure", "draw", "drawing")
-    shown = layout(plan)
+    shown = layout(plan, outputs)
     starts, right = _positions(plan, shown)
-    width = min(max(COLUMN_INCHES, WRITING + LANE_INCHES * right), PAGE_INCHES)
-    unit = (width - WRITING) / right
+    if axes is None:
+        width = min(max(COLUMN_INCHES, WRITING + LANE_INCHES * right), PAGE_INCHES)
+    else:
+        width = axes.get_window_extent().width / axes.figure.dpi
+    unit = max(width - WRITING, WRITING) / right
     upright = any((column.lanes + 1) * unit < HEADER_INCHES for column in shown.columns)
     top = 4.6 if upright else 2.6
     with drawing_settings(PAPER):
-        figure = figure_module.Figure(figsize=(width, ROW_INCHES * (len(shown.rows) + top + 4.0)), layout="constrained")
-        axes = figure.subplots()
+        figure, (panel,) = panels(axes, 1, (width, ROW_INCHES * (len(shown.rows) + top + 4.0)))
         for column in shown.columns:
-            _draw_column(axes, plan, column, shown, starts[column.stage], upright)
-        _draw_features(axes, plan, shown, starts, right)
-        _draw_gaps(axes, plan, shown, starts)
+            _draw_column(panel, plan, column, shown, starts[column.stage], upright)
+        _draw_features(panel, plan, shown, starts, right)
+        _draw_gaps(panel, plan, shown, starts)
         for line, note in enumerate(_notes(plan, shown)):
-            axes.text(right / 2, -len(shown.rows) - 1.2 - 0.7 * line, note, ha="center", va="center", fontsize=5.5)
-        axes.set_xlim(-WRITING / 2 / unit, right + WRITING / 2 / unit)
-        axes.set_ylim(-len(shown.rows) - 2.4, top)
-        axes.set_axis_off()
-        axes.set_title(
-            f"{plan.features} features, {plan.blocks} {circuit} blocks, {len(plan.output)} outputs", fontsize=7
-        )
+            panel.text(right / 2, -len(shown.rows) - 1.2 - 0.7 * line, note, ha="center", va="center", fontsize=5.5)
+        panel.set_xlim(-WRITING / 2 / unit, right + WRITING / 2 / unit)
+        panel.set_ylim(-len(shown.rows) - 2.4, top)
+        panel.set_axis_off()
     return figure
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from hybrid_qproj.plan import Plan, Stage
-from hybrid_qproj.viz.circuits.subjects import ancestry
+from hybrid_qproj.plan import Plan
+from hybrid_qproj.viz.method.canvas import PlotError
 
 SHOWN = 3
-"""Outputs whose blocks are shown: the first two and the last. Of a stage with so few blocks, all are."""
+"""Outputs whose blocks are shown where none are asked for: the first two and the last. Of a stage so small, all are."""
 
 ROWS, COLUMNS, STAGES = 48, 60, 24
 """Features, columns of blocks and stages that a page has room for."""
@@ -56,40 +56,51 @@ class Layout:
     columns: tuple[Column, ...]
 
 
-def layout(plan: Plan) -> Layout:
+def layout(plan: Plan, outputs: Iterable[int] | None = None) -> Layout:
     """Choose what a schematic of a plan shows.
 
     Args:
         plan: the plan.
+        outputs: from 0; the first two and the last when None.
 
     Returns:
-        blocks of the first two outputs and of the last, all blocks of small stages and a block of every other, and
-        whatever else is between the features shown, as far as a page has room.
+        blocks of these outputs, all blocks of small stages and a block of every other, and whatever else is between the
+        features shown, as far as a page has room.
+
+    Raises:
+        PlanError: there is no such output.
+        PlotError: more outputs than a page has room for.
     """
     count = len(plan.stages)
     stages = list(range(count))
     if count > STAGES:
         stages = [*range(STAGES // 2), *range(count - STAGES // 2, count)]
-    outputs = sorted({*range(min(SHOWN - 1, len(plan.output))), len(plan.output) - 1})
+    if outputs is None:
+        outputs = {*range(min(SHOWN - 1, len(plan.output))), len(plan.output) - 1}
+    outputs = sorted(outputs)
+    if len(outputs) > FOR_OUTPUTS:
+        raise PlotError(
+            f"got {len(outputs)} outputs; a schematic has room for {FOR_OUTPUTS}: name fewer, or draw a graph of them"
+        )
+    each = [plan.ancestry(output).blocks[::-1] for output in outputs]
     features = {plan.output[output] for output in outputs}
     wanted: dict[tuple[int, int], None] = {}
     for limit, blocks in (
-        (FOR_OUTPUTS, _of_outputs(plan, outputs)),
+        (FOR_OUTPUTS, _in_turn(each)),
         (ROWS, _of_stages(plan, stages, features, wanted)),
     ):
         for stage, block in blocks:
-            more = {plan.stages[stage].control[block], plan.stages[stage].kept[block]} - features
+            more = {*plan.stages[stage].pairs[block]} - features
             if stage in stages and len(features) + len(more) <= limit:
                 features |= more
                 wanted[stage, block] = None
-    between = ((s, g) for s in stages for g, pair in enumerate(_pairs(plan.stages[s])) if features.issuperset(pair))
+    between = ((s, g) for s in stages for g, pair in enumerate(plan.stages[s].pairs) if features.issuperset(pair))
     return _place(plan, stages, outputs, features, dict.fromkeys([*wanted, *between]))
 
 
-def _of_outputs(plan: Plan, outputs: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _in_turn(each: Sequence[Sequence[tuple[int, int]]]) -> Iterator[tuple[int, int]]:
     """Blocks that outputs are made of, the last ones first, of all outputs in turn."""
-    each = [ancestry(plan, output)[0][::-1] for output in outputs]
-    for number in range(max(map(len, each))):
+    for number in range(max(map(len, each), default=0)):
         yield from (blocks[number] for blocks in each if number < len(blocks))
 
 
@@ -99,7 +110,7 @@ def _of_stages(
     """For each stage without any a block, of features shown already if there is one; then all of small stages."""
     for stage in stages:
         if not any(known == stage for known, _ in wanted):
-            pairs = _pairs(plan.stages[stage])
+            pairs = plan.stages[stage].pairs
             yield stage, min(range(len(pairs)), key=lambda block: len(set(pairs[block]) - features))
     for stage in stages:
         if len(plan.stages[stage]) <= SHOWN:
@@ -111,7 +122,7 @@ def _place(
 ) -> Layout:
     rows = {feature: row for row, feature in enumerate(sorted(features))}
     chosen: dict[int, list[int]] = {stage: [] for stage in stages}
-    every = {stage: _pairs(plan.stages[stage]) for stage in stages}
+    every = {stage: plan.stages[stage].pairs for stage in stages}
     lanes = dict.fromkeys(stages, 1)
     for stage, block in blocks:
         numbers = sorted([*chosen[stage], block])
@@ -127,10 +138,6 @@ def _place(
         placed = tuple((*pair, lane) for pair, lane in zip(pairs, _lanes(pairs, rows), strict=True))
         columns.append(Column(stage, placed, len(whole) - len(placed), bool(set(whole.control) & set(whole.kept))))
     return Layout(rows, tuple(columns))
-
-
-def _pairs(stage: Stage) -> list[Pair]:
-    return list(zip(stage.control, stage.kept, strict=True))
 
 
 def _lanes(pairs: Sequence[Pair], rows: dict[int, int]) -> list[int]:

@@ -52,14 +52,14 @@ args = { circuit = "rotor", scale = 1.0 }
 
 
 class Server:
-    """The process that forks commands; see ``server.py``."""
+    """The process that forks commands; see ``fault_server.py``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
         environment |= {"CUDA_VISIBLE_DEVICES": "", "TERM": "dumb", "COLUMNS": "400"}
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "server.py")],
+            [sys.executable, str(HERE / "fault_server.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -13,8 +13,8 @@ pytest.importorskip("matplotlib", reason="needs the extra 'draw'")
 
 from hybrid_qproj.fitting import fit_plan
 from hybrid_qproj.plan import Plan, Stage, chain, tree
-from hybrid_qproj.viz.circuits import head_figure
-from hybrid_qproj.viz.circuits.layout import COLUMNS, ROWS, STAGES
+from hybrid_qproj.viz.method import merge_graph
+from hybrid_qproj.viz.method.layout import COLUMNS, ROWS, STAGES
 
 
 def stage_headers(axes):
@@ -62,13 +62,22 @@ def pairs_drawn(figure):
     return found
 
 
+@pytest.mark.parametrize("outputs", [[5], [40, 7]])
+def test_of_some_outputs(outputs):
+    """All blocks of the outputs that are asked for are there, where a page has room for them."""
+    plan = chain(300, 60)
+    drawn = pairs_drawn(merge_graph(plan, outputs, style="schematic"))
+    for stage, block in plan.ancestry(outputs).blocks:
+        assert plan.stages[stage].pairs[block] in drawn[stage]
+
+
 def check(plan):
     """Every line is a block of its stage, and what is not drawn is counted."""
-    figure = head_figure(plan, "rotor")
+    figure = merge_graph(plan, style="schematic", circuit="rotor")
     drawn = pairs_drawn(figure)
     texts = [text.get_text() for text in figure.axes[0].texts]
     for stage, pairs in drawn.items():
-        whole = list(zip(plan.stages[stage].control, plan.stages[stage].kept, strict=True))
+        whole = plan.stages[stage].pairs
         assert len(set(pairs)) == len(pairs)
         assert set(pairs) <= set(whole)
         left = len(whole) - len(pairs)
