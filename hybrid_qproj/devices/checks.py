@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from importlib.metadata import PackageNotFoundError, entry_points, version
 
 from packaging.version import Version
 
+from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.devices.adapters import ADAPTERS, adapter_for
 from hybrid_qproj.devices.backends import IBM, is_snapshot, snapshot
 from hybrid_qproj.devices.errors import DeviceUnavailableError
@@ -52,8 +52,7 @@ def check_known(name: str) -> None:
         DeviceUnavailableError: nobody knows it.
     """
     if name not in ADAPTERS and name not in installed_devices():
-        close = difflib.get_close_matches(name, {*ADAPTERS, *installed_devices()}, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ";"
+        hint = suggestion(name, sorted({*ADAPTERS, *installed_devices()}), otherwise=";")
         raise DeviceUnavailableError(
             f"no device {shown(name)}{hint} known are {', '.join(ADAPTERS)}; other PennyLane plugins work once they "
             "are installed"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 from typing import Any
 
 import pennylane as qml
 
+from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.devices.errors import DeviceSpecError
 
 READOUT = "readout"
@@ -47,8 +47,7 @@ def parse_noise(text: str) -> dict[str, float]:
     for number, part in enumerate(text.split(","), 1):
         kind, _, strength = part.partition(":")
         if kind not in kinds or kind in noise:
-            close = difflib.get_close_matches(kind, [k for k in kinds if k not in noise], n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = suggestion(kind, [k for k in kinds if k not in noise])
             raise DeviceSpecError(f"noise, part number {number}: expected kinds of {', '.join(kinds)}, each once{hint}")
         value = float(strength) if re.fullmatch(r"[+]?[0-9.]{1,20}([eE][+-]?[0-9]{1,3})?", strength) else -1.0
         if not 0 <= value <= 1:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.devices.adapters import ADAPTERS, adapter_for
 from hybrid_qproj.devices.errors import DeviceSpecError
 from hybrid_qproj.devices.noise import parse_noise
@@ -186,8 +186,7 @@ def shown(name: str) -> str:
 
 def _check_value(name: str, key: str, value: Any, kind: Kind) -> None:
     if not kind.accepts(value):
-        close = difflib.get_close_matches(str(value)[:48], kind.words, n=1) if isinstance(kind, Choice) else []
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = suggestion(str(value), kind.words) if isinstance(kind, Choice) else ""
         raise DeviceSpecError(f"{key} for device {shown(name)}: expected {kind.expected}{hint}")
 
 
@@ -197,14 +196,13 @@ def _no_such_key(name: str, key: Any, number: int, keys: Iterable[Any]) -> str:
     # A word of the table is nobody's secret.
     known = {*COMMON_KEYS, *(option for other in ADAPTERS.values() for option in other.options)}
     told = repr(key) if key in known else f"key such as its option number {number}"
-    close = difflib.get_close_matches(str(key)[:48], exist, n=1, cutoff=0.75) if key not in exist else []
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = suggestion(str(key), exist, otherwise=";") if key not in exist else ";"
     if list(keys).count(key) > 1 or key in COMMON_KEYS:
         return f"device {shown(name)}: option number {number} is given twice"
     where = f"the environment variable {' and '.join(adapter.secrets)}" if adapter.secrets else "the environment"
     own = "" if name in ADAPTERS else ". A row in hybrid_qproj.devices.ADAPTERS declares options of another plugin"
     return (
-        f"device {shown(name)} takes no {told}{hint}; keys that exist: {', '.join(exist)}. Strings are printed and "
+        f"device {shown(name)} takes no {told}{hint} keys that exist: {', '.join(exist)}. Strings are printed and "
         f"saved: credentials go into {where}{own}"
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from hybrid_qproj._util.suggest import suggestion
 
 NOT_GIVEN = frozenset(
     {"self", "in_features", "out_features", "generator", "embeddings", "settings", "parameters", "allow_paid"}
@@ -31,18 +32,11 @@ def check_keywords(function: Callable[..., Any], given: Mapping[str, Any]) -> No
     known = [name for name in inspect.signature(call).parameters if name not in NOT_GIVEN]
     for name, value in given.items():
         if name not in known:
-            raise ValueError(f"no keyword {name!r}{suggestion(name, known)}; there are {', '.join(known) or 'none'}")
+            hint = suggestion(name, known, otherwise=";")
+            raise ValueError(f"no keyword {name!r}{hint} there are {', '.join(known) or 'none'}")
         if name in hints and not _fits(value, hints[name]):
             words = " or ".join(dict.fromkeys(_WORDS[kind] for kind in _kinds(hints[name]) if kind in _WORDS))
             raise ValueError(f"{name}: expected {words}")
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """``": did you mean ...?"``, or nothing where no known name is near."""
-    names = list(known)
-    folded = {each.casefold(): each for each in names}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1)
-    return f": did you mean {folded[close[0]]!r}?" if close else ""
 
 
 def _kinds(hint: Any) -> tuple[Any, ...]:

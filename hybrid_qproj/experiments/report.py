@@ -46,7 +46,7 @@ def write_report(folder: Path, config: ExperimentConfig, records: Sequence[Recor
     Raises:
         ValueError: there are no records.
         OutputError: a file could not be written; an earlier report is unchanged.
-        MissingExtraError: matplotlib or scipy is not installed.
+        MissingExtraError: matplotlib is not installed.
     """
     if not records:
         raise ValueError(f"{folder} has no records yet: nothing to report")

@@ -7,10 +7,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 from hybrid_qproj._util.files import read_json, write_atomically
+from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.experiments.build import build_head, build_objectives, sizes_of
 from hybrid_qproj.experiments.cells import digest
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig
-from hybrid_qproj.experiments.keywords import suggestion
 from hybrid_qproj.experiments.records import Cell
 from hybrid_qproj.heads.linear import trainable_parameters
 
@@ -52,7 +52,7 @@ def _the_one(what: str, given: str | None, known: Collection[str]) -> str:
     names = ", ".join(known)
     if given is not None:
         if given not in known:
-            raise ConfigError(f"no {what} {given!r}{suggestion(given, known) or ';'} there are {names}")
+            raise ConfigError(f"no {what} {given!r}{suggestion(given, known, otherwise=';')} there are {names}")
         return given
     if len(known) != 1:
         raise ConfigError(f"say which {what} to train with --{what}: {names}")

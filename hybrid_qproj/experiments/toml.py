@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from hybrid_qproj._util.files import read_bounded
+from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.errors import HybridQprojError
-from hybrid_qproj.experiments.keywords import suggestion
 
 MOST_BYTES = 1 << 20
 DEEPEST = 16

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from hybrid_qproj._util.excerpts import show
 from hybrid_qproj._util.extras import require
+from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.errors import DataError, HybridQprojError, on_one_line
 from hybrid_qproj.retrieval.rules import check_grade, check_id, check_text
 
@@ -32,10 +32,9 @@ def open_dataset(name: str) -> Any:
     except DataError as error:
         if not isinstance(error.__cause__, KeyError):
             raise
-        near = difflib.get_close_matches(name, list(ir_datasets.registry), n=3) if len(name) <= _LONGEST else []
         raise DataError(
             f"{show(name)} is no file, and neither a folder nor a dataset of ir_datasets"
-            + (f"; did you mean {', '.join(near)}?" if near else "; check the spelling")
+            + suggestion(name, ir_datasets.registry, otherwise="; check the spelling", most=3)
         ) from None
 
 

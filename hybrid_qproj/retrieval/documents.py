@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hybrid_qproj._util.excerpts import shorten, show
+from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.errors import DataError
 from hybrid_qproj.retrieval.datasets import explained, open_dataset, read_all
 from hybrid_qproj.retrieval.judged import is_judged, parse_judged
@@ -384,5 +384,4 @@ def _near(name: str) -> str:
     """Files in the same folder whose names are nearly the same."""
     folder = Path(name).parent
     names = [path.name for path in islice(folder.iterdir(), 10_000)] if is_folder(folder) else []
-    near = difflib.get_close_matches(Path(name).name, names, n=3)
-    return f"; did you mean {', '.join(near)}?" if near else ""
+    return suggestion(Path(name).name, names, most=3)

@@ -132,7 +132,7 @@ def check_measure(measure: str) -> None:
             _trec_name(measure.upper())
         except ValueError:
             raise error from None
-        raise ValueError(f"no measure {measure!r}: did you mean {measure.upper()!r}?") from error
+        raise ValueError(f"no measure {measure!r}; did you mean {measure.upper()!r}?") from error
 
 
 def _trec_name(measure: str) -> tuple[str, int | None]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-
-from hybrid_qproj._util.extras import require
+from scipy import stats
 
 RESAMPLES = 9999
 
@@ -26,11 +25,9 @@ def paired_randomization(a: Mapping[str, float], b: Mapping[str, float], seed: i
 
     Raises:
         ValueError: the queries differ, there are none, or a value is not finite.
-        MissingExtraError: scipy is not installed.
     """
     if a.keys() != b.keys():
         raise ValueError(f"the two runs answer different queries ({len(a)} and {len(b)}); a paired test needs the same")
-    stats = require("scipy.stats", "eval", "significance tests")
     differences = np.array([a[query] - b[query] for query in a], dtype=float)
     _check(differences, 1, "a test")
     if not differences.any():
@@ -59,13 +56,11 @@ def bootstrap_interval(differences: np.ndarray, level: float = 0.95, seed: int =
 
     Raises:
         ValueError: fewer than two queries, a value that is not finite, or a level that is none.
-        MissingExtraError: scipy is not installed.
     """
     # One query has no spread.
     _check(np.asarray(differences, dtype=float), 2, "an interval")
     if not 0 < level < 1:
         raise ValueError(f"level = {level}: expected a share between 0 and 1, such as 0.95")
-    stats = require("scipy.stats", "eval", "significance tests")
     result = stats.bootstrap(
         (np.asarray(differences),),
         np.mean,

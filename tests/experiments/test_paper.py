@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-for _module in ("datasets", "accelerate", "ir_datasets", "pydantic", "pytrec_eval", "scipy", "matplotlib"):
+for _module in ("datasets", "accelerate", "ir_datasets", "pydantic", "pytrec_eval", "matplotlib"):
     pytest.importorskip(_module, reason="needs the extra 'train'")
 
 FOLDER = Path(__file__).parents[2] / "examples" / "paper"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-for _module in ("pydantic", "scipy", "matplotlib"):
+for _module in ("pydantic", "matplotlib"):
     pytest.importorskip(_module, reason="needs the extra 'train'")
 
 from hybrid_qproj.experiments.comparisons import compare  # noqa: E402

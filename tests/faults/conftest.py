@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-for _module_name in ("datasets", "accelerate", "sentence_transformers", "pydantic", "pytrec_eval", "scipy", "faiss"):
+for _module_name in ("datasets", "accelerate", "sentence_transformers", "pydantic", "pytrec_eval", "faiss"):
     pytest.importorskip(_module_name, reason="needs the extras 'train' and 'index'")
 
 

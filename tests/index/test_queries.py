@@ -135,7 +135,7 @@ def test_missing_datasets(model, tiny_bert, here):
     before = sorted(here.iterdir())
     for command in (("encode", model), ("fit", tiny_bert, "--k", 4)):
         output = invoke(*command[:2], "cranfeld", *command[2:], "--out", "out", code=1)
-        assert "did you mean cranfield" in output
+        assert "did you mean 'cranfield'" in output
     assert sorted(here.iterdir()) == before
 
 

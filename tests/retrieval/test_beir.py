@@ -122,7 +122,7 @@ def test_names_of_files_that_are_missing(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "corpus.tsv").write_text("d1\ta\n")
     with pytest.raises(
-        DataError, match=rf"no file '{name}'" + ("; did you mean corpus.tsv" if "/none" not in name else "")
+        DataError, match=rf"no file '{name}'" + ("; did you mean 'corpus.tsv'" if "/none" not in name else "")
     ):
         open_source(name)
 

@@ -91,7 +91,7 @@ def test_missing_texts():
 def test_unknown_names_get_suggestions():
     """A name that is nearly one of ir_datasets."""
     pytest.importorskip("ir_datasets", reason="needs the extra 'eval'")
-    with pytest.raises(DataError, match=r"neither a folder nor a dataset of ir_datasets; did you mean cranfield"):
+    with pytest.raises(DataError, match=r"neither a folder nor a dataset of ir_datasets; did you mean 'cranfield'"):
         load_collection("cranfeld")
 
 

@@ -127,7 +127,7 @@ def test_malformed_documents(dataset, documents, message):
 def test_names():
     """A misspelt one gets suggestions, a file that is missing is called one, and a long text ends in no other error."""
     for read in (load_collection, open_source):
-        with pytest.raises(DataError, match=r"'cranfeld' is no file, and neither .* did you mean cranfield"):
+        with pytest.raises(DataError, match=r"'cranfeld' is no file, and neither .* did you mean 'cranfield'"):
             read("cranfeld")
         with pytest.raises(DataError, match="is no file, and neither a folder nor a dataset"):
             read("x" * 500)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("scipy", reason="needs the extra 'eval'")
-
 from hybrid_qproj.retrieval.significance import bootstrap_interval, holm, paired_randomization
 
 

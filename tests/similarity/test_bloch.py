@@ -7,11 +7,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.linalg import sqrtm
 
 from hybrid_qproj.similarity.bloch import log_bloch_fidelity, pairwise_log_bloch_fidelity
 from hybrid_qproj.similarity.fidelity import log_fidelity
-
-scipy_linalg = pytest.importorskip("scipy.linalg", reason="needs the extra 'eval'")
 
 PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 
@@ -29,8 +28,8 @@ def test_equals_the_definition(seed):
     """(tr sqrt(sqrt(rho) sigma sqrt(rho)))^2, for one qubit."""
     r, s = ball(1, seed=seed), ball(1, seed=seed + 1)
     rho, sigma = ((np.eye(2) + np.tensordot(v.numpy(), PAULI, 1)) / 2 for v in (r, s))
-    root = scipy_linalg.sqrtm(rho)
-    expected = np.trace(scipy_linalg.sqrtm(root @ sigma @ root)).real ** 2
+    root = sqrtm(rho)
+    expected = np.trace(sqrtm(root @ sigma @ root)).real ** 2
     assert log_bloch_fidelity(r, s).exp().item() == pytest.approx(expected, abs=1e-6)
 
 

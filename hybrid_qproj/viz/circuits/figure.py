@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import pennylane as qml
 from pennylane.drawer.tape_mpl import tape_mpl
 
 from hybrid_qproj._util.extras import require
+from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.viz.circuits.errors import DrawingError
 from hybrid_qproj.viz.circuits.labels import labelled_tape
 from hybrid_qproj.viz.circuits.names import mathtext, matplotlib_text, wire_label
@@ -70,9 +70,7 @@ def check_style(style: str) -> None:
     """
     known = styles()
     if style not in known:
-        near = difflib.get_close_matches(style, known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise DrawingError(f"style={style!r}: expected one of {', '.join(known)}{hint}")
+        raise DrawingError(f"style={style!r}: expected one of {', '.join(known)}{suggestion(style, known)}")
 
 
 @contextmanager

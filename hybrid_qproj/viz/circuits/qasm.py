@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 
 from pennylane.operation import Operator
 
+from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.viz.circuits.angles import Angle
 from hybrid_qproj.viz.circuits.basis import NAMES_2, NAMES_3, PHASE, standard_parts
 from hybrid_qproj.viz.circuits.errors import DrawingError
@@ -97,10 +97,9 @@ def _values(picture: Picture, version: int, given: Mapping[str, float]) -> tuple
     symbols = {symbol.name: number for number, symbol in enumerate(picture.symbols.all)}
     for name, value in given.items():
         if name not in symbols:
-            near = difflib.get_close_matches(name, symbols, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
             known = ", ".join(symbols) or "none: all its angles are numbers"
-            raise DrawingError(f"a value for {name!r}: {hint}the circuit's symbols are {known}")
+            hint = suggestion(name, symbols, otherwise=";")
+            raise DrawingError(f"a value for {name!r}{hint} the circuit's symbols are {known}")
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise DrawingError(f"the value of {name!r} is {value!r}; expected a finite number, in radians")
     numbers = {symbols[name]: float(value) for name, value in given.items()}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hybrid_qproj._util.files import write_atomically
+from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.viz.circuits.errors import DrawingError, DrawingFileError
 from hybrid_qproj.viz.circuits.figure import PAPER, to_figure
 from hybrid_qproj.viz.circuits.qasm import to_qasm
@@ -107,7 +107,6 @@ def format_of(path: Path, known: tuple[str, ...]) -> str:
     """
     suffix = path.suffix.removeprefix(".").lower()
     if suffix not in known:
-        near = difflib.get_close_matches(suffix, known, n=1)
-        hint = f"; did you mean .{near[0]}?" if near else ""
-        raise DrawingError(f"{path}: expected one of .{', .'.join(known)}{hint}")
+        endings = [f".{each}" for each in known]
+        raise DrawingError(f"{path}: expected one of {', '.join(endings)}{suggestion(f'.{suffix}', endings)}")
     return suffix

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+from scipy.stats import spearmanr
 from torch import Tensor
 
-from hybrid_qproj._util.extras import require
 from hybrid_qproj.heads.base import Head
 from hybrid_qproj.similarity.fidelity import LOGARITHMIC, pairwise_cosine
 from hybrid_qproj.viz.method.canvas import PlotError, panels
@@ -33,7 +33,7 @@ def fidelity_against_cosine(head: Head, embeddings: Tensor, axes: Axes | None = 
 
     Raises:
         PlotError: fewer than three embeddings, or of another width.
-        MissingExtraError: matplotlib or scipy is not installed.
+        MissingExtraError: matplotlib is not installed.
     """
     if embeddings.dim() != 2 or len(embeddings) < 3:  # noqa: PLR2004 - two pairs rank at least
         raise PlotError(f"got embeddings of shape {tuple(embeddings.shape)}; expected (n, {head.in_features}), n >= 3")
@@ -44,7 +44,7 @@ def fidelity_against_cosine(head: Head, embeddings: Tensor, axes: Axes | None = 
     i, j = torch.triu_indices(len(embeddings), len(embeddings), offset=1)
     cosine = pairwise_cosine(embeddings, embeddings)[i, j].double().cpu().numpy()
     similarity = similarities[i, j].double().cpu().numpy()
-    correlation = require("scipy.stats", "eval", "a rank correlation").spearmanr(cosine, similarity).statistic
+    correlation = spearmanr(cosine, similarity).statistic
     figure, (panel,) = panels(axes, 1, (4.0, 3.2))
     if len(cosine) > MANY:
         panel.hexbin(cosine, similarity, gridsize=50, bins="log", cmap="Blues", mincnt=1)

@@ -298,7 +298,7 @@ def test_refusals():
     rotor = block_picture("rotor")
     with pytest.raises(DrawingError, match="OpenQASM 2 knows no parameters: give values of alpha"):
         to_qasm(rotor, 2)
-    with pytest.raises(DrawingError, match="a value for 'alhpa': did you mean 'alpha'"):
+    with pytest.raises(DrawingError, match="a value for 'alhpa'; did you mean 'alpha'"):
         to_qasm(rotor, 3, {"alhpa": 1.0})
     for value in (math.nan, "1", None, True):
         with pytest.raises(DrawingError, match="expected a finite number"):

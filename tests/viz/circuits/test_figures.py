@@ -134,7 +134,7 @@ def test_saved_head_with_its_numbers(draw, tmp_path):
 def test_refusals(draw, tmp_path, monkeypatch):
     """Unknown names with suggestions, paths that cannot be written, ansaetze that cannot be traced."""
     assert "did you mean 'u_cu'" in draw("ucu", code=1)
-    assert "did you mean .svg?" in draw("rotor", "--out", tmp_path / "a.svgg", code=1)
+    assert "did you mean '.svg'?" in draw("rotor", "--out", tmp_path / "a.svgg", code=1)
     assert "did you mean 'paper'?" in draw("rotor", "--out", tmp_path / "a.svg", "--style", "papr", code=1)
     assert "expected one of block, stage, group, head; did you mean 'head'?" in draw("rotor", "--part", "heads", code=1)
     module = tmp_path / "broken.py"

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 
 matplotlib = pytest.importorskip("matplotlib", reason="needs the extra 'draw'")
-scipy = pytest.importorskip("scipy", reason="needs the extra 'eval'")
 
 from matplotlib.figure import Figure  # noqa: E402
 
@@ -122,7 +122,7 @@ def test_fidelity_against_cosine():
     (panel,) = fidelity_against_cosine(quantum, embeddings).axes
     points = panel.lines[0].get_xydata()
     assert len(points) == 190
-    expected = scipy.stats.spearmanr(points[:, 0], points[:, 1]).statistic
+    expected = spearmanr(points[:, 0], points[:, 1]).statistic
     assert panel.get_title() == f"190 pairs, rank correlation {expected:.3f}"
     outputs = quantum(embeddings)
     assert points[0, 1] == pytest.approx(quantum.pairwise_similarity(outputs, outputs)[0, 1].item())
