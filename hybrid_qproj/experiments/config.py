@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -522,13 +522,30 @@ def load_config(path: Path, ansaetze: Collection[str] = ()) -> ExperimentConfig:
     """
     try:
         table = read_toml(path)
-        return ExperimentConfig.model_validate_json(
-            # As JSON, lists are read as tuples and texts as paths, and nothing else is taken for what it is not.
-            json.dumps(table),
-            strict=True,
-            context={"folder": path.parent, "ansaetze": tuple(ansaetze)},
-        )
     except TomlError as error:
         raise ConfigError(str(error)) from error
+    return parse_config(table, str(path), path.parent, ansaetze)
+
+
+def parse_config(table: Mapping[str, Any], name: str, folder: Path, ansaetze: Collection[str] = ()) -> ExperimentConfig:
+    """An experiment from what stands in its file.
+
+    Args:
+        table: as `read_toml` gives it.
+        name: of the file, for messages.
+        folder: where paths in it start.
+        ansaetze: see `load_config`.
+
+    Returns:
+        the experiment.
+
+    Raises:
+        ConfigError: it is not sound; each wrong key is named with what was expected.
+    """
+    try:
+        # As JSON, lists are read as tuples and texts as paths, and nothing else is taken for what it is not.
+        return ExperimentConfig.model_validate_json(
+            json.dumps(table), strict=True, context={"folder": folder, "ansaetze": tuple(ansaetze)}
+        )
     except ValidationError as error:
-        raise ConfigError(f"{path} is not sound: {'; '.join(explain(error, ExperimentConfig))}") from None
+        raise ConfigError(f"{name} is not sound: {'; '.join(explain(error, ExperimentConfig))}") from None
