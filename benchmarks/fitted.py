@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hybrid_qproj._util.files import write_atomically
-from hybrid_qproj.cli.experiment import run_compare
+from hybrid_qproj.cli.run.compare import run_compare
 from hybrid_qproj.experiments.comparisons import Comparison, compare
 from hybrid_qproj.experiments.config import load_config
 from hybrid_qproj.experiments.summary import Row, pareto_front

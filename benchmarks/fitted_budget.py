@@ -10,7 +10,7 @@ import sys
 
 from benchmarks.fitted import MEASURE, ROOT, SHARED, TABLES, lend_datasets
 from hybrid_qproj._util.files import write_atomically
-from hybrid_qproj.cli.experiment import run_compare
+from hybrid_qproj.cli.run.compare import run_compare
 from hybrid_qproj.experiments.comparisons import compare
 from hybrid_qproj.experiments.config import load_config
 from hybrid_qproj.experiments.tables import markdown

@@ -19,10 +19,10 @@ import hybrid_qproj
 from hybrid_qproj import QuantumProjection
 from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.calibration import calibrate
-from hybrid_qproj.demo.experiment import Texts, score
 from hybrid_qproj.estimate import estimate
 from hybrid_qproj.heads.base import Head
 from hybrid_qproj.retrieval.lee import load_lee
+from hybrid_qproj.retrieval.measures import evaluate_run, similarity_run
 from hybrid_qproj.text.encoders import load_encoder
 
 DEVICES = (
@@ -68,7 +68,8 @@ def main() -> None:
         measured.apply(head)
         with torch.no_grad():
             angles = head(embeddings)
-            values = score(Texts(angles, angles, corpus.qrels()), head.pairwise_similarity(angles, angles))
+        found = similarity_run(head.pairwise_similarity(angles, angles), [str(i) for i in range(len(angles))])
+        values = evaluate_run(corpus.qrels(), found, ["NDCG@10"])["NDCG@10"]
         run = next(r for r in reversed(estimate(head, device).runs) if r.mode == "interpolated")
         lines.append(
             f"| `{device}` | {sum(values.values()) / len(values):.4f} | {run.circuits:,} | {run.wires} | {run.depth} | "

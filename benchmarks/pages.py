@@ -178,7 +178,7 @@ def keep_demo(report: Path) -> None:
     found = json.loads((report / "report.json").read_text(encoding="utf-8"))
     found["rows"] = [{key: value for key, value in row.items() if key != "per_query"} for row in found["rows"]]
     write_atomically(RESULTS / "demo.json", (json.dumps(found, indent=1) + "\n").encode())
-    shutil.copy(report / "plot.svg", ROOT / "docs" / "images" / "demo.svg")
+    shutil.copy(report / "comparison" / "quality.svg", ROOT / "docs" / "images" / "demo.svg")
 
 
 def demo_page() -> str:

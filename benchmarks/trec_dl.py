@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from hybrid_qproj._util.files import write_atomically
-from hybrid_qproj.cli.experiment import run_compare
+from hybrid_qproj.cli.run.compare import run_compare
 from hybrid_qproj.experiments.comparisons import compare
 from hybrid_qproj.experiments.config import load_config
 from hybrid_qproj.experiments.data import read_tests

@@ -14,6 +14,10 @@ class ExpectedError(HybridQprojError, RuntimeError):
     """Work that cannot go on."""
 
 
+class DataError(HybridQprojError, ValueError):
+    """Data that cannot be read, or from which nothing is left."""
+
+
 def on_one_line(error: BaseException) -> str:
     r"""What a library's error says, as a part of a message of ours.
 

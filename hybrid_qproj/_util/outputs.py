@@ -17,7 +17,7 @@ MARKS = {
     "a training run": ("run.json",),
     "results of compare": ("cells", "results.json"),
     "results of evaluate": ("measures.json",),
-    "a report of demo": ("report.json",),
+    "a report of demo": ("report.json", "comparison"),
     "encoded documents": ("angles-00000.safetensors", "index.json"),
 }
 """What a folder holds -> files of which one is always there."""

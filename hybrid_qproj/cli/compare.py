@@ -21,6 +21,6 @@ def compare(
     """Run an experiment's grid and report it. Run again, only what is missing is run."""
     with one_line_errors():
         need_experiments()
-        from hybrid_qproj.cli.experiment import run_compare  # noqa: PLC0415 - imports extras
+        from hybrid_qproj.cli.run.compare import run_compare  # noqa: PLC0415 - imports extras
 
         run_compare(config, out, workers, ansaetze=ansatz or (), allow_paid=yes)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hybrid_qproj.cli.errors import one_line_errors
+from hybrid_qproj.cli.errors import need_experiments, one_line_errors
 
 
 def demo(
@@ -22,6 +22,7 @@ def demo(
 ) -> None:
     """Compare every head on the Lee corpus and write a report with the trained quantum model."""
     with one_line_errors():
-        from hybrid_qproj.cli.demonstration import run_demo  # noqa: PLC0415 - imports extras
+        need_experiments("demo")
+        from hybrid_qproj.cli.run.demo import run_demo  # noqa: PLC0415 - imports extras
 
         run_demo(out, sizes, seeds, workers)

@@ -50,9 +50,13 @@ def _say(message: str, error: BaseException) -> None:
     typer.secho(line, fg="red", err=True)
 
 
-def need_experiments() -> None:
-    """Name the pip command for packages that experiments need, before an import of them fails."""
+def need_experiments(extra: str = "train") -> None:
+    """Name the pip command for packages that experiments need, before an import of them fails.
+
+    Args:
+        extra: that brings them.
+    """
     from hybrid_qproj._util.extras import require  # noqa: PLC0415 - keeps --help fast
 
     for module in ("pydantic", "sentence_transformers", "datasets", "accelerate", "pytrec_eval", "matplotlib"):
-        require(module, "train", "this command")
+        require(module, extra, "this command")

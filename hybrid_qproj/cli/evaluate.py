@@ -22,6 +22,6 @@ def evaluate(
     """Evaluate a saved model on the tests of an experiment; writes TREC runs."""
     with one_line_errors():
         need_experiments()
-        from hybrid_qproj.cli.experiment import run_evaluate  # noqa: PLC0415 - imports extras
+        from hybrid_qproj.cli.run.evaluate import run_evaluate  # noqa: PLC0415 - imports extras
 
         run_evaluate(model, config, out, ansaetze=ansatz or (), quantum_device=device, allow_paid=yes)

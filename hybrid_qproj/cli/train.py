@@ -24,6 +24,6 @@ def train(
     """Train one head of an experiment, alone or with its encoder. Run again after an interruption, it goes on."""
     with one_line_errors():
         need_experiments()
-        from hybrid_qproj.cli.experiment import run_train  # noqa: PLC0415 - imports extras
+        from hybrid_qproj.cli.run.train import run_train  # noqa: PLC0415 - imports extras
 
         run_train(config, out, head, size, objective, seed, ansaetze=ansatz or (), allow_paid=yes)

@@ -1,1 +1,1 @@
-"""The demo: every head on the Lee corpus, and a report."""
+"""The demo: an experiment that needs nothing but the package, and a report of its own."""

@@ -1,4 +1,4 @@
-"""The demo's report folder: table, plot, circuit, and the trained model."""
+"""The demo's report: its table in words, the circuit of a block, and the trained model."""
 
 from __future__ import annotations
 
@@ -6,27 +6,24 @@ import json
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hybrid_qproj._util.files import writing
 from hybrid_qproj._util.outputs import write_together
-from hybrid_qproj.demo.heads import QUANTUM
-from hybrid_qproj.demo.plot import plot_rows
+from hybrid_qproj.demo.experiment import QUANTUM
 from hybrid_qproj.demo.table import Row, verdicts
+from hybrid_qproj.experiments.manifest import versions
 from hybrid_qproj.viz.circuits import block_picture, to_figure
 from hybrid_qproj.viz.image import image_bytes
 
 if TYPE_CHECKING:
     from hybrid_qproj.sbert import Encoder
 
+COMPARISON = "comparison"
+"""Folder of what `compare` writes, in that of the report."""
 PACKAGES = ("hybrid-qproj", "pennylane", "torch", "sentence-transformers", "transformers", "gensim")
-
-
-def versions() -> dict[str, str]:
-    """Versions that the figures depend on."""
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+"""On whose versions the figures depend."""
 
 
 def markdown_table(rows: Sequence[Row]) -> str:
@@ -54,6 +51,7 @@ def write_report(folder: Path, rows: Sequence[Row], model: Encoder, seeds: int) 
         seeds: number of seeds, for the text.
     """
     said = verdicts(rows)
+    found = {"python": platform.python_version(), **versions(PACKAGES)}
     text = f"""# Heads on the Lee corpus
 
 Embeddings: all-MiniLM-L6-v2, mean pooling, 256 tokens, not normalised. Each of the 50 judged documents ranks the
@@ -71,28 +69,26 @@ Settings of the heads were tuned on this small corpus; treat it as a demonstrati
 
 {chr(10).join(f"- {sentence}" for sentence in said)}
 
-![NDCG@10 against stored numbers](plot.svg)
+![NDCG@10 against stored numbers]({COMPARISON}/quality.svg)
 
 ![The circuit of a block](circuit.svg)
 
 The model in `model/` is "{QUANTUM}", k = {model.head.out_features}, seed 0: `hybrid_qproj.load("model")`.
 
-Versions: {", ".join(f"{name} {number}" for name, number in versions().items())}.
+What `compare` writes of this experiment (each run, all figures, the configuration) is in `{COMPARISON}/`.
+
+Versions: {", ".join(f"{name} {number}" for name, number in found.items())}.
 """
     record: dict[str, Any] = {
-        "versions": versions(),
+        "versions": found,
         "seeds": list(range(seeds)),
         "rows": [asdict(row) for row in rows],
         "verdicts": said,
     }
     with writing(folder / "model"):
         model.save_pretrained(str(folder / "model"))
-    plot, circuit = plot_rows(rows), to_figure(block_picture("u_cu"))
-    pictures = {
-        f"{name}.{suffix}": image_bytes(figure, suffix, dpi=160, tight=True)
-        for name, figure, suffixes in (("plot", plot, ("svg", "png")), ("circuit", circuit, ("svg", "pdf")))
-        for suffix in suffixes
-    }
+    circuit = to_figure(block_picture("u_cu"))
+    pictures = {f"circuit.{suffix}": image_bytes(circuit, suffix, dpi=160, tight=True) for suffix in ("svg", "pdf")}
     write_together(
         folder, {**pictures, "report.json": json.dumps(record, indent=1).encode(), "report.md": text.encode()}
     )

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from hybrid_qproj.demo.experiment import Outcome, mean_over_seeds
-from hybrid_qproj.demo.heads import ENTRIES, QUANTUM
+from hybrid_qproj.demo.experiment import FULL, QUANTUM
+from hybrid_qproj.experiments import summary
 from hybrid_qproj.retrieval.significance import holm, paired_randomization
 
-BYTES_PER_NUMBER = 4  # float32
 ALPHA = 0.05
 
 
@@ -44,39 +41,33 @@ class Row:
     per_query: Mapping[str, float]
 
 
-def make_rows(outcomes: Sequence[Outcome], full: Mapping[str, float], width: int) -> list[Row]:
-    """The table: the uncompressed embedding, then every head of every size.
+def make_rows(rows: Sequence[summary.Row]) -> list[Row]:
+    """The table: the uncompressed embedding, then every head of every size, the largest size first.
 
     Args:
-        outcomes: of all cells.
-        full: NDCG@10 of the uncompressed embedding, per query.
-        width: d of the uncompressed embedding.
+        rows: of the experiment, which has one test and one measure.
 
     Returns:
         the rows.
     """
-    reference = float(np.mean(list(full.values())))
-    rows = [Row("full embedding", width, 0, 0, BYTES_PER_NUMBER * width, 1, reference, 0.0, 0.0, full)]
-    for k in dict.fromkeys(outcome.cell.k for outcome in outcomes):
-        for name in ENTRIES:
-            mine = [o for o in outcomes if (o.cell.name, o.cell.k) == (name, k)]
-            means = [float(np.mean(list(o.ndcg.values()))) for o in mine]
-            sd = float(np.std(means, ddof=1)) if len(means) > 1 else 0.0
-            rows.append(
-                Row(
-                    name,
-                    k,
-                    mine[0].parameters,
-                    mine[0].stored,
-                    BYTES_PER_NUMBER * k,
-                    len(mine),
-                    float(np.mean(means)),
-                    sd,
-                    float(np.mean(means)) - reference,
-                    mean_over_seeds(mine),
-                )
-            )
-    return rows
+    ((test, measures),) = rows[0].scores.items()
+    (measure,) = measures
+    reference = next(row.scores[test][measure].mean for row in rows if row.key.head == FULL)
+    return [
+        Row(
+            row.key.head,
+            row.key.k,
+            row.parameters,
+            row.stored,
+            row.bytes_per_document,
+            row.seeds,
+            row.scores[test][measure].mean,
+            row.scores[test][measure].sd or 0.0,
+            row.scores[test][measure].mean - reference,
+            row.per_query[test][measure],
+        )
+        for row in sorted(rows, key=lambda row: row.key.k, reverse=True)
+    ]
 
 
 def verdicts(rows: Sequence[Row]) -> list[str]:

@@ -179,17 +179,7 @@ def run_cell(
     Returns:
         the record.
     """
-    torch.manual_seed(cell.seed)  # dropout
-    model = build_model(cell, config, data, allow_paid)
-    loss = None
-    # Cells on a table take seconds: writing checkpoints would take longer than running them again. But of the steps
-    # of a run, one can be chosen only if it was saved.
-    chosen = data.dev is not None or (cell.objective and config.settings(cell.head, cell.objective).held_out > 0)
-    keep = cell.layers != 0 or bool(chosen)
-    folder = work / cell.name
-    if cell.objective:
-        loss = train_cell(model, cell, config, data, folder, keep)
-    model.eval()
+    model, loss = make_model(cell, config, data, work / cell.name, allow_paid)
     runs = {test.name: rank(model, test, batch_size(model, config)) for test in data.tests}
     record = Record(
         cell=cell,
@@ -203,8 +193,38 @@ def run_cell(
         },
         histograms={test.name: histogram(model.head.similarity, test, runs[test.name]) for test in data.tests},
     )
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(work / cell.name, ignore_errors=True)
     return record
+
+
+def make_model(
+    cell: Cell, config: ExperimentConfig, data: ExperimentData, folder: Path, allow_paid: bool = False
+) -> tuple[Encoder, tuple[float, float] | None]:
+    """The model of a cell: built, fitted or trained, in eval mode.
+
+    Args:
+        cell: the cell.
+        config: the experiment.
+        data: its data.
+        folder: for checkpoints, where the cell takes long.
+        allow_paid: whether its head's device may be one that can cost money.
+
+    Returns:
+        the model, and its loss before and after where something is trained.
+    """
+    torch.manual_seed(cell.seed)  # dropout
+    model = build_model(cell, config, data, allow_paid)
+    if not cell.objective:
+        return model.eval(), None
+    # Cells on a table take seconds: writing checkpoints would take longer than running them again. But of the steps
+    # of a run, one can be chosen only if it was saved.
+    chosen = data.dev is not None or config.settings(cell.head, cell.objective).held_out > 0
+    return model, train_cell(model, cell, config, data, folder, keep=cell.layers != 0 or chosen)
+
+
+def on_encoder(model: Encoder, config: ExperimentConfig) -> Encoder:
+    """A cell's model as it is saved: its head on the encoder, where a table of embeddings stood for that."""
+    return with_head(open_encoder(config), model.head) if isinstance(model[0], EmbeddingTable) else model
 
 
 def histogram(similarity: str, test: TestSet, run: Run) -> Histogram:

@@ -8,6 +8,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hybrid_qproj._util.excerpts import show
+from hybrid_qproj.errors import DataError
 from hybrid_qproj.experiments.checks import check_tests
 from hybrid_qproj.experiments.config import (
     DataConfig,
@@ -25,7 +27,6 @@ from hybrid_qproj.retrieval.examples import (
     read_examples,
 )
 from hybrid_qproj.retrieval.protocols import TestSet, make_test_set
-from hybrid_qproj.retrieval.rules import DataError, show
 from hybrid_qproj.retrieval.trec import read_run
 from hybrid_qproj.text.embeddings.cache import EmbeddingCache
 from hybrid_qproj.text.embeddings.precomputed import read_precomputed

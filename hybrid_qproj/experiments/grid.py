@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def run_cells(
     """
     failed = []
     frozen = all(cell.layers == 0 for cell in todo)
-    # One thread gives the same rounding everywhere, and tables are too small to share among threads.
+    # Tables are too small to share among threads.
     threads = 1 if frozen else max(1, (os.cpu_count() or 1) // workers)
     results = (
         _here(todo, config, data, folder, threads, allow_paid)
@@ -91,6 +92,17 @@ _Result = tuple[Cell, Callable[[], Record]]
 """A cell, and what gives its record or raises what went wrong with it."""
 
 
+@contextmanager
+def threads_of_torch(number: int) -> Iterator[None]:
+    """Compute with so many threads. One gives the same rounding everywhere: a cell made again is the same."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _here(
     todo: Sequence[Cell],
     config: ExperimentConfig,
@@ -99,13 +111,9 @@ def _here(
     threads: int,
     allow_paid: bool,
 ) -> Iterator[_Result]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with threads_of_torch(threads):
         for cell in todo:
             yield cell, partial(_record, cell, config, data, allow_paid, folder)
-    finally:
-        torch.set_num_threads(before)
 
 
 def _pool(

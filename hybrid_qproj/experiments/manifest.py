@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import metadata
@@ -42,24 +43,29 @@ def write_manifest(folder: Path, config: ExperimentConfig, table: dict[str, Any]
         config: the experiment.
         table: the same as it stands in its file.
     """
-    versions: dict[str, str | None] = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = None
     found = {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "versions": versions,
+        "versions": versions(PACKAGES),
         "seeds": list(range(config.seeds)),
         "config": table,
         "drop_self": {test.name: test.drops_self for test in config.test},
         "data": {str(path): digest for path, digest in data_hashes(config, table).items()},
     }
     write_atomically(folder / "manifest.json", json.dumps(found, indent=2).encode())
+
+
+def versions(packages: Iterable[str]) -> dict[str, str | None]:
+    """Versions of packages; None of one that is not installed."""
+    found: dict[str, str | None] = {}
+    for name in packages:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
 
 
 def data_hashes(config: ExperimentConfig, table: dict[str, Any]) -> dict[str, str]:

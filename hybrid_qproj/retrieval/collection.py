@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hybrid_qproj._util.excerpts import show
 from hybrid_qproj.retrieval.datasets import dataset_qrels, dataset_queries, open_dataset
 from hybrid_qproj.retrieval.documents import (
     LEE,
@@ -23,7 +24,7 @@ from hybrid_qproj.retrieval.documents import (
 from hybrid_qproj.retrieval.judged import parse_judged
 from hybrid_qproj.retrieval.lee import load_lee
 from hybrid_qproj.retrieval.lines import is_folder
-from hybrid_qproj.retrieval.rules import check_grade, check_id, check_text, show
+from hybrid_qproj.retrieval.rules import check_grade, check_id, check_text
 from hybrid_qproj.retrieval.topics import read_topics
 from hybrid_qproj.retrieval.trec import read_qrels
 

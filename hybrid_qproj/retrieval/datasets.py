@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from hybrid_qproj._util.excerpts import show
 from hybrid_qproj._util.extras import require
 from hybrid_qproj._util.suggest import suggestion
-from hybrid_qproj.errors import HybridQprojError, on_one_line
-from hybrid_qproj.retrieval.rules import DataError, check_grade, check_id, check_text, show
+from hybrid_qproj.errors import DataError, HybridQprojError, on_one_line
+from hybrid_qproj.retrieval.rules import check_grade, check_id, check_text
 
 _LONGEST = 200
 

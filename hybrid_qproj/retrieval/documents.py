@@ -8,13 +8,15 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from hybrid_qproj._util.excerpts import shorten, show
 from hybrid_qproj._util.suggest import suggestion
+from hybrid_qproj.errors import DataError
 from hybrid_qproj.retrieval.datasets import explained, open_dataset, read_all
 from hybrid_qproj.retrieval.judged import is_judged, parse_judged
 from hybrid_qproj.retrieval.lee import load_lee
 from hybrid_qproj.retrieval.lines import Span, is_file, is_folder, read_lines, split_lines
 from hybrid_qproj.retrieval.records import keys_of, read_records, record_id
-from hybrid_qproj.retrieval.rules import DataError, check_id, check_text, shorten, show
+from hybrid_qproj.retrieval.rules import check_id, check_text
 from hybrid_qproj.retrieval.unique import ONE_ID, SeenIds, refuse_twice
 
 __all__ = [

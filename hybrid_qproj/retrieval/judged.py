@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hybrid_qproj._util.excerpts import show
+from hybrid_qproj.errors import DataError
 from hybrid_qproj.retrieval.records import json_id, keys_of, read_records
-from hybrid_qproj.retrieval.rules import DataError, check_grade, check_text, show
+from hybrid_qproj.retrieval.rules import check_grade, check_text
 
 SEPARATOR = ":"
 """Between a query's id and a passage's, where passages' ids are local to their query."""

@@ -10,7 +10,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
-from hybrid_qproj.retrieval.rules import DataError
+from hybrid_qproj.errors import DataError
 
 LONGEST_LINE = 1 << 26
 """Bytes of a line: a file that has longer ones is none of texts, or a trap for memory."""

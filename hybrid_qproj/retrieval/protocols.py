@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Literal, get_args
 import torch
 from torch import Tensor
 
+from hybrid_qproj.errors import DataError
 from hybrid_qproj.retrieval.collection import Collection, inspect_documents, same_text
-from hybrid_qproj.retrieval.documents import DataError, Documents
+from hybrid_qproj.retrieval.documents import Documents
 from hybrid_qproj.retrieval.measures import Run
 from hybrid_qproj.retrieval.ranking import BestDocuments
 from hybrid_qproj.text.sides import Side, encode_side
 
 if TYPE_CHECKING:
-    from hybrid_qproj.sbert import Encoder
+    from sentence_transformers import SentenceTransformer
 
 Protocol = Literal["rerank", "judged", "retrieve"]
 
@@ -160,12 +161,12 @@ def _own_documents(same: Mapping[str, bool], queries: int, drop: bool) -> list[s
     return [f"{found}: it stays in their rankings; drop_self = true leaves it out, as BEIR does"]
 
 
-def rank(encoder: Encoder, test: TestSet, batch_size: int = 64) -> Run:
+def rank(encoder: SentenceTransformer, test: TestSet, batch_size: int = 64) -> Run:
     """Rank a test set's documents.
 
     Args:
-        encoder: a model with a head; its similarity scores. Queries go through ``encode_query``, documents through
-            ``encode_document``.
+        encoder: a model, whose own similarity scores: one with a head, or any other. Queries go through
+            ``encode_query``, documents through ``encode_document``.
         test: the test set.
         batch_size: texts encoded at once.
 
@@ -187,7 +188,7 @@ def rank(encoder: Encoder, test: TestSet, batch_size: int = 64) -> Run:
     return run
 
 
-def _rank_corpus(encoder: Encoder, test: TestSet, ids: list[str], queries: Tensor, batch_size: int) -> Run:
+def _rank_corpus(encoder: SentenceTransformer, test: TestSet, ids: list[str], queries: Tensor, batch_size: int) -> Run:
     # One more, so that the depth is reached without the query's own document.
     best = BestDocuments(len(ids), test.depth + test.drop_self)
     stream = iter(test.documents)
@@ -206,7 +207,7 @@ def _rank_corpus(encoder: Encoder, test: TestSet, ids: list[str], queries: Tenso
     return run
 
 
-def _encode(encoder: Encoder, texts: list[str], batch_size: int, side: Side) -> Tensor:
+def _encode(encoder: SentenceTransformer, texts: list[str], batch_size: int, side: Side) -> Tensor:
     encoded: Tensor = encode_side(encoder, texts, side, batch_size=batch_size, convert_to_tensor=True)
     # A clone: tensors born in inference mode cannot be used in every later computation.
     return encoded.clone()

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hybrid_qproj.retrieval.rules import DataError, single
+from hybrid_qproj.errors import DataError
+from hybrid_qproj.retrieval.rules import single
 from hybrid_qproj.retrieval.unique import ONE_ID, SeenIds, refuse_twice
 
 

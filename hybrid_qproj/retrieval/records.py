@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from hybrid_qproj._util.excerpts import shorten, show
 from hybrid_qproj._util.strict_json import no_constant, unique_keys
+from hybrid_qproj.errors import DataError
 from hybrid_qproj.retrieval.lines import Span, read_lines
-from hybrid_qproj.retrieval.rules import DataError, check_id, shorten, show
+from hybrid_qproj.retrieval.rules import check_id
 
 
 def read_records(path: str | Path, span: Span | None = None) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -7,7 +7,8 @@ import re
 import struct
 from numbers import Integral, Real
 
-from hybrid_qproj.errors import HybridQprojError
+from hybrid_qproj._util.excerpts import shorten, show
+from hybrid_qproj.errors import DataError
 
 LARGEST_GRADE = 10**6
 """Grades lie in [-LARGEST_GRADE, LARGEST_GRADE]: trec_eval keeps a counter for each, and wraps those above 32 bits."""
@@ -19,20 +20,6 @@ C_SPACE = " \t\n\v\f\r"
 
 _DIGITS = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-
-
-class DataError(HybridQprojError, ValueError):
-    """Data that cannot be read, or from which nothing is left."""
-
-
-def shorten(line: str, width: int = 60) -> str:
-    """A line for an error message."""
-    return repr(line if len(line) <= width else line[: width - 3] + "...")
-
-
-def show(value: object) -> str:
-    """A value for an error message."""
-    return shorten(value) if isinstance(value, str) else shorten(repr(value))[1:-1]
 
 
 def check_text(value: object, where: str, what: str = "a text") -> str:

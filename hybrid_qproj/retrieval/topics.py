@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
 
+from hybrid_qproj._util.excerpts import shorten, show
+from hybrid_qproj.errors import DataError
 from hybrid_qproj.retrieval.documents import tsv_fields
 from hybrid_qproj.retrieval.lines import read_lines
 from hybrid_qproj.retrieval.records import keys_of, read_records, record_id
-from hybrid_qproj.retrieval.rules import C_SPACE, DataError, check_columns, check_text, shorten, show
+from hybrid_qproj.retrieval.rules import C_SPACE, check_columns, check_text
 
 _FIELDS = "head|num|dom|title|desc|smry|narr|con|fac|def|nat|time|tipo"
 # The tags of old topics are not closed: a field ends where the next one begins, which may be any tag on a new line.

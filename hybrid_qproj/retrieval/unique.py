@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from hybrid_qproj.retrieval.rules import DataError, show
+from hybrid_qproj._util.excerpts import show
+from hybrid_qproj.errors import DataError
 
 BATCH = 1 << 16
 """Ids that are held as they are; older ones take eight bytes each."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from hybrid_qproj._util.extras import require
 from hybrid_qproj.errors import HybridQprojError, on_one_line
+from hybrid_qproj.heads.base import Head
 from hybrid_qproj.text.freezing import encoder_stacks, freeze_encoder
 from hybrid_qproj.text.positions import input_modules, token_limit
 
@@ -167,11 +168,9 @@ def set_trainable(encoder: SentenceTransformer, layers: int | Literal["all"]) ->
     Raises:
         ValueError: there are not that many layers, or N > 0 and there are no transformer layers.
     """
-    from hybrid_qproj.sbert import ProjectionHead  # noqa: PLC0415 - imports an extra
-
     for module in encoder:
-        # Layers behind the transformer (Dense) are the encoder's too.
-        if not isinstance(module, ProjectionHead):
+        # Layers behind the transformer (Dense) are the encoder's too; what holds a head is not.
+        if not any(isinstance(part, Head) for part in module.modules()):
             module.requires_grad_(layers == "all")
     if layers in {"all", 0}:
         return

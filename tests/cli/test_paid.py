@@ -15,8 +15,9 @@ for _module in ("sentence_transformers", "faiss", "datasets", "accelerate", "pyd
 import hybrid_qproj  # noqa: E402
 from hybrid_qproj import QuantumProjection  # noqa: E402
 from hybrid_qproj.cli import app  # noqa: E402
-from hybrid_qproj.demo.heads import ENTRIES  # noqa: E402
+from hybrid_qproj.demo.experiment import demo_config, demo_table  # noqa: E402
 from hybrid_qproj.devices import PaidDeviceError, checks  # noqa: E402
+from hybrid_qproj.experiments.build import build_head  # noqa: E402
 from hybrid_qproj.experiments.config import ConfigError, load_config  # noqa: E402
 from hybrid_qproj.index import AngleStore, cluster  # noqa: E402
 from hybrid_qproj.retrieval.documents import open_source  # noqa: E402
@@ -186,12 +187,14 @@ def test_what_runs_nothing(touched, work, store, tmp_path):
     assert touched == []
 
 
-def test_the_demo_names_no_device():
+def test_the_demo_names_no_device(tmp_path):
     """Its heads run on default.qubit, and no option says otherwise."""
-    for entry in ENTRIES.values():
-        if "quantum" in entry.name:
-            rows = torch.randn(9, 6, generator=torch.Generator().manual_seed(0))
-            assert str(entry.build(rows, 2, torch.Generator()).device) == "default.qubit"
+    config = demo_config(demo_table([2], 1), tmp_path)
+    quantum = [name for name, head in config.heads.items() if head.kind == "QuantumProjection"]
+    assert len(quantum) > 1
+    for name in quantum:
+        assert "device" not in config.heads[name].args
+        assert str(build_head(config, name, 6, 2).device) == "default.qubit"
 
 
 def test_loaded_encoders(touched, work):

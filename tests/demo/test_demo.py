@@ -20,11 +20,13 @@ from hybrid_qproj._util.files import OutputError  # noqa: E402
 from hybrid_qproj._util.locks import exclusive  # noqa: E402
 from hybrid_qproj._util.outputs import LOCK  # noqa: E402
 from hybrid_qproj.cli import app  # noqa: E402
-from hybrid_qproj.demo import experiment  # noqa: E402
-from hybrid_qproj.demo.heads import ENTRIES, QUANTUM  # noqa: E402
+from hybrid_qproj.demo.experiment import QUANTUM, demo_table  # noqa: E402
 from hybrid_qproj.demo.report import write_report  # noqa: E402
 from hybrid_qproj.demo.table import Row  # noqa: E402
-from hybrid_qproj.text.encoders import load_encoder  # noqa: E402
+from hybrid_qproj.retrieval.lee import load_lee  # noqa: E402
+from hybrid_qproj.retrieval.measures import evaluate_run, similarity_run  # noqa: E402
+
+HEADS = demo_table([32], 1)["heads"]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def test_baselines_have_their_known_values(record):
 def test_every_head_is_there_and_learns(record):
     """All heads, with their parameter counts; training beats a random projection by far."""
     rows = {row["head"]: row for row in record["rows"]}
-    assert list(rows) == ["full embedding", *ENTRIES]
+    assert list(rows) == list(HEADS)
     assert rows[QUANTUM]["parameters"] == 12 * (384 - 32) + 1
     assert rows["linear + tanh"]["parameters"] == 32 * 385
     assert rows[QUANTUM]["ndcg"] > rows["random projection"]["ndcg"]
@@ -61,9 +63,9 @@ def test_report_folder(report):
     """Table, plot, circuit and verdict are written, and the terminal says where."""
     folder, output = report
     text = (folder / "report.md").read_text()
-    assert text.count("\n| ") == 1 + 1 + len(ENTRIES)
+    assert text.count("\n| ") == 1 + len(HEADS)
     assert "loses to" in text or "does not differ" in text or "beats" in text
-    for name in ("plot.svg", "plot.png", "circuit.svg", "circuit.pdf"):
+    for name in ("comparison/quality.svg", "comparison/quality.png", "circuit.svg", "circuit.pdf"):
         assert (folder / name).stat().st_size > 1000
     assert "report.md" in re.sub(r"\s", "", output)
 
@@ -71,27 +73,27 @@ def test_report_folder(report):
 def test_model_is_the_one_in_the_table(report, record):
     """The saved model, loaded, gives the NDCG@10 that the table reports."""
     model = hybrid_qproj.load(report[0] / "model", device="cpu")
-    corpus = experiment.load_lee()
+    corpus = load_lee()
     angles = model.encode(corpus.documents, convert_to_tensor=True)
-    texts = experiment.Texts(angles, angles[:0], corpus.qrels())
-    values = experiment.score(texts, model.similarity(angles, angles))
+    run = similarity_run(model.similarity(angles, angles), [str(i) for i in range(len(angles))])
+    values = evaluate_run(corpus.qrels(), run, ["NDCG@10"])["NDCG@10"]
     expected = next(row["per_query"] for row in record["rows"] if row["head"] == QUANTUM)
     assert torch.tensor(list(values.values())).mean().item() == pytest.approx(
         sum(expected.values()) / len(expected), abs=1e-3
     )
 
 
-def test_rerun_gives_the_same_figures(record):
-    """A cell run again, in this process, repeats the report's figures exactly."""
-    texts = experiment.embed_lee(load_encoder("minilm", device="cpu"))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        outcome = experiment.run_cell(experiment.Cell(QUANTUM, 32, 0), texts)
-    finally:
-        torch.set_num_threads(threads)
-    expected = next(row["per_query"] for row in record["rows"] if row["head"] == QUANTUM)
-    assert outcome.ndcg == pytest.approx(expected, abs=1e-6)
+def test_run_again_goes_on(report, record):
+    """What is there is not run again; a cell that was taken away comes back to the last bit; the report is the same."""
+    folder, _ = report
+    cell = next((folder / "comparison" / "cells").glob("quantum-u_cu-tree_k32_*"))
+    before = cell.read_bytes()
+    cell.unlink()
+    result = CliRunner().invoke(app, ["demo", "--out", str(folder), "--sizes", "32", "--seeds", "1", "--workers", "1"])
+    assert result.exit_code == 0, result.output
+    assert f"{len(HEADS)} cells, {len(HEADS) - 1} of them done before" in result.output
+    assert cell.read_bytes() == before
+    assert json.loads((folder / "report.json").read_text()) == record
 
 
 def test_bad_options(tmp_path):
@@ -109,9 +111,9 @@ def test_bad_options(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--sizes", "32", "--sizes", "32"], "sizes [32, 32]: expected at least one, each once"),
-        (["--sizes", "384"], "size 384: in_features=384, out_features=384"),
-        (["--seeds", "10001"], "10001 seeds: expected 1 to 10,000"),
+        (["--sizes", "32", "--sizes", "32"], "the demo with these options is not sound: sizes: 32 stands there twice"),
+        (["--sizes", "384"], "(Truncation, 384 -> 384) cannot be built: in_features=384, out_features=384"),
+        (["--seeds", "10001"], "seeds: Input should be less than or equal to 10000"),
     ],
 )
 def test_checked_first(tmp_path, options, message):

@@ -25,8 +25,16 @@ def warm() -> list[ModuleType]:
     """Everything that commands import when they run."""
     import importlib  # noqa: PLC0415 - the process that only counts needs none
 
-    names = ["cli", "cli.demonstration", "cli.drawing", "viz.circuits.gallery", "estimate", "calibration"]
-    names += ["devices.listing", "cli.experiment", "cli.fitting", "cli.corpus", "cli.tables"]
+    names = ["cli", "cli.run.demo", "cli.drawing", "viz.circuits.gallery", "estimate", "calibration"]
+    names += [
+        "devices.listing",
+        "cli.run.train",
+        "cli.run.compare",
+        "cli.run.evaluate",
+        "cli.fitting",
+        "cli.run.corpus",
+        "cli.tables",
+    ]
     modules = [importlib.import_module(f"hybrid_qproj.{name}") for name in names]
     others = ("faiss", "datasets", "accelerate", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg")
     for name in (*others, "tensorboard", "torch.utils.tensorboard", "scipy.stats", "pytrec_eval", "torch._dynamo"):

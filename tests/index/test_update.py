@@ -18,7 +18,7 @@ from sentence_transformers import SentenceTransformer
 from hybrid_qproj import QuantumProjection, load
 from hybrid_qproj._util.locks import LockedError
 from hybrid_qproj.cli import corpus as corpus_commands
-from hybrid_qproj.cli.corpus import run_encode, run_index, run_search
+from hybrid_qproj.cli.run.corpus import run_encode, run_index, run_search
 from hybrid_qproj.index import AngleIndex, AngleStore, StoreError
 from hybrid_qproj.retrieval.rules import DataError
 from hybrid_qproj.sbert import with_head

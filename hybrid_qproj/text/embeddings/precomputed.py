@@ -12,7 +12,7 @@ from typing import IO
 
 import numpy as np
 
-from hybrid_qproj.retrieval.documents import DataError
+from hybrid_qproj.errors import DataError
 from hybrid_qproj.text.embeddings.fingerprint import text_digests
 from hybrid_qproj.text.embeddings.table import EmbeddingTable
 from hybrid_qproj.text.sides import Side

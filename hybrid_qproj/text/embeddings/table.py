@@ -10,8 +10,8 @@ import torch
 from sentence_transformers.base.modules.input_module import InputModule
 from torch import Tensor
 
+from hybrid_qproj._util.excerpts import shorten
 from hybrid_qproj.heads.checkpoint import CheckpointError
-from hybrid_qproj.retrieval.documents import shorten
 from hybrid_qproj.text.embeddings.fingerprint import Mark, marked, text_digests
 from hybrid_qproj.text.sides import Side
 

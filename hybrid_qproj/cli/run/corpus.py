@@ -11,10 +11,12 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from torch import Tensor
 
+from hybrid_qproj._util.excerpts import shorten
 from hybrid_qproj._util.extras import require
 from hybrid_qproj._util.files import OutputError
 from hybrid_qproj._util.outputs import check_folder
 from hybrid_qproj.cli.tables import make_console
+from hybrid_qproj.errors import DataError
 from hybrid_qproj.estimate import check_runs
 from hybrid_qproj.index import cluster
 from hybrid_qproj.index.binding import check_angles, check_model, open_for
@@ -27,7 +29,7 @@ from hybrid_qproj.index.texts import text_digests
 from hybrid_qproj.loading import load
 from hybrid_qproj.retrieval.documents import Documents, looks_like_file, open_source
 from hybrid_qproj.retrieval.lines import is_file, is_folder
-from hybrid_qproj.retrieval.rules import DataError, check_columns, check_text, shorten
+from hybrid_qproj.retrieval.rules import check_columns, check_text
 from hybrid_qproj.retrieval.topics import read_topics
 from hybrid_qproj.retrieval.trec import write_run
 from hybrid_qproj.sbert import Encoder
