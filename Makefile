@@ -5,6 +5,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 VENV_MIN ?= .venv-min
+VENV_GPU ?= .venv-gpu
+# `make gpu DRY=1`: all of it small on a CPU, in the environment of the tests.
+DRY ?=
 # Test processes.
 JOBS ?= 2
 
@@ -18,7 +21,7 @@ TEST_ENV := $(OFFLINE) OMP_NUM_THREADS=1 OMP_PROC_BIND=false
 PYTEST := -m pytest -q -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow test-min lint format docs figures bench results pages clean
+.PHONY: help venv demo test test-slow test-min lint format docs figures bench gpu results pages clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -93,6 +96,22 @@ $(VENV)/.bench: $(VENV)/.dev
 bench: $(VENV)/.bench ## time everything side by side with other ways to do it; writes docs/results/bench.md, half an hour
 	$(OFFLINE) $(BIN)/python -m benchmarks.bench
 
+# Of its own: torch with CUDA, and lightning.gpu. The CPU builds' index, if one is set, must not answer for torch.
+$(VENV_GPU)/.dev: constraints.txt constraints-gpu.txt $(INPUTS)
+	$(PYTHON) -m venv $(VENV_GPU)
+	$(VENV_GPU)/bin/$(PIP) install -q -c constraints.txt pip setuptools wheel
+	PIP_EXTRA_INDEX_URL= PYTHONWARNINGS=ignore $(VENV_GPU)/bin/$(PIP) $(EDITABLE) -c constraints.txt -c constraints-gpu.txt \
+		-e ".[dev,gpu]"
+	@touch $@
+
+ifeq ($(DRY),)
+gpu: $(VENV_GPU)/.dev ## everything a GPU should show, at most nine minutes; writes docs/results/gpu.md (DRY=1: on a CPU)
+	$(OFFLINE) $(VENV_GPU)/bin/python -m benchmarks.gpu
+else
+gpu: $(VENV)/.dev
+	$(TEST_ENV) $(BIN)/python -m benchmarks.gpu --dry --out build/gpu-dry-run
+endif
+
 results: $(VENV)/.dev ## the tables of docs/results.md; hours on two cores, and data beside the checkout
 	$(OFFLINE) $(BIN)/python benchmarks/trec_dl.py
 	$(OFFLINE) $(BIN)/python -m benchmarks.fitted
@@ -103,6 +122,6 @@ pages: demo ## the tables of README, from docs/results and from a demo that is m
 	$(OFFLINE) $(BIN)/python -m benchmarks.pages demo-report
 
 clean: ## remove environments, caches and everything built
-	rm -rf $(VENV) $(VENV_MIN) build dist *.egg-info docs/_build demo-report \
+	rm -rf $(VENV) $(VENV_MIN) $(VENV_GPU) build dist *.egg-info docs/_build demo-report \
 		.mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

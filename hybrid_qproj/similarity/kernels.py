@@ -17,7 +17,7 @@ from torch import Tensor
 PAIRS = (128, 64)
 """Rows and columns of a program of the forward kernel, whose products stay in registers."""
 WARPS = 4
-QUBITS, ROWS_BACK, COLUMNS_BACK = 8, 32, 32
+QUBITS, ROWS_BACK, COLUMNS_BACK = 8, 64, 16
 """Qubits and pairs of a step of the backward kernel."""
 
 
