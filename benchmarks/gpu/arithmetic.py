@@ -103,14 +103,18 @@ def pairs(device: str, sizes: Sizes) -> Section:
             product = seconds(lambda a=a, b=b: a @ b.T, 5)
         rate = 3 * queries * documents * width / ours
         goal = ">= 50 %" if dtype is torch.float32 else ""
-        section.value(f"forward, {name}", rate, f"{rate / 1e12:.3g} TFLOP/s, {100 * rate / peak:.3g} % of float32", goal)
+        section.value(
+            f"forward, {name}", rate, f"{rate / 1e12:.3g} TFLOP/s, {100 * rate / peak:.3g} % of float32", goal
+        )
         section.value(f"forward / matrix product, {name}", ours / product, number(ours / product))
     a, b = angles(queries, width, device).requires_grad_(), angles(documents, width, device).requires_grad_()
     both = seconds(lambda: pairwise_log_fidelity(a, b).sum().backward(), 3, 1)
     product = seconds(lambda: (a @ b.T).sum().backward(), 3, 1)
     section.value("forward and backward / matrix product's", both / product, number(both / product))
     taken = peak_memory_of(lambda: pairwise_log_fidelity(a, b).sum().backward())
-    section.value("memory of a step / scores", taken / (4 * queries * documents), number(taken / 4 / queries / documents))
+    section.value(
+        "memory of a step / scores", taken / (4 * queries * documents), number(taken / 4 / queries / documents)
+    )
     return section
 
 
@@ -178,7 +182,7 @@ def search(device: str, sizes: Sizes) -> Section:
     queries, documents, width = sizes.search
     section = Section("Exhaustive search", f"top 100 of {documents:,} x {width}, {queries:,} queries in one call")
     a, b = angles(queries, width, device), angles(documents, width, device)
-    found, places = top_k_fidelity(a, b, 100)
+    _, places = top_k_fidelity(a, b, 100)
     exact = pairwise_log_fidelity(a[:4].double().cpu(), b.double().cpu()).topk(100)
     share = (places[:4].cpu()[:, :, None] == exact.indices[:, None, :]).any(1).double().mean().item()
     section.value("recall@100 against float64 on the CPU, 4 queries", share, f"{share:.4f}", ">= 0.99")

@@ -14,6 +14,7 @@ from benchmarks.measure import Section, number
 from hybrid_qproj import DeviceSpec, QuantumProjection
 
 BLOCKS = 32
+QUIET = ("-q", "--tb=short", "-p", "no:cacheprovider")
 
 
 def devices(dry: bool) -> tuple[str, ...]:
@@ -59,7 +60,17 @@ def conformance(device: str, sizes: Sizes) -> Section:
     """The conformance suite, which anyone can run on a device."""
     section = Section("Conformance", "python -m hybrid_qproj.conformance --device ...")
     for name in ("default.qubit", *devices(device == "cpu")):
-        command = [sys.executable, "-m", "hybrid_qproj.conformance", "--device", name, "-q", "--tb=short", "-p", "no:cacheprovider"]
+        command = [
+            sys.executable,
+            "-m",
+            "hybrid_qproj.conformance",
+            "--device",
+            name,
+            "-q",
+            "--tb=short",
+            "-p",
+            "no:cacheprovider",
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=150)
         last = (done.stdout.strip().splitlines() or [done.stderr.strip()[-300:]])[-1].strip("= ")
         section.value(name, done.returncode, last, "all pass")
@@ -71,7 +82,18 @@ def conformance(device: str, sizes: Sizes) -> Section:
 def tests(device: str, sizes: Sizes) -> Section:
     """The tests that need a GPU."""
     section = Section("Tests marked gpu", "pytest -m gpu tests/test_gpu.py")
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "--tb=short", "-p", "no:cacheprovider", "tests/test_gpu.py"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-m",
+        "gpu",
+        "--tb=short",
+        "-p",
+        "no:cacheprovider",
+        "tests/test_gpu.py",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=150)
     last = (done.stdout.strip().splitlines() or [done.stderr.strip()[-300:]])[-1].strip("= ")
     section.value("tests", done.returncode, last, "all pass")

@@ -176,9 +176,9 @@ class BlockExecutor:
         with circuits_locked():
             self._connect(count(len(inputs), self.spec.shots))
             simulated_by_torch = self._gradient == "backprop"
-        # Circuits run from the CPU, whatever they run on: PennyLane 0.45 multiplies a state that it made there with gates
-        # that are where the weights are. A backward pass stays in its thread there, too: one that held the lock and
-        # waited for a GPU's thread would wait for ever if that one waited for the lock.
+        # Circuits run from the CPU, whatever they run on: PennyLane 0.45 multiplies a state that it made there with
+        # gates that are where the weights are. A backward pass stays in its thread there, too: one that held the lock
+        # and waited for a GPU's thread would wait for ever if that one waited for the lock.
         here = inputs.cpu(), weights.cpu()
         if not torch.is_grad_enabled() or not (inputs.requires_grad or weights.requires_grad):
             values = self._run(*here, differentiable=False)

@@ -37,7 +37,7 @@ def _log_products(  # type: ignore[no-untyped-def]
     product = (tl.load(log_a + rows) * 0 + 1)[:, None] + (tl.load(log_b + columns) * 0)[None, :]
     exponent = tl.zeros((BM, BN), tl.int32)
     one: tl.constexpr = BIAS << FRACTION
-    for _ in range(0, groups):
+    for _ in range(groups):
         for _ in tl.static_range(0, GROUP):
             product *= tl.load(at_a)[:, None] * tl.load(at_b)[None, :] + 1
             at_a += by_a
@@ -57,7 +57,7 @@ def _log_products(  # type: ignore[no-untyped-def]
     if tl.sum(tl.sum(orthogonal.to(tl.int32), 1), 0) > 0:
         exact = total * 0
         here_a, here_b = angles_a + rows.to(tl.int64) * k, angles_b + columns.to(tl.int64) * k
-        for _ in range(0, k):
+        for _ in range(k):
             half = tl.load(here_a, of_a, 0.0)[:, None] / 2 - tl.load(here_b, of_b, 0.0)[None, :] / 2
             exact += tl.log(tl.maximum(tl.abs(tl.cos(half)), LEAST))
             here_a += 1
