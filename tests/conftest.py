@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from hypothesis import settings
 
 from hybrid_qproj import QuantumProjection
+from hybrid_qproj.heads import registry
 
 # Times on shared machines say nothing about the code.
 # The same examples in every run of CI; others elsewhere.
@@ -24,6 +26,7 @@ def _module(name: str):
     # Tests are collected with import mode importlib, which puts no folder on the path.
     spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where dataclasses and pickles look for it
     spec.loader.exec_module(module)
     return module
 
@@ -56,6 +59,19 @@ def crash_after():
 def msmarco(tmp_path):
     """A folder for IR_DATASETS_HOME with a miniature MS MARCO."""
     return _module("miniature").write_msmarco(tmp_path / "ir_datasets")
+
+
+@pytest.fixture
+def register(monkeypatch):
+    """The function that registers a class of heads, whose effect ends with the test."""
+    monkeypatch.setattr(registry, "_HEADS", dict(registry._HEADS))
+    return registry.register
+
+
+@pytest.fixture(scope="session")
+def loudest():
+    """A class of heads as a user of the package writes one, not registered."""
+    return _module("heads/loudest").Loudest
 
 
 @pytest.fixture(scope="session")
