@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
-
-from torch import nn
+from typing import Any
 
 from hybrid_qproj._util.extras import require
 from hybrid_qproj.circuits import Ansatz, get
@@ -19,20 +16,18 @@ from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.fitting import FitSettings, Moments
 from hybrid_qproj.fitting.weights import check_corrections
 from hybrid_qproj.heads.base import Head
-from hybrid_qproj.heads.checkpoint import CheckpointError, save_module
 from hybrid_qproj.heads.quantum import QuantumProjection
-from hybrid_qproj.heads.registry import load_head
-from hybrid_qproj.similarity.fidelity import LOGARITHMIC
 from hybrid_qproj.text.sides import encode_side
 
 # Before the imports below, so that a missing package is reported with its pip command.
 require("sentence_transformers", "text", "an encoder with a head")
 
 from sentence_transformers import SentenceTransformer  # noqa: E402
-from sentence_transformers.base.modules.module import Module  # noqa: E402
 
 from hybrid_qproj.models.card import derived_card  # noqa: E402
-from hybrid_qproj.models.encoder import Encoder, EncodingError, HeadPlaceError, compare_by_head  # noqa: E402
+from hybrid_qproj.models.encoder import Encoder, EncodingError, HeadPlaceError  # noqa: E402
+from hybrid_qproj.models.modules import UNCOMPRESSED, ProjectionHead, TruncateDim  # noqa: E402
+from hybrid_qproj.text.embeddings.table import EmbeddingTable  # noqa: E402
 from hybrid_qproj.text.positions import cut_at_positions  # noqa: E402
 
 __all__ = [
@@ -47,116 +42,8 @@ __all__ = [
     "with_head",
 ]
 
-UNCOMPRESSED = "uncompressed_embedding"
-"""Feature under which a model with a head passes on the embedding before the head, (batch, d)."""
-CHUNK = 4096
+TEXTS_AT_ONCE = 4096
 """Texts embedded at once for a fit; only their moments are kept."""
-
-
-class ProjectionHead(Module):
-    """A sentence-transformers module around a head.
-
-    Put it last: ``SentenceTransformer(modules=[transformer, pooling, ProjectionHead(head)])`` trains, encodes and
-    saves as any other model. With a head that is compared by fidelity the model becomes an `Encoder`, whose
-    ``similarity`` is the head's.
-
-    Args:
-        head: any projection head.
-    """
-
-    def __init__(self, head: Head) -> None:
-        super().__init__()
-        self.head = head
-        self._placed = False
-
-    def on_model_ready(self, model: nn.Module) -> None:
-        """Make the model compare by the head's similarity; called by sentence-transformers when a model is complete.
-
-        Raises:
-            HeadPlaceError: the model would compare the head's outputs otherwise.
-        """
-        if self.head.similarity in LOGARITHMIC and isinstance(model, SentenceTransformer):
-            compare_by_head(model, self, self.head.similarity)
-        self._placed = True
-
-    def forward(self, features: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Project ``features["sentence_embedding"]``, (batch, d) to (batch, k).
-
-        What it was stays as ``features[UNCOMPRESSED]``: objectives compare the two.
-        """
-        if not self.__dict__.get("_placed", True) and self.head.similarity in LOGARITHMIC and len(features) > 1:
-            warnings.warn(
-                "this ProjectionHead was added to a model that was complete, which still compares by cosine and not by "
-                f"{self.head.similarity}: build the model with hybrid_qproj.sbert.with_head",
-                stacklevel=2,
-            )
-            self._placed = True
-        features[UNCOMPRESSED] = features["sentence_embedding"]
-        features["sentence_embedding"] = self.head(features["sentence_embedding"])
-        return features
-
-    def get_embedding_dimension(self) -> int:
-        """Width of the output."""
-        return self.head.output_width
-
-    def __repr__(self) -> str:
-        return f"ProjectionHead({self.head!r})"
-
-    def save(self, output_path: str, *args: Any, **kwargs: Any) -> None:
-        """Write the head to a folder; always as safetensors."""
-        save_module(self.head, output_path)
-
-    @classmethod
-    def load(
-        cls,
-        model_name_or_path: str,
-        subfolder: str = "",
-        token: bool | str | None = None,
-        cache_folder: str | None = None,
-        revision: str | None = None,
-        local_files_only: bool = False,
-        init_defaults: dict[str, Any] | None = None,
-        ansaetze: Sequence[str | Ansatz] = (),
-        **kwargs: Any,
-    ) -> Self:
-        """Read the head from a model's folder or hub repository; called by sentence-transformers.
-
-        An ansatz that it names must be registered, or be among ``ansaetze``; see `hybrid_qproj.load`.
-
-        Raises:
-            CheckpointError: there is no head, or a damaged one.
-        """
-        folder = cls.load_dir_path(model_name_or_path, subfolder, token, cache_folder, revision, local_files_only)
-        if folder is None:
-            raise CheckpointError(f"{model_name_or_path!r} has no folder {subfolder!r} with a saved head")
-        return cls(load_head(folder, ansaetze))
-
-
-class TruncateDim(Module):
-    """Keeps the first numbers of an embedding: ``truncate_dim`` of a model, before the head that is put on it.
-
-    Args:
-        dim: how many.
-    """
-
-    config_keys = ["dim"]  # noqa: RUF012 - as the parent declares it
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, features: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Cut ``features["sentence_embedding"]``, (batch, d), to (batch, dim)."""
-        features["sentence_embedding"] = features["sentence_embedding"][..., : self.dim]
-        return features
-
-    def get_embedding_dimension(self) -> int:
-        """Width of the output."""
-        return self.dim
-
-    def save(self, output_path: str, *args: Any, **kwargs: Any) -> None:
-        """Write the config; there are no weights."""
-        self.save_config(output_path)
 
 
 def embedding_width(encoder: SentenceTransformer) -> int:
@@ -171,8 +58,6 @@ def embedding_width(encoder: SentenceTransformer) -> int:
     Raises:
         ValueError: queries and documents differ in width, or the model takes no texts.
     """
-    from hybrid_qproj.text.embeddings.table import EmbeddingTable  # noqa: PLC0415 - would be a cycle
-
     if isinstance(encoder[0], EmbeddingTable):
         return int(encoder.get_embedding_dimension() or 0)
     modes = [(part, part.training) for part in encoder.modules()]
@@ -281,7 +166,7 @@ def with_fitted_head(
     if corrections:
         make_device(DeviceSpec.parse(device), get(circuit).wires, allow_paid)
     stream = iter(texts)
-    while part := list(islice(stream, CHUNK)):
+    while part := list(islice(stream, TEXTS_AT_ONCE)):
         embeddings = encode_side(encoder, part, "document", batch_size=batch_size, convert_to_tensor=True)
         moments.add(embeddings.float())
         progress(moments.rows)

@@ -12,7 +12,9 @@ from hypothesis import settings
 from helpers import crashes, miniature, small_experiment
 from helpers import oracle as dense_oracle
 from helpers import text_models as tiny_models
+from helpers.loudest import Loudest
 from hybrid_qproj import QuantumProjection
+from hybrid_qproj.heads import registry
 
 # Times on shared machines say nothing about the code.
 # The same examples in every run of CI; others elsewhere.
@@ -50,6 +52,19 @@ def crash_after():
 def msmarco(tmp_path):
     """A folder for IR_DATASETS_HOME with a miniature MS MARCO."""
     return miniature.write_msmarco(tmp_path / "ir_datasets")
+
+
+@pytest.fixture
+def register(monkeypatch):
+    """The function that registers a class of heads, whose effect ends with the test."""
+    monkeypatch.setattr(registry, "_HEADS", dict(registry._HEADS))
+    return registry.register
+
+
+@pytest.fixture(scope="session")
+def loudest():
+    """A class of heads as a user of the package writes one, not registered."""
+    return Loudest
 
 
 @pytest.fixture(scope="session")

@@ -141,7 +141,7 @@ def test_public_names():
         for name in hybrid_qproj.__all__
         if {"device", "quantum_device"} & set(inspect.signature(getattr(hybrid_qproj, name)).parameters)
     }
-    assert takes == {"QuantumProjection", "load", "torch_layer"}
+    assert takes == {"CoherentProjection", "QuantumProjection", "load", "torch_layer"}
     for name in takes:
         assert "allow_paid" in inspect.signature(getattr(hybrid_qproj, name)).parameters
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,13 +9,8 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig, HeadConfig, ObjectiveConfig
-from hybrid_qproj.fitting import FitSettings
 from hybrid_qproj.heads.base import Head
-from hybrid_qproj.heads.circuit import CircuitHead
-from hybrid_qproj.heads.fixed import LowRankLinear, Uncompressed
-from hybrid_qproj.heads.linear import PCAProjection, trainable_parameters
-from hybrid_qproj.heads.quantum import QuantumProjection
-from hybrid_qproj.heads.registry import HEADS
+from hybrid_qproj.heads.linear import trainable_parameters
 from hybrid_qproj.training.contrastive import Contrastive
 from hybrid_qproj.training.distillation import SimilarityDistillation
 from hybrid_qproj.training.objectives import Objective
@@ -42,30 +36,32 @@ def build_head(
         ConfigError: its class does not take these arguments or sizes.
     """
     chosen = config.heads[name]
-    cls = HEADS[chosen.kind]
-    generator = torch.Generator().manual_seed(seed)
-    args: dict[str, Any] = dict(chosen.args)
-    if "generator" in inspect.signature(cls).parameters:
-        args["generator"] = generator
-    if issubclass(cls, CircuitHead):
+    cls = chosen.head_class
+    # Of one that will be fitted, what only its fit takes is no constructor's.
+    its_fit = cls.fitting.own if chosen.is_fitted and cls.fitting is not None else frozenset()
+    args: dict[str, Any] = {key: value for key, value in chosen.args.items() if key not in its_fit}
+    if cls.random_start:
+        args["generator"] = torch.Generator().manual_seed(seed)
+    if cls.has_circuits:
         args["allow_paid"] = allow_paid
     try:
-        if chosen.parameters_of is not None:
-            like = build_head(config, chosen.parameters_of, width, k)
-            return LowRankLinear.with_budget(width, k, trainable_parameters(like), **args)
-        # Layers of torch draw their start from the global generator: fork it, so that nothing outside is disturbed.
+        # A head of somebody's may draw from the global generator: fork it, so that nothing outside is disturbed.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
+            if chosen.parameters_of is not None:
+                like = build_head(config, chosen.parameters_of, width, k)
+                return cls.with_budget(width, k, trainable_parameters(like), **args)
             head = cls(width, k, **args)
-            return head if chosen.fit is None or chosen.tune else head.requires_grad_(False)
+        if chosen.tune and not trainable_parameters(head):
+            raise ValueError("it has nothing to train, so tune cannot go on from its fit; leave tune out")
+        return head.requires_grad_(False) if chosen.is_fitted and not chosen.tune else head
     except (TypeError, ValueError) as error:
         raise ConfigError(f"head {name!r} ({chosen.kind}, {width} -> {k}) cannot be built: {error}") from error
 
 
 def is_fitted(config: ExperimentConfig, name: str) -> bool:
     """Whether a head is fitted to unlabelled embeddings before use."""
-    chosen = config.heads[name]
-    return chosen.fit is not None or HEADS[chosen.kind] is PCAProjection
+    return config.heads[name].is_fitted
 
 
 def fit_head(
@@ -93,11 +89,13 @@ def fit_head(
             raise ConfigError(f"head {name!r}: sample = {chosen.sample}, but there are {len(embeddings)} texts")
         order = torch.randperm(len(embeddings), generator=torch.Generator().manual_seed(seed))
         embeddings = embeddings[order[: chosen.sample]]
-    if chosen.fit is None:
-        return PCAProjection(embeddings.shape[1], k, **chosen.args).fit(embeddings)
+    args: dict[str, Any] = dict(chosen.args)
+    if chosen.head_class.has_circuits:
+        args["allow_paid"] = allow_paid
     try:
-        args = {**chosen.args, "allow_paid": allow_paid}
-        head = QuantumProjection.fit(embeddings, k, settings=FitSettings(**chosen.fit), **args)
+        if chosen.head_class.fitting is not None and chosen.head_class.fitting.settings is not None:
+            args["settings"] = chosen.head_class.fitting.settings(**(chosen.fit or {}))
+        head = chosen.head_class.fit(embeddings, k, **args)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"head {name!r} cannot be fitted to {k} numbers: {error}") from error
     return head if chosen.tune else head.requires_grad_(False)
@@ -106,7 +104,7 @@ def fit_head(
 def sizes_of(config: ExperimentConfig, name: str, width: int) -> tuple[int, ...]:
     """The sizes at which a head is compared; the uncompressed embedding has one."""
     chosen = config.heads[name]
-    if HEADS[chosen.kind] is Uncompressed:
+    if not chosen.head_class.compresses:
         return (width,)
     return chosen.sizes or config.sizes
 
@@ -116,7 +114,7 @@ def is_random(config: ExperimentConfig, name: str) -> bool:
     chosen = config.heads[name]
     if is_fitted(config, name):
         return chosen.sample is not None
-    return "generator" in inspect.signature(HEADS[chosen.kind]).parameters
+    return chosen.head_class.random_start
 
 
 def build_objectives(head: HeadConfig, objective: ObjectiveConfig) -> dict[str, Objective]:

@@ -64,7 +64,8 @@ def check_devices(config: ExperimentConfig, names: Iterable[str], allow_paid: bo
         PaidDeviceError: it can cost money and is not allowed.
     """
     for name in names:
-        device = config.heads[name].args.get("device")
+        chosen = config.heads[name]
+        device = chosen.args.get("device") if chosen.head_class.has_circuits else None
         if device is None:
             continue
         try:

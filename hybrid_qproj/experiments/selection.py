@@ -83,7 +83,7 @@ def choose_cell(config: ExperimentConfig, width: int, head: str, size: int | Non
     model = build_head(config, head, width, sizes[0], seed)
     build_objectives(config.heads[head], config.objectives[objective])
     if layers == 0 and trainable_parameters(model) == 0:
-        raise ConfigError(f"head {head!r} ({type(model).__name__}) has nothing to train; compare evaluates it as it is")
+        raise ConfigError(f"head {head!r} ({model.kind}) has nothing to train; compare evaluates it as it is")
     labelled = config.objectives[objective].labels is not None
     return Cell(head, sizes[0], objective, config.fractions[0] if labelled else None, layers, seed)
 

@@ -15,22 +15,44 @@ from hybrid_qproj._util.schema import validated
 from hybrid_qproj._util.tensors import Form
 from hybrid_qproj._util.validation import check_sizes
 from hybrid_qproj.circuits import Ansatz
+from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.heads.checkpoint import forms_of, load_module, save_module
 from hybrid_qproj.heads.config import AnyHeadConfig
+from hybrid_qproj.heads.fit import Fit
 from hybrid_qproj.similarity.fidelity import PAIRWISE
+
+
+class HeadError(HybridQprojError, ValueError):
+    """A head that cannot do what is asked of it, or is not known."""
 
 
 class Head(nn.Module, ABC):
     """A module from embeddings (..., d) to outputs (..., k), and the similarity that compares outputs.
 
+    What a class of heads can do it states in the class variables below, which are all that experiments, files and the
+    registry (`hybrid_qproj.heads.registry`) go by.
+
     Args:
         in_features: d.
-        out_features: k, 1 <= k < d.
+        out_features: k, 1 <= k < d; d again where the class does not compress.
 
     Raises:
         ValueError: the sizes are no compression.
     """
 
+    kind: ClassVar[str] = "Head"
+    """Name in configurations and saved files: that of the class, unless its body says another."""
+    compresses: ClassVar[bool] = True
+    """Whether outputs are narrower than embeddings; else the class has the one size k = d."""
+    random_start: ClassVar[bool] = False
+    """Whether new heads differ by what is drawn for them; the constructor then takes ``generator``."""
+    fitting: ClassVar[Fit | None] = None
+    """What `fit` is; None for a class that has none."""
+    budgeted: ClassVar[str | None] = None
+    """Keyword of the constructor that `with_budget` chooses by a number of parameters; None if there is none."""
+    has_circuits: ClassVar[bool] = False
+    """Whether circuits run; constructor and fit then take ``circuit``, ``device`` and ``allow_paid``, and heads have
+    ``to_device``."""
     similarity: ClassVar[str] = "cosine"
     """How two outputs are compared: a key of `hybrid_qproj.similarity.fidelity.PAIRWISE`."""
     SCHEMA: ClassVar[type[BaseModel]] = AnyHeadConfig
@@ -40,9 +62,53 @@ class Head(nn.Module, ABC):
 
     def __init__(self, in_features: int, out_features: int) -> None:
         super().__init__()
-        check_sizes(in_features, out_features)
+        if self.compresses:
+            check_sizes(in_features, out_features)
+        elif in_features != out_features:
+            raise ValueError(f"in_features={in_features}, out_features={out_features}: {self.kind} keeps the size")
         self.in_features = in_features
         self.out_features = out_features
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        cls.kind = cls.__dict__.get("kind", cls.__name__)
+
+    @classmethod
+    def fit(cls, embeddings: Any, out_features: int, *args: Any, **keywords: Any) -> Self:
+        """A head fitted to unlabelled embeddings: the contract of every class that states `fitting`.
+
+        Args:
+            embeddings: (n, d), torch; a class may take more.
+            out_features: k.
+            *args: the class's own.
+            **keywords: of the constructor, but for what the fit decides, and ``settings`` where the class has such.
+
+        Returns:
+            a new head, in eval mode; the same for the same embeddings.
+
+        Raises:
+            HeadError: the class has no fit.
+        """
+        raise HeadError(f"a {cls.kind} is not fitted: make one by {cls.kind}(in_features, out_features)")
+
+    @classmethod
+    def with_budget(cls, in_features: int, out_features: int, parameters: int, *args: Any, **keywords: Any) -> Self:
+        """The largest head within a number of parameters: the contract of every class that states `budgeted`.
+
+        Args:
+            in_features: d.
+            out_features: k.
+            parameters: the budget.
+            *args: the class's own.
+            **keywords: of the constructor, but for the one that the budget decides.
+
+        Returns:
+            the head.
+
+        Raises:
+            HeadError: the number of parameters of such heads follows from their sizes.
+        """
+        raise HeadError(f"a {cls.kind} has no budget: its number of parameters follows from its sizes")
 
     @property
     def output_width(self) -> int:

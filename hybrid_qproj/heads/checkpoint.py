@@ -72,7 +72,7 @@ def save_module(head: Head, folder: str | Path) -> None:
     for name, tensor in state.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise CheckpointError(f"{name!r} of the head holds numbers that are not finite; {folder} is unchanged")
-    config = {"class": type(head).__name__, **head.config()}
+    config = {"class": head.kind, **head.config()}
     content = safetensors.torch.save(state)
     digest = hashlib.sha256(content).hexdigest()
     binding = {"format": FORMAT, "weights": digest, "config": _config_digest(config, digest)}
@@ -193,8 +193,8 @@ def _steady(folder: Path, read: Callable[[_Saved], T]) -> T:
 def _build(cls: type[H], folder: Path, saved: _Saved, ansaetze: Sequence[str | Ansatz]) -> H:
     config = dict(saved.config)
     found = config.pop("class")
-    if found != cls.__name__:
-        raise CheckpointError(f"{str(folder)!r} holds a {found[:MOST_SHOWN]}; expected a {cls.__name__}")
+    if found != cls.kind:
+        raise CheckpointError(f"{str(folder)!r} holds a {found[:MOST_SHOWN]}; expected a {cls.kind}")
     # A subclass of a user need not know the keyword.
     allowed = {"ansaetze": ansaetze} if ansaetze else {}
     try:

@@ -57,6 +57,8 @@ class CircuitHead(ReplacedAtOnce, Head):
         DeviceUnavailableError: nobody knows the device. A missing plugin shows at the first run.
     """
 
+    random_start: ClassVar[bool] = True
+    has_circuits: ClassVar[bool] = True
     SCHEMA: ClassVar[type[CircuitConfig]] = CircuitConfig
     IMPLIED: ClassVar[frozenset[str]] = frozenset({"wired_as"})
 

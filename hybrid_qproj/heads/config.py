@@ -1,8 +1,8 @@
-"""What the config of a saved head may hold, class by class; checked before a head is built."""
+"""What the config of a saved head may hold, checked before a head is built; a class says more beside its own code."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
@@ -34,28 +34,3 @@ class CircuitConfig(HeadConfig):
     scale: Annotated[float, Field(gt=0, lt=1e38)] | None = None
     learn_scale: bool = True
     normalize_output: bool = False
-
-
-class PCAConfig(HeadConfig):
-    """See `hybrid_qproj.heads.linear.PCAProjection`."""
-
-    center: bool
-
-
-class LowRankConfig(HeadConfig):
-    """See `hybrid_qproj.heads.fixed.LowRankLinear`."""
-
-    rank: Width
-
-
-class ClassicalConfig(HeadConfig):
-    """See `hybrid_qproj.heads.linear.ClassicalProjection`."""
-
-    init: Literal["random", "truncation"] = "random"
-
-
-class UncompressedConfig(Strict):
-    """See `hybrid_qproj.heads.fixed.Uncompressed`."""
-
-    in_features: Width
-    out_features: Width | None = None

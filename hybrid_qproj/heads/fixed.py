@@ -8,9 +8,23 @@ import torch
 from torch import Tensor, nn
 
 from hybrid_qproj._util.norms import tanh_of_sums
+from hybrid_qproj._util.schema import Strict, Width
 from hybrid_qproj._util.validation import check_embeddings
 from hybrid_qproj.heads.base import Head
-from hybrid_qproj.heads.config import LowRankConfig, UncompressedConfig
+from hybrid_qproj.heads.config import HeadConfig
+
+
+class LowRankConfig(HeadConfig):
+    """What is saved of a `LowRankLinear`."""
+
+    rank: Width
+
+
+class UncompressedConfig(Strict):
+    """What is saved of an `Uncompressed`."""
+
+    in_features: Width
+    out_features: Width | None = None
 
 
 class LowRankLinear(Head):
@@ -32,6 +46,8 @@ class LowRankLinear(Head):
         (5, 5376)
     """
 
+    random_start: ClassVar[bool] = True
+    budgeted: ClassVar[str | None] = "rank"
     SCHEMA: ClassVar[type[LowRankConfig]] = LowRankConfig
 
     def __init__(
@@ -97,14 +113,11 @@ class Uncompressed(Head):
         ValueError: the sizes differ.
     """
 
+    compresses: ClassVar[bool] = False
     SCHEMA: ClassVar[type[UncompressedConfig]] = UncompressedConfig
 
     def __init__(self, in_features: int, out_features: int | None = None) -> None:
-        # Not the parent's constructor: it refuses what is no compression.
-        nn.Module.__init__(self)
-        if out_features not in (None, in_features):
-            raise ValueError(f"in_features={in_features}, out_features={out_features}: Uncompressed keeps the size")
-        self.in_features = self.out_features = in_features
+        super().__init__(in_features, in_features if out_features is None else out_features)
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """Return (..., d) as it is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +11,17 @@ from hybrid_qproj._util.norms import tanh_of_sums, unit, widened
 from hybrid_qproj._util.tensors import following
 from hybrid_qproj._util.validation import check_embeddings
 from hybrid_qproj.heads.base import Head
-from hybrid_qproj.heads.config import ClassicalConfig, HeadConfig, PCAConfig
+from hybrid_qproj.heads.config import HeadConfig
+from hybrid_qproj.heads.fit import Fit, also_in_place
 from hybrid_qproj.plan import Plan, chain
+
+P = TypeVar("P", bound="PCAProjection")
+
+
+class ClassicalConfig(HeadConfig):
+    """What is saved of a `ClassicalProjection`."""
+
+    init: Literal["random", "truncation"] = "random"
 
 
 class ClassicalProjection(Head):
@@ -23,6 +32,7 @@ class ClassicalProjection(Head):
         out_features: k, 1 <= k < d; the head has k (d + 1) parameters.
         init: ``"random"``, torch's own as published, or ``"truncation"``: the first k features, where the quantum
             head's identity start begins too.
+        generator: source of randomness of the start; torch's global one when None.
 
     Raises:
         ValueError: no such start.
@@ -33,16 +43,25 @@ class ClassicalProjection(Head):
         196864
     """
 
+    random_start: ClassVar[bool] = True
     SCHEMA: ClassVar[type[ClassicalConfig]] = ClassicalConfig
 
-    def __init__(self, in_features: int, out_features: int, init: str = "random") -> None:
+    def __init__(
+        self, in_features: int, out_features: int, init: str = "random", generator: torch.Generator | None = None
+    ) -> None:
         super().__init__(in_features, out_features)
         if init not in ("random", "truncation"):
             raise ValueError(f"init={init!r}: expected 'random' or 'truncation'")
-        self.linear = nn.Linear(in_features, out_features)
+        # Made without numbers: a layer of torch draws from the global generator. What is drawn here is what it draws.
+        empty = nn.Linear(in_features, out_features, device="meta")
+        self.linear = empty.to_empty(device=torch.empty(0).device)
         if init == "truncation":
             nn.init.eye_(self.linear.weight)
             nn.init.zeros_(self.linear.bias)
+        else:
+            nn.init.kaiming_uniform_(self.linear.weight, a=5**0.5, generator=generator)
+            bound = in_features**-0.5
+            nn.init.uniform_(self.linear.bias, -bound, bound, generator=generator)
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """Project (..., d) to (..., k) numbers in [-1, 1], of the same dtype; computed in float32 at least."""
@@ -80,6 +99,12 @@ class _FixedLinear(Head):
         return nn.functional.linear(units, self.components.to(units))
 
 
+class PCAConfig(HeadConfig):
+    """What is saved of a `PCAProjection`."""
+
+    center: bool
+
+
 class PCAProjection(_FixedLinear):
     """The k principal components of unit-norm embeddings. Fitted, not trained.
 
@@ -91,11 +116,12 @@ class PCAProjection(_FixedLinear):
 
     Examples:
         >>> import torch
-        >>> head = PCAProjection(8, 2).fit(torch.randn(100, 8))
+        >>> head = PCAProjection.fit(torch.randn(100, 8), 2)
         >>> head(torch.randn(3, 8)).shape
         torch.Size([3, 2])
     """
 
+    fitting: ClassVar[Fit | None] = Fit(required=True)
     SCHEMA: ClassVar[type[PCAConfig]] = PCAConfig
 
     def __init__(self, in_features: int, out_features: int, center: bool = True) -> None:
@@ -111,19 +137,27 @@ class PCAProjection(_FixedLinear):
         """Constructor keywords as plain values."""
         return {**super().config(), "center": self.center}
 
-    @torch.no_grad()
-    def fit(self, embeddings: Tensor) -> Self:
-        """Fit mean and components.
+    @also_in_place
+    def fit(cls: type[P], embeddings: Tensor, out_features: int, center: bool = True) -> P:  # noqa: N805 - a class
+        """A head with the mean and the components of embeddings.
 
         Args:
             embeddings: (n, d), n >= 2; with n <= k the components beyond the data's rank are arbitrary.
+            out_features: k, 1 <= k < d.
+            center: see the class.
 
         Returns:
-            the head itself.
+            the head, in eval mode. ``PCAProjection(d, k).fit(embeddings)`` fits a head that exists, and returns it.
 
         Raises:
-            ValueError: not a matrix of at least two embeddings of width d.
+            ValueError: not a matrix of at least two embeddings, or no compression.
         """
+        width = embeddings.shape[-1] if isinstance(embeddings, Tensor) and embeddings.dim() else 0
+        return cls(width, out_features, center)._fit_in_place(embeddings).eval()
+
+    @fit.by
+    @torch.no_grad()
+    def _fit_in_place(self, embeddings: Tensor) -> Self:
         check_embeddings(embeddings, self.in_features)
         if embeddings.dim() != 2 or len(embeddings) < 2:  # noqa: PLR2004 - a matrix; a variance needs two rows
             raise ValueError(f"got shape {tuple(embeddings.shape)}; expected (n, {self.in_features}), n >= 2")
@@ -149,6 +183,7 @@ class RandomProjection(_FixedLinear):
         generator: source of randomness; torch's global one when None.
     """
 
+    random_start: ClassVar[bool] = True
     SCHEMA: ClassVar[type[HeadConfig]] = HeadConfig
 
     def __init__(self, in_features: int, out_features: int, generator: torch.Generator | None = None) -> None:
@@ -169,6 +204,7 @@ class GroupedLinear(Head):
         generator: source of randomness of the start: truncation with a little noise, as the quantum head's.
     """
 
+    random_start: ClassVar[bool] = True
     SCHEMA: ClassVar[type[HeadConfig]] = HeadConfig
     NOISE = 0.02
 
@@ -221,8 +257,3 @@ def stored_numbers(head: Head) -> int:
         the number of elements of its state dict, but for those that follow from its config.
     """
     return sum(tensor.numel() for name, tensor in head.state_dict().items() if name not in head.IMPLIED)
-
-
-BASELINES: dict[str, type[Head]] = {
-    cls.__name__: cls for cls in (ClassicalProjection, Truncation, PCAProjection, RandomProjection, GroupedLinear)
-}

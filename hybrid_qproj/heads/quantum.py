@@ -21,6 +21,7 @@ from hybrid_qproj.encoding import encode, reprepare
 from hybrid_qproj.fitting import FitSettings, Moments, fit_plan, moments_of
 from hybrid_qproj.fitting.weights import check_corrections, correct_weights, fit_weights
 from hybrid_qproj.heads.circuit import CircuitHead
+from hybrid_qproj.heads.fit import Fit
 
 FLOOR = 1e-5
 """Least norm by which an output is divided."""
@@ -60,6 +61,11 @@ class QuantumProjection(CircuitHead):
     """
 
     similarity: ClassVar[str] = "fidelity"
+    fitting: ClassVar[Fit | None] = Fit(
+        settings=FitSettings,
+        decides=frozenset({"plan", "init", "normalize", "learn_scale"}),
+        own=frozenset({"corrections"}),
+    )
 
     def _connect(self, spec: DeviceSpec, remembered: bool = False, allow_paid: bool = False) -> None:
         super()._connect(spec, remembered, allow_paid)

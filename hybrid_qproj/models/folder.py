@@ -96,7 +96,7 @@ def read_modules(folder: Path) -> list[tuple[ModuleEntry, type[Module]]]:
     Raises:
         CheckpointError: no such list, a class that is not loaded, or a path outside the folder.
     """
-    from hybrid_qproj.sbert import ProjectionHead, TruncateDim  # noqa: PLC0415 - imports an extra
+    from hybrid_qproj.models.modules import ProjectionHead, TruncateDim  # noqa: PLC0415 - imports an extra
 
     path = folder / MODULES
     if not path.is_file():

@@ -7,7 +7,7 @@ import torch
 
 from hybrid_qproj import ClassicalProjection, QuantumProjection
 from hybrid_qproj._util.validation import NotFiniteError, check_embeddings
-from hybrid_qproj.heads.registry import HEADS
+from hybrid_qproj.heads import registry
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -31,12 +31,13 @@ def test_large_numbers_are_numbers():
     check_embeddings(torch.ones(4), 4)
 
 
-@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("name", registry.names())
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_every_head_refuses(name, value):
     """No head makes a number of what is none."""
-    sizes = (8, 8) if name == "Uncompressed" else (8, 2)
-    head = HEADS[name](*sizes, **({"rank": 2} if name == "LowRankLinear" else {}))
+    cls = registry.get(name)
+    sizes = (8, 2 if cls.compresses else 8)
+    head = cls.with_budget(*sizes, 40) if cls.budgeted else cls(*sizes)
     embeddings = torch.zeros(3, 8)
     embeddings[2, 1] = value
     with pytest.raises(ValueError, match="first in row 2"):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, model_validator
 
 from hybrid_qproj.circuits import get
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.experiments.config.fields import Name, Size, Strict, once, within
 from hybrid_qproj.experiments.keywords import check_keywords
-from hybrid_qproj.fitting import FitSettings
-from hybrid_qproj.heads.quantum import QuantumProjection
-from hybrid_qproj.heads.registry import HEADS
+from hybrid_qproj.heads import registry
+from hybrid_qproj.heads.base import Head
 from hybrid_qproj.training.contrastive import Contrastive
 from hybrid_qproj.training.distillation import SimilarityDistillation
 from hybrid_qproj.training.settings import Count
@@ -22,13 +22,14 @@ class HeadConfig(Strict):
     """A head of the comparison.
 
     Attributes:
-        kind: class of the head, a key of `hybrid_qproj.heads.registry.HEADS`.
+        kind: class of the head, a name of `hybrid_qproj.heads.registry.names`.
         args: its constructor's keywords beside the sizes.
-        fit: for QuantumProjection: keywords of `hybrid_qproj.fitting.FitSettings`; plan and angles then come from the
-            experiment's texts.
+        fit: for a class whose fit has settings: their keywords, of QuantumProjection those of
+            `hybrid_qproj.fitting.FitSettings`; what the fit decides then comes from the experiment's texts.
         sample: of how many of the texts a fitted head is made, each seed drawing others; None for all of them.
         tune: whether a fitted head is then trained, as the others are.
-        parameters_of: for LowRankLinear: the head of this experiment whose number of parameters it may have.
+        parameters_of: for a class that takes a budget, as LowRankLinear: the head of this experiment whose number of
+            parameters it may have.
         training: settings that differ from the experiment's.
         training_for: objective -> settings that differ for it alone.
         labels: keywords of the objective on labels that differ.
@@ -49,34 +50,54 @@ class HeadConfig(Strict):
     texts: dict[str, Any] = Field(default_factory=dict)
     sizes: Annotated[tuple[Size, ...], Field(min_length=1), AfterValidator(once)] | None = None
     objectives: Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(once)] | None = None
+    _class: type[Head] = PrivateAttr()
 
     @model_validator(mode="after")
     def _known(self) -> HeadConfig:
-        if self.kind not in HEADS:
-            raise ValueError(f"no head {self.kind!r}; expected one of {', '.join(HEADS)}")
+        self._class = cls = registry.get(self.kind)
         if "allow_paid" in self.args:
             raise ValueError("args.allow_paid: no file allows what can cost money; give --yes on the command line")
-        if (self.parameters_of is not None) != (self.kind == "LowRankLinear" and "rank" not in self.args):
-            raise ValueError("LowRankLinear needs args.rank or parameters_of; other heads take no parameters_of")
-        if self.sample is not None and self.fit is None and self.kind != "PCAProjection":
+        if (self.parameters_of is not None) != (cls.budgeted is not None and cls.budgeted not in self.args):
             raise ValueError(
-                "sample is for heads that are fitted to texts: PCAProjection, and QuantumProjection with fit"
+                f"{self.kind} needs args.{cls.budgeted} or parameters_of, and not both"
+                if cls.budgeted is not None
+                else f"{self.kind} takes no parameters_of; that is for {_those(lambda head: head.budgeted is not None)}"
             )
-        if self.tune and self.fit is None:
+        if self.sample is not None and not self.is_fitted:
+            always = _those(lambda head: head.fitting is not None and head.fitting.required)
+            raise ValueError(
+                f"sample is for heads that are fitted to texts: {always}, and {_those(_has_settings)} with fit"
+            )
+        if self.tune and not self.is_fitted:
             raise ValueError("tune goes on from a fit; give fit, or leave tune out")
         if self.fit is not None:
-            if self.kind != "QuantumProjection" or not self.args.keys().isdisjoint({"plan", "init", "normalize"}):
-                raise ValueError("fit is for QuantumProjection, whose plan, init and normalize it decides")
-            within("fit", check_keywords, FitSettings, self.fit)
-            FitSettings(**self.fit)
+            if cls.fitting is None or cls.fitting.settings is None:
+                raise ValueError(f"fit is for {_those(_has_settings)}; got {self.kind}")
+            if decided := sorted(cls.fitting.decides & self.args.keys()):
+                decides = ", ".join(sorted(cls.fitting.decides))
+                raise ValueError(f"fit decides {decides} of a {self.kind}; leave {', '.join(decided)} out of args")
+            within("fit", check_keywords, cls.fitting.settings, self.fit)
+            cls.fitting.settings(**self.fit)
         return self
+
+    @property
+    def head_class(self) -> type[Head]:
+        """The class of the head; a copy in a worker process has it, whatever is registered there."""
+        return self._class
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it is fitted to unlabelled embeddings before use."""
+        fitting = self.head_class.fitting
+        return self.fit is not None or (fitting is not None and fitting.required)
 
     @model_validator(mode="after")
     def _keywords_exist(self, info: ValidationInfo) -> HeadConfig:
-        made_by = HEADS[self.kind] if self.fit is None else QuantumProjection.fit
-        within("args", check_keywords, made_by, self.args)
+        within("args", check_keywords, self.head_class.fit if self.is_fitted else self.head_class, self.args)
         within("labels", check_keywords, Contrastive, self.labels)
         within("texts", check_keywords, SimilarityDistillation, self.texts)
+        if not self.head_class.has_circuits:
+            return self
         if isinstance(circuit := self.args.get("circuit"), str):
             if ":" in circuit and circuit not in (info.context or {}).get("ansaetze", (circuit,)):
                 raise ValueError(
@@ -109,3 +130,12 @@ class ObjectiveConfig(Strict):
         within("labels", check_keywords, Contrastive, self.labels or {})
         within("texts", check_keywords, SimilarityDistillation, self.texts or {})
         return self
+
+
+def _has_settings(head: type[Head]) -> bool:
+    return head.fitting is not None and head.fitting.settings is not None
+
+
+def _those(wanted: Callable[[type[Head]], bool]) -> str:
+    """Names of the heads of which something holds."""
+    return ", ".join(name for name in registry.names() if wanted(registry.get(name)))
