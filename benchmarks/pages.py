@@ -199,8 +199,9 @@ def reading() -> str:
     return (
         f"With {COUNTED} numbers and more the quantum tree heads do not differ significantly from the full embedding,\n"
         f"with {fewer} times fewer parameters than the linear head; neither does truncation, which stores none.\n"
-        f"With {min(SIZES)} every head is significantly below it, the fitted one least. The smallest significant difference\n"
-        f"here is {least:.3f}. (The fitted head's embeddings are float16; the full one has {full('fitted-1'):.3f} there.)"
+        f"With {min(SIZES)} every head is significantly below it, the fitted one least. The smallest significant\n"
+        f"difference here is {least:.3f}. (The fitted head's embeddings are float16; the full one has\n"
+        f"{full('fitted-1'):.3f} there.)"
     )
 
 
