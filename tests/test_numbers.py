@@ -76,7 +76,7 @@ def claims() -> list[tuple[str, str]]:
         ("README.md", f"needs {parameters(QuantumProjection.paper(768, 256)):,} parameters to take BERT's 768 numbers"),
         ("README.md", f"a linear layer needs {parameters(ClassicalProjection(768, 256)):,}."),
         ("docs/results.md", f"has {full('fitted-1'):.4f} instead of {full('main-1'):.4f}."),
-        ("docs/results.md", f"which trains {rotor} parameters at 128 (a linear head: {linear:,})"),
+        ("docs/results.md", f"It trains {rotor} parameters at 128 (a linear head: {linear:,})"),
         ("docs/results.md", f"`u_cu tree` ({tree:,} parameters, {linear / tree:.0f} times fewer than linear)"),
         (
             "docs/results.md",
