@@ -1,4 +1,4 @@
-"""README's table, what pages say of it, and the demo's table, from docs/results: no figure there is typed by hand.
+"""Blocks of the pages that are written from docs/results, and from the package: no figure there is typed by hand.
 
 Run ``python -m benchmarks.pages`` after ``make results``; ``python -m benchmarks.pages demo-report`` keeps the figures
 of that demo first (``make pages`` makes one). A test compares the pages with the results.
@@ -7,6 +7,7 @@ of that demo first (``make pages`` makes one). A test compares the pages with th
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import re
 import shutil
@@ -14,13 +15,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import hybrid_qproj
 from hybrid_qproj import QuantumProjection
 from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.heads.linear import ClassicalProjection, PCAProjection, Truncation, stored_numbers
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "limits.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "limits.md", ROOT / "docs" / "api.md")
 """Where blocks stand."""
 SIZES = (256, 128, 64, 32)
 """Columns of the table of TREC."""
@@ -205,7 +207,24 @@ def reading() -> str:
     )
 
 
-BLOCKS: Mapping[str, Callable[[], str]] = {"trec": trec_table, "reading": reading}
+def names() -> str:
+    """The package's public names, each with the first line of its docstring.
+
+    Raises:
+        ValueError: a public name has no docstring.
+    """
+    lines = ["| name | what it is |", "|---|---|"]
+    for name in sorted(hybrid_qproj.__all__, key=str.lower):
+        thing = getattr(hybrid_qproj, name)
+        said = f"version of the package, such as `{thing}`" if isinstance(thing, str) else inspect.getdoc(thing)
+        if not said:
+            raise ValueError(f"hybrid_qproj.{name} is public and has no docstring: write one")
+        first = said.split("\n\n")[0].replace("\n", " ").replace("``", "`").replace("|", "\\|")
+        lines.append(f"| `{name}` | {first.rstrip('.')} |")
+    return "\n".join(lines)
+
+
+BLOCKS: Mapping[str, Callable[[], str]] = {"trec": trec_table, "reading": reading, "names": names}
 
 
 def render(page: str) -> str:
