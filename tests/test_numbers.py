@@ -56,6 +56,16 @@ def goal(name: str, collection: str) -> dict[str, float]:
     return {label: float(number) for label, number in re.findall(r"([^;,]+?): ([+-]\d\.\d+)", text)}
 
 
+def stored_range(table: str, head: str, objective: str = "distillation") -> str:
+    """Least and most numbers that a head stores: ``2,280 to 2,840``."""
+    most, least = row_of(table, head, objective)["stored"].split(" to ")
+    return f"{least} to {most}"
+
+
+def marks(table: str, head: str, objective: str, k: int) -> tuple[str, ...]:
+    return read_cell(row_of(table, head, objective)[f"k = {k}"]).marks
+
+
 def claims() -> list[tuple[str, str]]:
     """Page and sentence: the figures in it are computed here from the results."""
     linear = parameters(ClassicalProjection(384, 128))
@@ -87,6 +97,12 @@ def claims() -> list[tuple[str, str]]:
                 f"{value('fitted-1', 'treelet, tuned', 16, 'distillation'):.4f},"
             ),
         ),
+        (
+            "docs/results.md",
+            f"(significantly at 16) with {stored_range('cranfield', '16 mixing stages, tuned')} numbers.",
+        ),
+        ("docs/results.md", f"from PCA, which stores {stored_range('lee', 'PCA', '-')} numbers"),
+        ("docs/results.md", f"a treelet for k = 32 is then {(384 - 32) * 3 // 8} bytes"),
         ("docs/results.md", f"At 64 the means are {at_64[0]:.3f} and {at_64[1]:.3f} higher"),
         ("docs/results.md", f"Missed by {min(below):.3f} to {max(below):.3f}, none of it significant"),
         ("docs/results.md", f"loses up to {-min(map(min, unmixed)):.3f} when it is moved to another collection"),
@@ -145,6 +161,57 @@ def test_no_quantum_head_reaches_pca_on_lee():
     for row in ours:
         for k in (128, 64, 32, 16):
             assert read_cell(row[f"k = {k}"]).value < read_cell(pca[f"k = {k}"]).value
+
+
+TRAINED = ("labels", "distillation", "both")
+
+
+def test_what_is_said_of_the_main_tables():
+    """Where docs/results.md says significant and where not, below its first two tables; a: from the full embedding."""
+    for k in (256, 128):
+        assert not any("a-" in marks("main-1", "rotor tree", objective, k) for objective in TRAINED)
+        assert not any("a-" in marks("main-1", "u_cu tree", objective, k) for objective in ("distillation", "both"))
+        assert "a-" not in marks("main-1", "truncation", "-", k)
+    assert "a-" in marks("main-1", "u_cu tree", "labels", 128)
+    assert "b+" in marks("main-2", "rotor tree", "labels", 128)
+    heads = [row for row in read_table("main-1") if row["head"] != "full"]
+    assert all("a-" in read_cell(row["k = 32"]).marks for row in heads)
+    published = "u_cu chain (published)"
+    for table in ("main-1", "main-2"):
+        assert all("a-" in marks(table, published, objective, k) for objective in TRAINED for k in (64, 32))
+        assert all("a-" in marks(table, published, objective, 128) for objective in ("labels", "distillation"))
+    assert any("a-" in marks("main-2", published, objective, 256) for objective in TRAINED)
+
+
+def test_what_is_said_of_few_shots_and_readouts():
+    """As above, of learning curves and of the coherent readout."""
+    rows = [row for row in read_table("few-shot-tests-2") if row["head"] == "rotor tree"]
+    above = {
+        int(row["queries"]) for row in rows if row["baseline"] == "linear" and re.match(r"\+.*\*", row["difference"])
+    }
+    assert above == {10, 20, 50}
+    assert not any("*" in row["difference"] for row in rows if row["baseline"] == "linear from truncation")
+    coherent = "u_cu tree, coherent", "distillation"
+    assert "a+" in marks("ablation-1", *coherent, 32)
+    assert all("a+" in marks("ablation-2", *coherent, k) for k in (128, 32))
+
+
+def test_what_is_said_of_goals():
+    """Sizes at which p is below 0.05 after Holm."""
+
+    def significant(name, collection):
+        (row,) = (r for r in read_table("goals") if r["goal"] == name and r["collection"] == collection)
+        found = re.findall(r"k = (\d+): \+\S+ \(p = (\d\.\d+)\)", row["NDCG@10 difference, p after Holm"])
+        return [int(k) for k, p in found if float(p) < 0.05]
+
+    assert significant("treelet significantly above PCA, k <= 64", "both years, re-ranked") == [32]
+    assert significant("treelet, tuned distillation significantly above PCA, k <= 64", "both years, re-ranked") == [
+        32,
+        16,
+    ]
+    name = "treelet, tuned above linear, both trained on labels"
+    assert significant(name, "both years, judged") == [128]
+    assert significant(name, "Cranfield, fitted on MS MARCO") == [128, 64]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
