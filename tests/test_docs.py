@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import hybrid_qproj
 from hybrid_qproj.cli import app
 
 ROOT = Path(__file__).parent.parent
@@ -57,3 +59,25 @@ def test_tutorials_run_on_real_text(name):
     # Digits are images that people wrote.
     assert "load_lee()" in text or "load_digits()" in text
     assert name.removesuffix(".md") in (ROOT / "docs/tutorials/index.md").read_text()
+
+
+def test_the_reference_lists_the_public_names():
+    """Each of `hybrid_qproj.__all__`, and no other; `python -m benchmarks.pages` writes the list."""
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    block = page.split("<!-- results: names -->")[1].split("<!-- end -->")[0]
+    listed = re.findall(r"^\| `(\w+)` \| .+ \|$", block, re.MULTILINE)
+    assert sorted(listed) == sorted(hybrid_qproj.__all__)
+    assert all(hasattr(hybrid_qproj, name) for name in listed)
+
+
+def test_the_reference_names_what_exists():
+    """Each module and object of the reference can be imported, with the members that are asked for."""
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    entries = re.findall(r"^\.\. auto(\w+):: ([\w.]+)\n((?:   .*\n)*)", page, re.MULTILINE)
+    assert len(entries) > 40
+    for kind, path, options in entries:
+        module, _, name = path.rpartition(".")
+        thing = importlib.import_module(path) if kind == "module" else getattr(importlib.import_module(module), name)
+        members = re.search(r":members:((?:.|\n)*)", options)
+        for member in re.findall(r"\w+", members[1]) if members else ():
+            assert hasattr(thing, member), f"{path}.{member}"
