@@ -39,9 +39,10 @@ EDITABLE := install -q --no-build-isolation
 EXTRAS_demo := demo
 EXTRAS_dev := dev
 EXTRAS_docs := dev,docs
+EXTRAS_lint := dev,lint
 # All simulators that run without a GPU.
 EXTRAS_devices := dev,all,braket
-$(VENV)/.demo $(VENV)/.dev $(VENV)/.docs $(VENV)/.devices: $(VENV)/.%: $(VENV)/.base $(INPUTS)
+$(VENV)/.demo $(VENV)/.dev $(VENV)/.docs $(VENV)/.lint $(VENV)/.devices: $(VENV)/.%: $(VENV)/.base $(INPUTS)
 	PYTHONWARNINGS=ignore $(BIN)/$(PIP) $(EDITABLE) -c constraints.txt -e ".[$(EXTRAS_$*)]"
 	@touch $@
 
@@ -66,15 +67,16 @@ test-slow: $(VENV)/.devices ## the slow tests, with every simulator that needs n
 test-min: $(VENV_MIN)/.dev ## the fast tests with the oldest versions that setup.cfg allows
 	$(TEST_ENV) $(VENV_MIN)/bin/python $(PYTEST)
 
-# mypy checks an installed copy: in the tree, circuits/ is not yet hybrid_qproj.circuits. From inside the copy the paths
+# mypy and the import contracts check an installed copy: in the tree, circuits/ is not yet hybrid_qproj.circuits. From inside the copy the paths
 # in its messages are those of the tree (but for circuits/). build/ goes first, or deleted modules would live on.
-lint: $(VENV)/.dev ## style, formatting and types
+lint: $(VENV)/.lint ## style, formatting, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	rm -rf build
 	$(BIN)/$(PIP) install -q --no-deps --no-build-isolation --target build/typed .
 	cd build/typed && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml \
 		--cache-dir $(CURDIR)/.mypy_cache --python-executable $(abspath $(BIN))/python -p hybrid_qproj
+	cd build/typed && $(abspath $(BIN))/lint-imports $(CURDIR)/pyproject.toml --no-cache
 
 format: $(VENV)/.dev ## rewrite the files in the project's style
 	$(BIN)/ruff check --fix .

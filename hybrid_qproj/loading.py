@@ -17,8 +17,8 @@ from hybrid_qproj.heads.circuit import CircuitHead
 from hybrid_qproj.heads.quantum import QuantumProjection
 from hybrid_qproj.heads.registry import load_head
 from hybrid_qproj.models.checks import check_module, router_classes
-from hybrid_qproj.models.folder import MODULES, check_links, one_line, read_modules, read_settings
-from hybrid_qproj.models.record import check_model, read_files
+from hybrid_qproj.models.folder import check_links, one_line, read_modules, read_settings
+from hybrid_qproj.models.record import MODULES, check_model, read_files
 from hybrid_qproj.text.encoders import PRESETS
 
 if TYPE_CHECKING:

@@ -19,11 +19,11 @@ from hybrid_qproj._util.folders import inside, is_folder
 from hybrid_qproj._util.schema import Name, Strict, validated
 from hybrid_qproj.errors import on_one_line
 from hybrid_qproj.heads.checkpoint import CheckpointError
+from hybrid_qproj.models.record import MODULES
 
 if TYPE_CHECKING:
     from sentence_transformers.base.modules.module import Module
 
-MODULES = "modules.json"
 SETTINGS = "config_sentence_transformers.json"
 PLACES = "models|base.modules|sentence_transformer.modules"
 _TYPE = re.compile(rf"sentence_transformers\.(?:{PLACES})(?:\.[a-z_]+)?\.([A-Za-z]+)")

@@ -11,9 +11,9 @@ from typing import Any
 from hybrid_qproj._util.files import OutputError, read_json
 from hybrid_qproj._util.folders import check_files, describe_files, inside, read_record, replace_folder
 from hybrid_qproj.heads.checkpoint import CheckpointError
-from hybrid_qproj.models.folder import MODULES
 
 RECORD = "hybrid_qproj.json"
+MODULES = "modules.json"
 FORM = "hybrid-qproj model 1"
 CARD = "README.md"
 """Of a model: for people, who edit it."""
