@@ -11,7 +11,9 @@ from hybrid_qproj.devices.table import ADAPTERS
 def register_device(adapter: Adapter) -> Adapter:
     """Add a row to the table of devices, so that strings, lists, estimates and heads know the device.
 
-    The row is this process's: whoever loads a head that was saved with the device registers it first.
+    The row is this process's: whoever loads a head that was saved with the device registers it first, worker processes
+    too. A variant of a known device is ``dataclasses.replace(ADAPTERS[known], name=..., builds=known, ...)``, which
+    keeps the known one's wrappers.
 
     Args:
         adapter: the row; its wrappers and its compiler are called when circuits are built, in this process.
