@@ -12,7 +12,7 @@ from hybrid_qproj.devices import make_device
 
 @pytest.mark.parametrize("angle", [0.0, torch.pi, 0.7])
 def test_gradients_at_the_poles(angle):
-    """-sin of the angle; PennyLane's own readout gives NaN at the first two."""
+    """-sin of the angle; PennyLane's own readout gives NaN at the first."""
     device = make_device(DeviceSpec.parse("default.mixed"), 2)
 
     @qml.qnode(device, interface="torch", diff_method="backprop")
