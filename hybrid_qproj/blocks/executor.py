@@ -123,8 +123,10 @@ class BlockExecutor:
         """Whether the blocks' matrices give what this device would: it is exact, and nothing is asked of it."""
         with circuits_locked():
             if "by_matrices" not in self._built:
-                plain = self.spec.adapter.exact_matrices and self.spec == DeviceSpec(self.spec.name)
-                self._built["by_matrices"] = plain and is_unitary(self.ansatz)
+                adapter, plain = self.spec.adapter, self.spec == DeviceSpec(self.spec.name)
+                # What a wrapper changes, matrices would not show.
+                exact = plain and adapter.exact_matrices and not adapter.wrappers
+                self._built["by_matrices"] = exact and is_unitary(self.ansatz)
             return bool(self._built["by_matrices"])
 
     @property

@@ -29,8 +29,8 @@ class BlockLayer(qml.qnn.TorchLayer):
         executor: what runs the circuits.
         init: name of the ansatz's initialiser.
         generator: source of randomness of the initialiser.
-        twin: for each block, the block whose weights it has, see `hybrid_qproj.plan.Stage`; None if each has its own.
-        mirrored: for each block, whether it turns the other way than its twin.
+        tied: for each block, the block whose weights it has, see `hybrid_qproj.plan.Stage`; empty if each has its own.
+        flipped: for each block, whether it turns the other way than the block that it is tied to.
 
     Attributes:
         weights: raw weights, Parameter (blocks with weights of their own, parameters), float32.
@@ -46,8 +46,8 @@ class BlockLayer(qml.qnn.TorchLayer):
         executor: BlockExecutor,
         init: str = "identity",
         generator: torch.Generator | None = None,
-        twin: Sequence[int] = (),
-        mirrored: Sequence[bool] = (),
+        tied: Sequence[int] = (),
+        flipped: Sequence[bool] = (),
     ) -> None:
         # The parent's constructor insists on a live QNode, and so on an installed device; and it keeps a
         # second reference to the weights. Only what the parent's methods need is set up here.
@@ -55,18 +55,18 @@ class BlockLayer(qml.qnn.TorchLayer):
         self.blocks = blocks
         self.ansatz = ansatz
         self.executor = executor
-        self._own = sorted(set(twin)) if twin else range(blocks)
+        self._own = sorted(set(tied)) if tied else range(blocks)
         self.weights = nn.Parameter(ansatz.initialize(init, len(self._own), generator))
-        if any(mirrored) and ansatz.mirror is None:
-            raise AnsatzError(f"ansatz {ansatz.name!r} has no mirror, so its blocks cannot share weights as twins")
+        if any(flipped) and ansatz.mirror is None:
+            raise AnsatzError(f"ansatz {ansatz.name!r} has no mirror, so its blocks cannot be tied and flipped")
         # The plan's, no state. No buffers: who averages models averages their buffers too.
         rows = {block: row for row, block in enumerate(self._own)}
-        self.row = torch.tensor([rows[t] for t in twin], device="cpu") if twin else None
-        self.turned = torch.tensor(mirrored, device="cpu")[:, None] if any(mirrored) else None
+        self.row = torch.tensor([rows[t] for t in tied], device="cpu") if tied else None
+        self.flipped = torch.tensor(flipped, device="cpu")[:, None] if any(flipped) else None
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         self.row = None if self.row is None else following(fn, self.row)
-        self.turned = None if self.turned is None else following(fn, self.turned)
+        self.flipped = None if self.flipped is None else following(fn, self.flipped)
         return super()._apply(fn, recurse)
 
     @torch.no_grad()
@@ -74,7 +74,7 @@ class BlockLayer(qml.qnn.TorchLayer):
         """Take over raw weights of each block.
 
         Args:
-            weights: (blocks, parameters), those of twins included; a twin's are its partner's and are not looked at.
+            weights: (blocks, parameters), those of tied ones included but not looked at: they are the other's.
         """
         self.weights.copy_(weights[list(self._own)])
 
@@ -89,11 +89,11 @@ class BlockLayer(qml.qnn.TorchLayer):
         return {"weights": self.weights}
 
     def block_weights(self) -> Tensor:
-        """Raw weights of each block, (blocks, parameters), those of twins included."""
+        """Raw weights of each block, (blocks, parameters), those of tied ones included."""
         weights = self.weights if self.row is None else self.weights[self.row.to(self.weights.device)]
-        if self.turned is None or self.ansatz.mirror is None:
+        if self.flipped is None or self.ansatz.mirror is None:
             return weights
-        return torch.where(self.turned.to(weights.device), self.ansatz.mirror(weights), weights)
+        return torch.where(self.flipped.to(weights.device), self.ansatz.mirror(weights), weights)
 
     def __getattr__(self, name: str) -> Any:
         return nn.Module.__getattr__(self, name)

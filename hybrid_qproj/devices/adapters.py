@@ -116,7 +116,7 @@ class Adapter:
         exact_backends: values of the option ``backend`` that are exact where the device otherwise samples; shots that
             are drawn from them take no seed.
         exact_matrices: whether a string of the name alone gives what the product of the gates' matrices gives, which
-            is then computed instead.
+            is then computed instead; not around a wrapper.
         noise: whether it simulates the noise that ``noise=`` describes.
         density: where it simulates a density matrix.
         single: where amplitudes are of single precision.

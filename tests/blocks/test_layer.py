@@ -154,7 +154,7 @@ def test_repr(layer):
     assert repr(layer) == str(layer) == "BlockLayer(u_cu, blocks=3, device='default.qubit')"
 
 
-def test_twins_share_weights():
+def test_tied_blocks_share_weights():
     """The second half of a rotation has the first one's angle, the other way round; both give it its gradient."""
     layer = BlockLayer(circuits.get("rotor"), 3, BlockExecutor(circuits.get("rotor"), DeviceSpec("default.qubit")),
                        "random", None, (0, 0, 2), (False, True, False))  # fmt: skip
@@ -171,4 +171,4 @@ def test_twins_share_weights():
     expected = torch.stack([plain.weights.grad[0] - plain.weights.grad[1], plain.weights.grad[2]])
     torch.testing.assert_close(layer.weights.grad, expected)
     with pytest.raises(circuits.AnsatzError, match="'u_cu' has no mirror"):
-        BlockLayer(circuits.get("u_cu"), 2, layer.executor, twin=(0, 0), mirrored=(False, True))
+        BlockLayer(circuits.get("u_cu"), 2, layer.executor, tied=(0, 0), flipped=(False, True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -48,6 +49,17 @@ class Coarse(Delegate):
 
 def coarse(device, asked):
     return Coarse(device, asked.option("digits") or DIGITS)
+
+
+class Halved(Delegate):
+    """A device whose results are half of what they should be."""
+
+    def execute(self, circuits, execution_config=None):
+        return tuple(result / 2 for result in self.inner.execute(circuits, execution_config))
+
+
+def halved(device, asked):
+    return Halved(device)
 
 
 def compiled(tape, asked):
@@ -218,6 +230,8 @@ def test_backends_of_a_row_by_name(mine):
         (Adapter("no name", "x"), "no device name"),
         (Adapter("mine.x", "x", options={"shots": Whole(1, 2)}), "declares the option 'shots', which all devices take"),
         (Adapter("default.qubit", "x"), "'default.qubit' has a row already; give yours another name"),
+        (Adapter("mine.x", "x", seeding="circuit"), "seeding='circuit' and names no wrapper"),
+        (Adapter("mine.x", "x", trials=("", "digits=3")), "takes no key"),
     ],
 )
 def test_rows_that_cannot_be(row, message):
@@ -226,6 +240,21 @@ def test_rows_that_cannot_be(row, message):
     with pytest.raises(DeviceSpecError, match=message):
         register_device(row)
     assert before == ADAPTERS
+
+
+def test_a_variant_of_a_known_device():
+    """Its wrapper is not passed by, though the known device's values are computed from matrices."""
+    known = ADAPTERS["default.qubit"]
+    row = dataclasses.replace(known, name="mine.variant", builds=known.name, wrappers=(halved,))
+    register_device(row)
+    try:
+        head = QuantumProjection(2, 1, init="random").double().eval()
+        embeddings = torch.randn(3, 2, dtype=torch.float64)
+        with torch.no_grad():
+            whole = head(embeddings).cos()
+            torch.testing.assert_close(head.to_device(row.name)(embeddings).cos(), whole / 2)
+    finally:
+        del ADAPTERS[row.name]
 
 
 def test_the_same_row_twice(mine):
