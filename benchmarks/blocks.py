@@ -31,12 +31,12 @@ def measure(device: str = "cpu") -> Section:
 
     def responses() -> Tensor:
         raw.grad = None
-        found = exact_or_probed(head._executor, raw)
+        found = exact_or_probed(head.executor, raw)
         found.sum().backward()
         return found
 
     def ours(inputs: Tensor, raw: Tensor) -> Tensor:
-        found = exact_or_probed(head._executor, raw)
+        found = exact_or_probed(head.executor, raw)
         (control, kept) = inputs.unbind(-1)
         values = contract(found, (control.cos(), control.sin()), (kept.cos(), kept.sin()))
         values.sum().backward()

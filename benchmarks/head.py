@@ -25,7 +25,7 @@ class Arithmetic(nn.Module):
 
     def __init__(self, head: QuantumProjection, compiled: bool) -> None:
         super().__init__()
-        self.projector = copy.deepcopy(head._projector)
+        self.projector = copy.deepcopy(head.projector)
         if compiled:
             self.projector.compile()
         self.responses = nn.ParameterList(r.detach().clone() for r in head.responses())

@@ -51,7 +51,7 @@ def main() -> None:
     blocks = head.plan.blocks
     counts = []
     for rows in (8, BATCH * TEXTS):
-        with qml.Tracker(head._executor.device) as tracker:
+        with qml.Tracker(head.executor.device) as tracker:
             start = time.perf_counter()
             step(head, torch.randn(rows, D))
             interpolated = time.perf_counter() - start

@@ -49,7 +49,7 @@ def test_exact_device_changes_nothing(head, tmp_path):
     measured = calibrate(head, "default.qubit", tmp_path / "c.safetensors")
     assert measured.errors.abs().max() == 0
     served = Calibration.load(tmp_path / "c.safetensors").apply(head)
-    served._executor._live = {"device": None}  # any circuit would fail
+    served.executor._live = {"device": None}  # any circuit would fail
     torch.testing.assert_close(served(x), expected)
     assert not (tmp_path / "c.safetensors.packs").exists()
 

@@ -32,7 +32,7 @@ def _by_mode(result):
 def _circuits_run(head, device, documents):
     """How many circuits reach the inner device in one forward pass."""
     head.to_device(device)
-    inner, seen = head._executor.device, []
+    inner, seen = head.executor.device, []
     while hasattr(inner, "inner"):
         inner = inner.inner
     execute = inner.execute

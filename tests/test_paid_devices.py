@@ -84,7 +84,7 @@ RUNS = {
     "correct": lambda head: head.correct(1),
     "layer": lambda head: head.layers[0](X[:, : 2 * head.layers[0].blocks]),
     "qnode": lambda head: head.layers[0].qnode,
-    "device": lambda head: head._executor.device,
+    "device": lambda head: head.executor.device,
     "double": lambda head: head.double()(X.double()),
 }
 

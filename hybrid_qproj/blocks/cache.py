@@ -123,8 +123,8 @@ class FixedResponses:
     """
 
     def __init__(self, weights: Tensor, responses: Tensor) -> None:
-        self._weights = weights
-        self._responses = responses
+        self.weights = weights
+        self.responses = responses
 
     @torch.compiler.disable
     def __call__(self, executor: BlockExecutor, weights: Tensor, dtype: torch.dtype, training: bool) -> Tensor:
@@ -133,9 +133,9 @@ class FixedResponses:
         Raises:
             ValueError: the weights are no longer those that were measured.
         """
-        if not torch.equal(weights.detach().double().cpu(), self._weights):
+        if not torch.equal(weights.detach().double().cpu(), self.weights):
             raise ValueError(
                 "the head's weights changed since they were measured; calibrate again, or return to running circuits "
                 "with head.to_device(...)"
             )
-        return self._responses.to(weights.device, dtype)
+        return self.responses.to(weights.device, dtype)

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from hybrid_qproj.blocks.executor import BlockExecutor
 from hybrid_qproj.blocks.response import exact_or_probed
-from hybrid_qproj.circuits import Ansatz
+from hybrid_qproj.circuits import Ansatz, get
 from hybrid_qproj.devices import DeviceSpec, check_usable
 from hybrid_qproj.devices.checks import check_known, check_request
 from hybrid_qproj.devices.cost import check_allowed
+from hybrid_qproj.fitting.rotations import FittedPlan
 
 STARTS = 4
 """Random starts; each block takes the best."""
@@ -19,6 +20,21 @@ SOLVED = 1e-10
 """Sum of squares of a block below which it is done."""
 RANK = 1e-2
 """Singular values of the derivatives, in relation to the largest, below which a direction counts as unseen."""
+
+
+def weights_of(ansatz: Ansatz, fitted: FittedPlan) -> Tensor:
+    """Raw weights by which blocks do the rotations of a fitted plan, or come as close to them as they can.
+
+    Args:
+        ansatz: the blocks' ansatz.
+        fitted: the plan with its rotor angles.
+
+    Returns:
+        raw weights, (blocks, parameters), float64.
+    """
+    if ansatz == get("rotor"):
+        return torch.cat(fitted.angles)[:, None]
+    return fit_weights(ansatz, torch.cat(fitted.responses()))[0]
 
 
 def fit_weights(ansatz: Ansatz, targets: Tensor, seed: int = 0) -> tuple[Tensor, Tensor]:

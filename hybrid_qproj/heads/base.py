@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from pydantic import BaseModel
@@ -24,6 +24,13 @@ from hybrid_qproj.similarity.fidelity import PAIRWISE
 
 class HeadError(HybridQprojError, ValueError):
     """A head that cannot do what is asked of it, or is not known."""
+
+
+class Content(NamedTuple):
+    """All that decides a head's outputs: plain settings, and tensors by name."""
+
+    settings: dict[str, Any]
+    tensors: dict[str, Tensor]
 
 
 class Head(nn.Module, ABC):
@@ -122,6 +129,15 @@ class Head(nn.Module, ABC):
     def config(self) -> dict[str, Any]:
         """Constructor keywords as plain values; with the state dict it is all that a saved head holds."""
         return {"in_features": self.in_features, "out_features": self.out_features}
+
+    def content(self, device: bool = True) -> Content:
+        """All that decides the outputs, for `hybrid_qproj.heads.fingerprint.head_fingerprint`.
+
+        Args:
+            device: whether what a device adds to the numbers is a part of it.
+        """
+        tensors = {name: tensor for name, tensor in self.state_dict().items() if name not in self.IMPLIED}
+        return Content(self.config(), tensors)
 
     @classmethod
     def check_config(cls, config: Mapping[str, Any]) -> None:

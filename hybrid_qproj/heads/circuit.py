@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import torch
@@ -18,31 +17,33 @@ from hybrid_qproj.blocks.threads import weights_locked
 from hybrid_qproj.circuits import Ansatz, AnsatzError, find, get
 from hybrid_qproj.contraction.gather import Wiring
 from hybrid_qproj.devices import DeviceSpec
-from hybrid_qproj.devices.checks import check_known
 from hybrid_qproj.encoding import AngleEncoding
-from hybrid_qproj.heads.base import Head
+from hybrid_qproj.heads.base import Content, Head
 from hybrid_qproj.heads.config import CircuitConfig
+from hybrid_qproj.heads.probed import ProbedBlocks
 from hybrid_qproj.heads.replacing import ReplacedAtOnce
-from hybrid_qproj.heads.wired_as import BYTES, WiringError, describe, identity, same
+from hybrid_qproj.heads.wired_as import BYTES, WiredModule, identity
 from hybrid_qproj.plan import Plan, make_plan
 
 
-class CircuitHead(ReplacedAtOnce, Head):
+class CircuitHead(WiredModule, ReplacedAtOnce, Head):
     """A head whose stages are layers of two-qubit blocks.
+
+    The constructors of its classes take the arguments below, but for ``probed``, which they make of ``device`` and
+    ``allow_paid``.
 
     Args:
         in_features: d, width of the embeddings.
         out_features: k, number of output qubits, 1 <= k < d.
         circuit: ansatz of the blocks: a name, ``"package.module:name"`` or an `Ansatz`.
         device: device string, such as ``"default.qubit"`` or ``"lightning.qubit?mode=direct"``.
+        probed: the blocks on their device.
         plan: ``"chain"`` (published), ``"tree"`` or a `Plan`.
         init: initialiser of the ansatz; ``"identity"`` starts as truncation, ``"random"`` as published.
         normalize: whether embeddings are divided by their norm first.
         scale: factor in front of the embedding, see `AngleEncoding`; None for none.
         learn_scale: whether the scale is trained.
-        normalize_output: whether the output's deviations from that of an embedding of zeros are scaled to Euclidean
-            norm 1, around pi/2. The ranking by fidelity is then that by cosine where they are small, and what a device
-            adds to every readout alike, by damping, a lopsided readout or few shots, drops out.
+        normalize_output: whether outputs are scaled, for heads that can do so, see `QuantumProjection`.
         generator: source of randomness of the initialiser; torch's global one when None.
         allow_paid: whether the device may be one that can cost money; else `PaidDeviceError` at the first circuit.
             Neither saved nor pickled nor copied.
@@ -66,60 +67,57 @@ class CircuitHead(ReplacedAtOnce, Head):
         self,
         in_features: int,
         out_features: int,
-        circuit: str | Ansatz = "u_cu",
-        device: str | DeviceSpec = "default.qubit",
-        plan: str | Plan = "chain",
-        init: str = "identity",
-        normalize: bool = False,
-        scale: float | None = None,
-        learn_scale: bool = True,
-        normalize_output: bool = False,
-        generator: torch.Generator | None = None,
-        allow_paid: bool = False,
+        circuit: str | Ansatz,
+        probed: ProbedBlocks,
+        plan: str | Plan,
+        init: str,
+        normalize: bool,
+        scale: float | None,
+        learn_scale: bool,
+        normalize_output: bool,
+        generator: torch.Generator | None,
     ) -> None:
         super().__init__(in_features, out_features)
-        spec = DeviceSpec.parse(device)
-        check_known(spec.name)
-        self.ansatz = get(circuit)
+        self.ansatz = probed.executor.ansatz
         self.circuit = circuit if isinstance(circuit, str) else circuit.name
         self._named_by_file = False
         self.plan = make_plan(plan, in_features, out_features)
         self.encoding = AngleEncoding(normalize, scale, learn_scale)
         self.normalize_output = normalize_output
         self.wiring = Wiring(self.plan)
-        self._connect(spec, allow_paid=allow_paid)
+        self.probed = probed
         self.stages = nn.ModuleList(
-            BlockLayer(self.ansatz, len(stage), self._executor, init, generator, stage.tied, flipped)
+            BlockLayer(self.ansatz, len(stage), probed.executor, init, generator, stage.tied, flipped)
             for stage, flipped in zip(self.plan.stages, self.plan.flipped(), strict=True)
         )
         # Weights mean nothing under another plan, so a state dict says which one it is of.
-        self.wired_as: Tensor
-        self.register_buffer("wired_as", identity(self.ansatz, self.plan, normalize, normalize_output))
+        self.register_buffer("wired_as", self.wiring_identity())
 
-    def _connect(self, spec: DeviceSpec, remembered: bool = False, allow_paid: bool = False) -> None:
-        """Forget what was computed on another device; a head with more to forget says so here."""
-        self._executor = BlockExecutor(self.ansatz, spec, remembered, allow_paid)
-
-    def _reconnect(self, spec: DeviceSpec, remembered: bool = False, allow_paid: bool = False) -> Self:
-        self._connect(spec, remembered, allow_paid)
+    def _serve_by(self, probed: ProbedBlocks) -> Self:
+        self.probed = probed
         for layer in self.layers:
-            layer.executor = self._executor
+            layer.executor = probed.executor
         return self
+
+    @property
+    def executor(self) -> BlockExecutor:
+        """What runs the circuits: its ``device`` is the live one, say for ``qml.Tracker``."""
+        return self.probed.executor
 
     @property
     def device(self) -> DeviceSpec:
         """Where the circuits run."""
-        return self._executor.spec
+        return self.executor.spec
 
     @property
     def replaceable(self) -> bool:
         """Whether default.qubit stands in for its device where that is missing; see `BlockExecutor`."""
-        return self._executor.replaceable
+        return self.executor.replaceable
 
     @property
     def allow_paid(self) -> bool:
         """Whether its circuits may run on a device that can cost money."""
-        return self._executor.allow_paid
+        return self.executor.allow_paid
 
     @property
     def layers(self) -> list[BlockLayer]:
@@ -143,37 +141,9 @@ class CircuitHead(ReplacedAtOnce, Head):
         """What is given for all blocks, stage by stage."""
         return list(blocks.split([layer.blocks for layer in self.layers]))
 
-    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
-        super()._save_to_state_dict(destination, prefix, keep_vars)
-        own = identity(self.ansatz, self.plan, self.encoding.normalize, self.normalize_output)
-        if not self.wired_as.is_meta and not same(self.wired_as, own):
-            # A mean of models takes that of their buffers too, and these are no numbers.
-            destination[f"{prefix}wired_as"] = own.to(self.wired_as.device)
-
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
-        super()._load_from_state_dict(self._check_wiring(state_dict, prefix), prefix, *args)
-
-    def _check_wiring(self, state_dict: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
-        """A state dict that is of this head's wiring, or says nothing of it."""
-        key = f"{prefix}wired_as"
-        own = identity(self.ansatz, self.plan, self.encoding.normalize, self.normalize_output)
-        if key in state_dict:
-            if not same(state_dict[key], own):
-                raise WiringError(
-                    f"the state dict is of another head: {describe(state_dict[key])}; this one is {describe(own)}. Its "
-                    "weights mean nothing here; build the head with the plan, circuit and options of the other"
-                )
-            # A caller may have cast a whole state dict, and this is no number.
-            return {**state_dict, key: own.to(state_dict[key].device)}
-        if any(name.startswith(f"{prefix}stages.") for name in state_dict):
-            # Written before state dicts said so; a part of a model without the head says nothing either, rightly.
-            warnings.warn(
-                f"the state dict does not say how its head is wired; it is taken to be of {describe(own)}. Save it "
-                "again, or use head.save and load_head",
-                stacklevel=2,
-            )
-            return {**state_dict, key: own}
-        return state_dict
+    def wiring_identity(self) -> Tensor:
+        """See `WiredModule`."""
+        return identity(self.ansatz, self.plan, self.encoding.normalize, self.normalize_output)
 
     def bloch_vectors(self, embeddings: Tensor) -> list[Tensor]:
         """Where the qubits stand before the first stage and after each.
@@ -216,9 +186,7 @@ class CircuitHead(ReplacedAtOnce, Head):
             DeviceSpecError: the string cannot be read.
             DeviceUnavailableError: nobody knows the device. A missing plugin shows at the first run.
         """
-        spec = DeviceSpec.parse(device)
-        check_known(spec.name)
-        return self._reconnect(spec, allow_paid=allow_paid)
+        return self._serve_by(self.probed.on(device, allow_paid=allow_paid))
 
     def config(self) -> dict[str, Any]:
         """The constructor's keywords as plain values; with the state dict it is all that a saved head holds.
@@ -247,6 +215,20 @@ class CircuitHead(ReplacedAtOnce, Head):
             "learn_scale": self.encoding.scale is None or self.encoding.scale.requires_grad,
             "normalize_output": self.normalize_output,
         }
+
+    def content(self, device: bool = True) -> Content:
+        """See `Head.content`; where it lies, and what its plan is called, decide nothing."""
+        tensors = super().content().tensors
+        if device and self.probed.measured is not None:
+            tensors["measured responses"] = self.probed.measured.responses
+        settings = {
+            "features": [self.in_features, self.out_features],
+            "ansatz": [self.ansatz.name, self.ansatz.parameter_names, self.ansatz.kept, self.ansatz.wires],
+            "plan": {key: value for key, value in self.plan.config().items() if key != "name"},
+            "normalize": [self.encoding.normalize, self.normalize_output],
+            "device": self.probed.what_a_device_adds() if device else None,
+        }
+        return Content(settings, tensors)
 
     @classmethod
     def expected_tensors(cls, config: dict[str, Any], ansaetze: Sequence[str | Ansatz] = ()) -> dict[str, Form]:
@@ -285,7 +267,7 @@ class CircuitHead(ReplacedAtOnce, Head):
         known = {"circuit": find(name, ansaetze), "plan": Plan.from_config(config["plan"])}
         head = cls(**{**config, **known, "device": DeviceSpec("default.qubit")})
         head.circuit, head._named_by_file = name, True
-        return head._reconnect(spec, remembered=True)
+        return head._serve_by(head.probed.on(spec, remembered=True))
 
     def extra_repr(self) -> str:
         """One line for the repr of a model."""

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 
 from hybrid_qproj._util.norms import widened
 from hybrid_qproj._util.validation import check_embeddings
-from hybrid_qproj.blocks.bloch_map import apply_maps, exact_or_probed_maps, framed
-from hybrid_qproj.blocks.cache import ResponseCache
-from hybrid_qproj.blocks.executor import BlockExecutor
+from hybrid_qproj.blocks.bloch_map import apply_maps
+from hybrid_qproj.circuits import Ansatz
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.encoding import encode
 from hybrid_qproj.heads.circuit import CircuitHead
+from hybrid_qproj.heads.config import CircuitConfig
+from hybrid_qproj.heads.probed import MappedBlocks
 from hybrid_qproj.plan import Plan, PlanError
+
+NEVER = frozenset({"normalize_output"})
+"""What is said of heads of circuits, and of outputs that are states would mean nothing."""
+
+
+class CoherentConfig(CircuitConfig):
+    """What is saved of a `CoherentProjection`."""
+
+    normalize_output: Literal[False] = False
 
 
 class CoherentProjection(CircuitHead):
@@ -28,8 +39,8 @@ class CoherentProjection(CircuitHead):
     map of two Bloch vectors, found by 48 circuits a block (`hybrid_qproj.blocks.bloch_map`) whatever the batch, or by
     the block's matrix on default.qubit.
 
-    Arguments and attributes are those of `CircuitHead`; an output has 3 k numbers, and circuits run for probes only, so
-    there is no direct mode.
+    Arguments and attributes are those of `CircuitHead` but for ``normalize_output``, since outputs are states and no
+    angles. An output has 3 k numbers, and circuits run for probes only, so there is no direct mode.
 
     Raises:
         ValueError: sizes, circuit, plan, initialiser, scale or device string are not sound.
@@ -44,16 +55,36 @@ class CoherentProjection(CircuitHead):
 
     similarity: ClassVar[str] = "bloch_fidelity"
 
-    def _connect(self, spec: DeviceSpec, remembered: bool = False, allow_paid: bool = False) -> None:
-        if spec.mode != "interpolated":
-            raise ValueError(f"device {str(spec)!r}: a coherent head has no direct mode; leave mode out")
-        if self.normalize_output:
-            raise ValueError("normalize_output=True: a coherent head's outputs are states, not angles; leave it out")
+    SCHEMA: ClassVar[type[CoherentConfig]] = CoherentConfig
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        circuit: str | Ansatz = "u_cu",
+        device: str | DeviceSpec = "default.qubit",
+        plan: str | Plan = "chain",
+        init: str = "identity",
+        normalize: bool = False,
+        scale: float | None = None,
+        learn_scale: bool = True,
+        generator: torch.Generator | None = None,
+        allow_paid: bool = False,
+    ) -> None:
+        probed = MappedBlocks(circuit, device, allow_paid=allow_paid)
+        super().__init__(
+            in_features, out_features, circuit, probed, plan, init, normalize, scale, learn_scale, False, generator
+        )
         _check_forest(self.plan)
-        super()._connect(spec, remembered, allow_paid)
-        # The maps last, see `_setting`.
-        self._prober = BlockExecutor(framed(self.ansatz), spec, remembered, allow_paid)
-        self._maps = ResponseCache(exact_or_probed_maps)
+
+    def config(self) -> dict[str, Any]:
+        """See `CircuitHead.config`."""
+        return {key: value for key, value in super().config().items() if key not in NEVER}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], ansaetze: Sequence[str | Ansatz] = ()) -> Self:
+        """See `CircuitHead.from_config`. Heads that were saved before say of an option of angles that they lack it."""
+        return super().from_config({key: value for key, value in config.items() if key not in NEVER}, ansaetze)
 
     @property
     def output_width(self) -> int:
@@ -90,11 +121,10 @@ class CoherentProjection(CircuitHead):
     @torch.compiler.disable
     def _setting(self, dtype: torch.dtype) -> tuple[torch.Tensor | None, list[torch.Tensor]]:
         """The encoding's scale, and the blocks' maps stage by stage: what a call computes with from its beginning."""
-        # `to_device` sets them in the other order: new maps never come from an old device.
-        maps, prober = self._maps, self._prober
+        probed = self.probed
         weights, scale = self._read()
         scale = None if scale is None else widened(scale, dtype)
-        return scale, self._stagewise(maps(prober, weights, dtype, self.training))
+        return scale, self._stagewise(probed(weights, dtype, self.training))
 
     def _states(self, embeddings: torch.Tensor) -> list[torch.Tensor]:
         return [state.mT for state in self._run(embeddings)]

@@ -7,11 +7,7 @@ import json
 from typing import Any
 
 from hybrid_qproj._util.tensors import tensors_digest
-from hybrid_qproj.blocks.cache import FixedResponses
-from hybrid_qproj.devices import DeviceSpec, adapter_for
 from hybrid_qproj.heads.base import Head
-from hybrid_qproj.heads.circuit import CircuitHead
-from hybrid_qproj.heads.quantum import QuantumProjection
 
 DIGITS = 32
 """Hexadecimal digits of a fingerprint."""
@@ -30,30 +26,8 @@ def head_fingerprint(head: Head, device: bool = True) -> str:
     Returns:
         32 hexadecimal digits; the same after saving, loading, copying and moving to another torch device.
     """
-    settings: dict[str, Any]
-    tensors = {name: tensor for name, tensor in head.state_dict().items() if name not in head.IMPLIED}
-    if isinstance(head, CircuitHead):
-        settings = {
-            "features": [head.in_features, head.out_features],
-            "ansatz": [head.ansatz.name, head.ansatz.parameter_names, head.ansatz.kept, head.ansatz.wires],
-            "plan": {key: value for key, value in head.plan.config().items() if key != "name"},
-            "normalize": [head.encoding.normalize, head.normalize_output],
-            "device": _what_a_device_adds(head.device) if device else None,
-        }
-        measured = head._responses if isinstance(head, QuantumProjection) else None
-        if device and isinstance(measured, FixedResponses):
-            # No circuit runs: whatever the device is, it adds nothing.
-            settings["device"] = "measured"
-            tensors["measured responses"] = measured._responses
-    else:
-        settings = head.config()
-    return _hash({"class": type(head).__name__, **settings}, tensors_digest(tensors))
-
-
-def _what_a_device_adds(spec: DeviceSpec) -> str | None:
-    exact = spec.shots is None and spec.noise is None and adapter_for(spec.name).is_exact(spec.option("backend"))
-    # Shots drawn anew, or circuits in other packs, are the same device.
-    return None if exact else str(spec.replace(seed=None, mode="interpolated", pack=None, wires=None, diff_method=None))
+    settings, tensors = head.content(device)
+    return _hash({"class": head.kind, **settings}, tensors_digest(tensors))
 
 
 def _hash(settings: dict[str, Any], tensors: str) -> str:

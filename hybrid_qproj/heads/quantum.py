@@ -10,18 +10,17 @@ from torch import Tensor
 
 from hybrid_qproj._util.norms import unit, widened
 from hybrid_qproj._util.validation import NotFiniteError, check_embeddings
-from hybrid_qproj.blocks.cache import FixedResponses, ResponseCache
-from hybrid_qproj.blocks.executor import BlockExecutor
-from hybrid_qproj.blocks.response import exact_or_probed, rows_of
-from hybrid_qproj.blocks.threads import weights_locked
+from hybrid_qproj.blocks.response import rows_of
 from hybrid_qproj.circuits import Ansatz, get
 from hybrid_qproj.contraction.projector import Projector
 from hybrid_qproj.devices import DeviceSpec
-from hybrid_qproj.encoding import encode, reprepare
 from hybrid_qproj.fitting import FitSettings, Moments, fit_plan, moments_of
-from hybrid_qproj.fitting.weights import check_corrections, correct_weights, fit_weights
-from hybrid_qproj.heads.circuit import CircuitHead
+from hybrid_qproj.fitting.weights import check_corrections, weights_of
+from hybrid_qproj.heads.direct import DirectRun
 from hybrid_qproj.heads.fit import Fit
+from hybrid_qproj.heads.measured import MeasuredHead
+from hybrid_qproj.heads.probed import ProbedBlocks
+from hybrid_qproj.plan import Plan
 
 FLOOR = 1e-5
 """Least norm by which an output is divided."""
@@ -38,16 +37,19 @@ class _Setting(NamedTuple):
 
     scale: Tensor | None
     stages: list[Tensor]
-    direct: BlockExecutor | None
+    direct: DirectRun | None
 
 
-class QuantumProjection(CircuitHead):
+class QuantumProjection(MeasuredHead):
     """Compresses embeddings of d numbers to k angles with small quantum circuits (arXiv:2501.04591).
 
     Each number becomes a qubit; two-qubit blocks merge qubits stage by stage as the plan says; each block's
     kept qubit is measured and prepared anew. Two embeddings are compared by the `fidelity` of their angles.
 
-    Arguments and attributes are those of `CircuitHead`.
+    Arguments and attributes are those of `CircuitHead`, and ``normalize_output``: whether the output's deviations from
+    that of an embedding of zeros are scaled to Euclidean norm 1, around pi/2. The ranking by fidelity is then that by
+    cosine where they are small, and what a device adds to every readout alike, by damping, a lopsided readout or few
+    shots, drops out.
 
     Examples:
         >>> import torch
@@ -67,12 +69,25 @@ class QuantumProjection(CircuitHead):
         own=frozenset({"corrections"}),
     )
 
-    def _connect(self, spec: DeviceSpec, remembered: bool = False, allow_paid: bool = False) -> None:
-        super()._connect(spec, remembered, allow_paid)
-        self._responses: ResponseCache | FixedResponses = ResponseCache()
-        # The arithmetic is the same on every device, and a compiled one stays compiled.
-        if not hasattr(self, "_projector"):
-            self._projector = Projector(self.wiring, self.encoding.normalize)
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        circuit: str | Ansatz = "u_cu",
+        device: str | DeviceSpec = "default.qubit",
+        plan: str | Plan = "chain",
+        init: str = "identity",
+        normalize: bool = False,
+        scale: float | None = None,
+        learn_scale: bool = True,
+        normalize_output: bool = False,
+        generator: torch.Generator | None = None,
+        allow_paid: bool = False,
+    ) -> None:
+        probed = ProbedBlocks(circuit, device, allow_paid=allow_paid)
+        options = init, normalize, scale, learn_scale, normalize_output, generator
+        super().__init__(in_features, out_features, circuit, probed, plan, *options)
+        self.projector = Projector(self.wiring, normalize)
 
     @classmethod
     def paper(
@@ -143,103 +158,21 @@ class QuantumProjection(CircuitHead):
         check_corrections(device, corrections, allow_paid)
         moments = embeddings if isinstance(embeddings, Moments) else moments_of(embeddings)
         fitted = fit_plan(moments.covariance, out_features, settings)
-        mirrors = get(circuit).mirror is not None
+        ansatz = get(circuit)
         head = cls(
             moments.width,
             out_features,
             circuit,
             device,
-            fitted.plan if mirrors else fitted.plan.without_ties(),
+            fitted.plan if ansatz.mirror is not None else fitted.plan.without_ties(),
             normalize=moments.normalize,
             scale=scale,
             learn_scale=False,
             normalize_output=normalize_output,
             allow_paid=allow_paid,
         )
-        weights, targets = torch.cat(fitted.angles)[:, None], torch.cat(fitted.responses())
-        if head.ansatz != get("rotor"):
-            weights, _ = fit_weights(head.ansatz, targets)
-        head._assign(weights)
+        head.assign(weights_of(ansatz, fitted))
         return (head.correct(corrections) if corrections else head).eval()
-
-    @property
-    def mode(self) -> str:
-        """``"interpolated"``: nine probes a block; ``"direct"``: one circuit a block and embedding."""
-        return self.device.mode
-
-    def responses(self) -> list[Tensor]:
-        """What the blocks do, whatever their inputs: response tensors R of z(a, b) = sum_ij R[i, j] f_i(a) f_j(b).
-
-        Returns:
-            one tensor a stage, (blocks, 3, 3), float32, without gradient; f(t) = (1, cos t, sin t) of the RY angles, a
-            of the control and b of the kept qubit.
-        """
-        with torch.no_grad():
-            responses = self._responses(self._executor, self._read()[0], torch.float32, training=False)
-        # A copy: what the caller does to it must not reach what the head computes with.
-        return self._stagewise(responses.clone())
-
-    def correct(self, rounds: int = 2) -> QuantumProjection:
-        """Correct the weights for the errors of the head's device.
-
-        Blocks are measured there and brought closer to what an exact simulation says that they do now. Ask for all
-        rounds in one call: a second one would take the corrected weights for what is wanted.
-
-        Args:
-            rounds: each runs nine circuits a block, and so does one more at the start; see
-                `hybrid_qproj.fitting.weights.correct_weights`.
-
-        Returns:
-            the head itself.
-
-        Raises:
-            ValueError: ``rounds`` is below 1.
-            PaidDeviceError: the head's device can cost money, and nobody has allowed that.
-        """
-        weights = self.block_weights().double().cpu()
-        targets = exact_or_probed(BlockExecutor(self.ansatz, DeviceSpec("default.qubit")), weights)
-        self._assign(correct_weights(self.ansatz, weights, targets, self.device, rounds, self.allow_paid)[0])
-        return self
-
-    @torch.no_grad()
-    def _assign(self, weights: Tensor) -> None:
-        """Take over raw weights of all blocks, (blocks, parameters)."""
-        with weights_locked():
-            for layer, values in zip(self.layers, self._stagewise(weights), strict=True):
-                layer.assign(values)
-
-    def use_responses(self, weights: Tensor, responses: Tensor) -> QuantumProjection:
-        """Serve from response tensors that were measured before; see `hybrid_qproj.calibration`.
-
-        The weights are frozen, since their gradient would need circuits; ``to_device`` goes back to running them.
-
-        Args:
-            weights: raw weights that were measured, (blocks, parameters), float64.
-            responses: their response tensors, (blocks, 3, 3).
-
-        Returns:
-            the head itself.
-
-        Raises:
-            ValueError: they were measured on other weights, or the head runs in direct mode.
-        """
-        if self.mode != "interpolated":
-            raise ValueError(f"device {str(self.device)!r} runs in direct mode, which takes no responses")
-        fixed = FixedResponses(weights, responses)
-        if weights.shape != (self.plan.blocks, self.ansatz.parameters):
-            raise ValueError(
-                f"got weights of shape {tuple(weights.shape)}; this head has {self.plan.blocks} blocks of "
-                f"{self.ansatz.parameters} parameters"
-            )
-        if responses.shape != (self.plan.blocks, 3, 3) or not bool(responses.isfinite().all()):
-            raise ValueError(
-                f"got responses of shape {tuple(responses.shape)}; expected finite numbers of shape "
-                f"({self.plan.blocks}, 3, 3)"
-            )
-        fixed(self._executor, self._read()[0], torch.float64, training=False)
-        self.stages.requires_grad_(False)
-        self._responses = fixed
-        return self
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """Project.
@@ -279,46 +212,32 @@ class QuantumProjection(CircuitHead):
         """
         if args or kwargs:
             raise TypeError("a head chooses torch.compile's options itself; call compile() without arguments")
-        self._projector.compile()
+        self.projector.compile()
 
     @torch.compiler.disable
     def _setting(self, dtype: torch.dtype) -> _Setting:
-        # `to_device` sets them in the other order: new responses never come from an old device.
-        responses, executor = self._responses, self._executor
+        probed = self.probed
         weights, scale = self._read()
         scale = None if scale is None else widened(scale, dtype)
         # In training the loss shows it.
         if scale is not None and not self.training and not bool(scale.isfinite()):
             raise NotFiniteError("the head's scale is not finite; train it again, or load an earlier one")
-        if executor.spec.mode == "direct":
-            return _Setting(scale, self._stagewise(weights), executor)
-        return _Setting(scale, self._stagewise(responses(executor, weights, dtype, self.training)), None)
+        if probed.executor.spec.mode == "direct":
+            direct = DirectRun(probed.executor, self.layers, self.wiring, self.encoding.normalize)
+            return _Setting(scale, self._stagewise(weights), direct)
+        return _Setting(scale, self._stagewise(probed(weights, dtype, self.training)), None)
 
     def _project(self, embeddings: Tensor, setting: _Setting) -> Tensor:
         """Angles, (..., k), by the blocks' responses, or in direct mode by circuits."""
         if setting.direct is not None:
-            return self._projector.output(*self._run_circuits(embeddings, setting, setting.direct))
-        return self._projector(embeddings, setting.scale, setting.stages)
-
-    def _run_circuits(
-        self, embeddings: Tensor, setting: _Setting, executor: BlockExecutor
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Direct mode: cosines and sines of the qubits' angles, of the encoding first, then those a stage writes."""
-        cosine, sine = encode(embeddings, setting.scale, self.encoding.normalize)
-        cosines, sines = [cosine], [sine]
-        reads = zip(self.wiring.control, self.wiring.kept, strict=True)
-        for layer, weights, (read_c, read_b) in zip(self.layers, setting.stages, reads, strict=True):
-            angles = [torch.atan2(read(sines), read(cosines)) for read in (read_c, read_b)]
-            z = layer.run(torch.stack(angles, dim=-1).flatten(-2), weights, executor).clamp(-1, 1)
-            cosines.append(z)
-            sines.append(reprepare(z))
-        return cosines, sines
+            return self.projector.output(*setting.direct.stages(embeddings, setting.scale, setting.stages))
+        return self.projector(embeddings, setting.scale, setting.stages)
 
     def _states(self, embeddings: Tensor) -> list[Tensor]:
-        setting = self._setting(embeddings.dtype)
-        if setting.direct is not None:
-            angles = self._run_circuits(embeddings, setting, setting.direct)
+        scale, stages, direct = self._setting(embeddings.dtype)
+        if direct is not None:
+            angles = direct.stages(embeddings, scale, stages)
         else:
-            angles = self._projector.stages(embeddings, setting.scale, *map(rows_of, setting.stages))
+            angles = self.projector.stages(embeddings, scale, *map(rows_of, stages))
         # All amplitudes are real: y is 0.
         return [torch.stack([s, torch.zeros_like(s), c], dim=-1) for c, s in zip(*angles, strict=True)]

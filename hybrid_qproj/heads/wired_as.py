@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
+from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hybrid_qproj.circuits import Ansatz
 from hybrid_qproj.errors import HybridQprojError
@@ -20,6 +23,52 @@ DIGEST = 32
 
 class WiringError(HybridQprojError, RuntimeError):
     """Weights that were made for a head of another plan, circuit or options."""
+
+
+class WiredModule(nn.Module):
+    """A module whose state dicts say how it is wired, and that takes no other's: weights mean nothing there.
+
+    Attributes:
+        wired_as: a buffer, see `identity`; whoever builds the module registers it.
+    """
+
+    wired_as: Tensor
+
+    @abstractmethod
+    def wiring_identity(self) -> Tensor:
+        """What ``wired_as`` is of this module as it stands."""
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        own = self.wiring_identity()
+        if not self.wired_as.is_meta and not same(self.wired_as, own):
+            # A mean of models takes that of their buffers too, and these are no numbers.
+            destination[f"{prefix}wired_as"] = own.to(self.wired_as.device)
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
+        super()._load_from_state_dict(self._check_wiring(state_dict, prefix), prefix, *args)
+
+    def _check_wiring(self, state_dict: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
+        """A state dict that is of this module's wiring, or says nothing of it."""
+        key = f"{prefix}wired_as"
+        own = self.wiring_identity()
+        if key in state_dict:
+            if not same(state_dict[key], own):
+                raise WiringError(
+                    f"the state dict is of another head: {describe(state_dict[key])}; this one is {describe(own)}. Its "
+                    "weights mean nothing here; build the head with the plan, circuit and options of the other"
+                )
+            # A caller may have cast a whole state dict, and this is no number.
+            return {**state_dict, key: own.to(state_dict[key].device)}
+        if any(name.startswith(f"{prefix}stages.") for name in state_dict):
+            # Written before state dicts said so; a part of a model without the head says nothing either, rightly.
+            warnings.warn(
+                f"the state dict does not say how its head is wired; it is taken to be of {describe(own)}. Save it "
+                "again, or use head.save and load_head",
+                stacklevel=2,
+            )
+            return {**state_dict, key: own}
+        return state_dict
 
 
 def identity(ansatz: Ansatz, plan: Plan, normalize: bool, normalize_output: bool) -> Tensor:

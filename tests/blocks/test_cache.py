@@ -10,7 +10,7 @@ from hybrid_qproj import QuantumProjection
 
 
 def _executions(head, run):
-    with qml.Tracker(head._executor.device) as tracker:
+    with qml.Tracker(head.executor.device) as tracker:
         run()
     return tracker.totals.get("executions", 0) + tracker.totals.get("derivatives", 0)
 

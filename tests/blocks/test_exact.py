@@ -94,4 +94,4 @@ def test_no_circuit_runs():
     for kind in (QuantumProjection, CoherentProjection):
         head = kind(8, 2)
         head(torch.randn(3, 8)).sum().backward()
-        assert "device" not in head._executor._live
+        assert "device" not in head.executor._live

@@ -42,7 +42,7 @@ def test_contract_stays_on_the_bloch_sphere():
 
 
 def _executions(head, run):
-    with qml.Tracker(head._executor.device) as tracker:
+    with qml.Tracker(head.executor.device) as tracker:
         run()
     return tracker.totals.get("executions", 0) + tracker.totals.get("derivatives", 0)
 

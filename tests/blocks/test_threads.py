@@ -100,7 +100,7 @@ def test_cold_in_direct_mode(device):
 def test_cold_elsewhere(device):
     """The other local simulators."""
     try:
-        _ = build(device)._executor.device
+        _ = build(device).executor.device
     except DeviceUnavailableError as error:
         pytest.skip(str(error))
     check_cold(device, circuit="rotor", rounds=2)
@@ -118,7 +118,7 @@ def test_two_heads_on_two_devices():
 def test_one_thread_measures():
     """Eight callers want the same responses, and one set of circuits runs."""
     head = build("lightning.qubit", circuit="rotor")
-    with qml.Tracker(head._executor.device) as tracker:
+    with qml.Tracker(head.executor.device) as tracker:
         together(lambda _: head(torch.zeros(1, D)))
     assert tracker.totals["executions"] == 9 * head.plan.blocks
 
@@ -263,7 +263,7 @@ def test_forked_while_another_thread_computes():
     """The child neither waits for a thread it does not have nor goes on with half of what that one recorded."""
     head, x = build("lightning.qubit", circuit="rotor"), torch.zeros(1, D)
     want = expected(head, x)
-    device = head._executor.device
+    device = head.executor.device
     stop = threading.Event()
 
     def keep_measuring():
@@ -294,7 +294,7 @@ def _in_child(head, x, parents, send):
     thread = threading.Thread(target=lambda: found.append(head(x).detach().tolist()))
     thread.start()
     thread.join()
-    send.send((found[0], id(head._executor.device) != parents))
+    send.send((found[0], id(head.executor.device) != parents))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 import pickle
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from hybrid_qproj import circuits
+from hybrid_qproj.heads.checkpoint import CheckpointError
 from hybrid_qproj.heads.coherent import CoherentProjection
 from hybrid_qproj.heads.registry import load_head
 from hybrid_qproj.plan import Plan, PlanError, Stage
@@ -117,3 +119,35 @@ def test_other_refusals():
         CoherentProjection(4, 2, device="default.qubit?mode=direct")
     with pytest.raises(PlanError, match="puts out a control qubit"):
         CoherentProjection(3, 2, plan=Plan(3, (Stage((2,), (0,)),), (0, 2)))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'normalize_output'"):
+        CoherentProjection(4, 2, normalize_output=False)
+
+
+def test_another_device_is_taken_whole_or_not_at_all():
+    """A device string that is refused leaves the head as it was, in circuits and maps."""
+    head = CoherentProjection(4, 2, "rotor", "default.qubit?shots=20&seed=1").eval()
+    executor, x = head.executor, torch.randn(2, 4)
+    expected = head(x)
+    with pytest.raises(ValueError, match="no direct mode"):
+        head.to_device("default.qubit?mode=direct")
+    assert head.executor is executor
+    assert all(layer.executor is executor for layer in head.layers)
+    assert torch.equal(head(x), expected)  # shots are not drawn anew
+    assert not torch.equal(head.to_device("default.qubit?shots=20&seed=2")(x), expected)
+    assert all(layer.executor is head.executor for layer in head.layers)
+
+
+def test_an_option_that_former_configs_carry(tmp_path):
+    """That outputs are not normalised is taken from a former config, and not written; that they are is refused."""
+    head = CoherentProjection(4, 2, "rotor", scale=1.0).eval()
+    head.save(tmp_path)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    assert "normalize_output" not in config
+    del config["integrity"]
+    path.write_text(json.dumps({**config, "normalize_output": False}))
+    x = torch.randn(3, 4)
+    assert torch.equal(load_head(tmp_path)(x), head(x))
+    path.write_text(json.dumps({**config, "normalize_output": True}))
+    with pytest.raises(CheckpointError, match=r"does not describe a CoherentProjection: normalize_output: .*False"):
+        load_head(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from hybrid_qproj import ClassicalProjection, QuantumProjection
 from hybrid_qproj.heads.coherent import CoherentProjection
 from hybrid_qproj.heads.fingerprint import head_fingerprint
 from hybrid_qproj.heads.linear import PCAProjection, Truncation
+from hybrid_qproj.heads.registry import load_head
 from hybrid_qproj.plan import Plan, tree
 from hybrid_qproj.text.embeddings.fingerprint import encoder_fingerprint
 
@@ -62,6 +64,22 @@ def test_weights_class_and_name_of_the_plan():
     plan = tree(8, 2)
     renamed = Plan(plan.features, plan.stages, plan.output, "mine")
     assert head_fingerprint(head(plan=plan)) == head_fingerprint(head(plan=renamed))
+
+
+FORMER = {
+    "classical": "dfa81b416a2122327002fd32207a7170",
+    "coherent": "6575902ef97f7a1b3fdd6c48f307719d",
+    "fitted": "6ae118cb1913f719b38e59d07a22f9f2",
+    "pca": "a2c07c326f3d0a3a55ed6c2fe924f41f",
+    "uncompressed": "ab113a1f866f761cf84eeb9bf9f4584c",
+}
+
+
+@pytest.mark.parametrize("name", FORMER)
+def test_stays_what_it_was(name):
+    """Indexes and calibrations of former versions are bound to it."""
+    saved = load_head(Path(__file__).parents[1] / "data" / "667a48f" / "heads" / name)
+    assert head_fingerprint(saved) == FORMER[name]
 
 
 def test_classical_heads():

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import safetensors
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 SHARD = 8192
 """Texts of a file: what an interruption loses at most."""
 HEADER = 4096
-"""Bytes of a file's header at most; those that are written here have a few hundred."""
+"""Bytes of a file beside its numbers at most; those that are written here have a few hundred."""
 CHECKED = 1 << 16
 """Rows looked at for numbers that are none at once."""
 LOCK = ".lock"
@@ -167,46 +166,39 @@ def _alone(home: Path) -> Iterator[None]:
         yield
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A table of a header; two readers could take a name that is there twice in two ways."""
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError("a name is there twice")
-    return dict(pairs)
-
-
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Digests and memory-mapped embeddings of a file."""
     try:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
-            if found != path.stem:
-                raise CacheError(f"{path} is torn or was changed; {ADVICE}")
-            file.seek(0)
-            length = int.from_bytes(file.read(8), "little")
-            if length > HEADER:
-                raise CacheError(f"{path} has a header of {length:,} bytes, at most {HEADER:,} are taken; {ADVICE}")
-            header = file.read(length)
+        if found != path.stem:
+            raise CacheError(f"{path} is torn or was changed; {ADVICE}")
         # Compares names, types, shapes and offsets with the file's size; nothing is read yet.
-        with safetensors.safe_open(path, framework="np") as tensors:
+        with safetensors.safe_open(path, framework="pt") as tensors:
             forms = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118 - no mapping
             shapes = {name: (form.get_dtype(), tuple(form.get_shape())) for name, form in forms.items()}
-        table = json.loads(header, object_pairs_hook=_once)
+            _check_shapes(path, shapes, path.stat().st_size)
+            # Mapped into memory, not read: rows come from the disk as they are looked at.
+            rows = tensors.get_tensor("embeddings").numpy()
+            digests = tensors.get_tensor("digests").numpy().view(np.uint64).copy()
     except OSError as error:
         raise CacheError(f"{path} cannot be read ({error.strerror or error}); {ADVICE}") from error
-    except (ValueError, RecursionError, safetensors.SafetensorError) as error:
-        if isinstance(error, CacheError):
-            raise
+    except safetensors.SafetensorError as error:
         raise CacheError(f"{path} is damaged ({error}); {ADVICE}") from error
+    rows.flags.writeable = False
+    for start in range(0, len(rows), CHECKED):
+        wrong = ~np.isfinite(rows[start : start + CHECKED]).all(axis=1)
+        if wrong.any():
+            raise CacheError(f"{path}: row {start + int(wrong.argmax())} holds numbers that are not finite; {ADVICE}")
+    return digests, rows
+
+
+def _check_shapes(path: Path, shapes: dict[str, tuple[str, tuple[int, ...]]], size: int) -> None:
     kind, shape = shapes.get("embeddings", ("", ()))
     if set(shapes) != {"digests", "embeddings"} or kind != "F32" or len(shape) != 2 or not all(shape):  # noqa: PLR2004
         raise CacheError(f"{path} holds {shapes}; expected digests and a float32 matrix of embeddings; {ADVICE}")
     if shapes["digests"] != ("I64", shape[:1]):
         raise CacheError(f"{path} holds digests {shapes['digests']} for {shape[0]} embeddings; {ADVICE}")
-    # The format of safetensors: the length of a header, the header, then the tensors at the offsets it gives.
-    starts = {name: 8 + length + table[name]["data_offsets"][0] for name in shapes}
-    rows = np.memmap(path, dtype="<f4", mode="r", offset=starts["embeddings"], shape=shape)
-    for start in range(0, len(rows), CHECKED):
-        wrong = ~np.isfinite(rows[start : start + CHECKED]).all(axis=1)
-        if wrong.any():
-            raise CacheError(f"{path}: row {start + int(wrong.argmax())} holds numbers that are not finite; {ADVICE}")
-    return np.fromfile(path, dtype="<u8", count=shape[0], offset=starts["digests"]), rows
+    header = size - shape[0] * (8 + 4 * shape[1])
+    if header > HEADER:
+        raise CacheError(f"{path} has a header of {header:,} bytes, at most {HEADER:,} are taken; {ADVICE}")
