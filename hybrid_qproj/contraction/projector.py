@@ -17,7 +17,7 @@ from torch import Tensor
 
 from hybrid_qproj.blocks.response import contract_rows, rows_of
 from hybrid_qproj.contraction.gather import Wiring
-from hybrid_qproj.contraction.tiled import Piece
+from hybrid_qproj.contraction.tiled import TiledPass
 from hybrid_qproj.encoding import encode, reprepare
 
 TILE = 1 << 19
@@ -38,6 +38,7 @@ class Projector:
         self.wiring = wiring
         self.normalize = normalize
         self.width = wiring.output.width
+        self._tiled = TiledPass(wiring, normalize)
         self._compiled: dict[Any, Callable[..., Any]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -74,7 +75,7 @@ class Projector:
         if torch.compiler.is_compiling() or (small and torch.is_grad_enabled()):
             return self.pure(embeddings, scale, *rows)
         if small:
-            return self._piece(embeddings, scale, rows).angles()
+            return self._tiled.angles(self._tiled.forward(embeddings, scale, rows))
         flat = embeddings.reshape(-1, embeddings.shape[-1])
         angles: Tensor = _Fused.apply(self, flat, scale, *rows)
         return angles.view(*embeddings.shape[:-1], -1)
@@ -107,11 +108,8 @@ class Projector:
         rows = _rows(embeddings)
         angles = embeddings.new_empty(len(embeddings), self.width)
         for piece, out in zip(embeddings.split(rows), angles.split(rows), strict=True):
-            self._piece(piece, scale, responses).angles(out)
+            self._tiled.angles(self._tiled.forward(piece, scale, responses), out)
         return angles
-
-    def _piece(self, embeddings: Tensor, scale: Tensor | None, responses: Sequence[Any]) -> Piece:
-        return Piece(self.wiring, self.normalize, embeddings, scale, responses)
 
     def backward(
         self, upstream: Tensor, inputs: Sequence[Tensor | None], wanted: Sequence[bool]
@@ -151,7 +149,8 @@ class Projector:
             torch.zeros_like(value) if want else None for value, want in zip(inputs[1:], wanted[1:], strict=True)
         ]
         for piece, gradient in zip(embeddings.split(rows), upstream.split(rows), strict=True):
-            first, *others = self._piece(piece, scale, responses).backward(gradient, wanted)
+            # Not named: a tape that lived on would keep the next piece's out of the cache.
+            first, *others = self._tiled.backward(self._tiled.forward(piece, scale, responses), gradient, wanted)
             # The embeddings' gradient has a row a row; to the others every piece adds.
             by_embeddings.append(first)
             for place, value in enumerate(others):

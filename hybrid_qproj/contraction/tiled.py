@@ -33,61 +33,80 @@ class StageTape(NamedTuple):
     z: Tensor
 
 
-class Piece:
-    """A forward pass and what its backward pass needs.
+class Tape(NamedTuple):
+    """What a forward pass leaves to `TiledPass.angles` and to the backward pass.
+
+    Attributes:
+        responses: rows of the stages' response tensors, (9, blocks) each.
+        scale: of the encoding, or None.
+        unit: the embeddings, divided by their norm where that is asked for.
+        norm: the norms, (..., 1), or None.
+        short: which embeddings are too short to be divided, or None.
+        angle: of the encoded qubits, (..., d).
+        cosines: of the qubits' angles: those of the encoding first, then those that each stage writes.
+        sines: likewise.
+        stages: one a stage.
+    """
+
+    responses: Sequence[Tensor]
+    scale: Tensor | None
+    unit: Tensor
+    norm: Tensor | None
+    short: Tensor | None
+    angle: Tensor
+    cosines: list[Tensor]
+    sines: list[Tensor]
+    stages: list[StageTape]
+
+
+class TiledPass:
+    """A plan's arithmetic on a piece of a batch.
 
     Args:
         wiring: the plan's reads.
         normalize: whether embeddings are divided by their norm.
-        embeddings: (..., d); (rows, d) for the backward pass.
-        scale: of the encoding, or None.
-        responses: rows of the stages' response tensors, (9, blocks) each.
     """
 
-    def __init__(
-        self, wiring: Wiring, normalize: bool, embeddings: Tensor, scale: Tensor | None, responses: Sequence[Tensor]
-    ) -> None:
-        self._output, self._responses = wiring.output, responses
+    def __init__(self, wiring: Wiring, normalize: bool) -> None:
+        self._output, self._normalize = wiring.output, normalize
         # ModuleList hides the type of what it holds.
         self._reads: list[tuple[Gather, Gather]] = list(zip(wiring.control, wiring.kept, strict=True))  # type: ignore[arg-type]
-        self._scale = None if scale is None else scale.to(embeddings)
-        self._unit = embeddings
-        self._norm: Tensor | None = None
-        self._short: Tensor | None = None
-        if normalize:
-            self._unit, self._norm, self._short = units_and_norms(embeddings)
-        twice = self._unit * (2 if self._scale is None else 2 * self._scale)
-        self._angle = twice.sigmoid_().mul_(-math.pi)
-        self._cosines = [self._angle.cos()]
-        self._sines = [self._angle.sin()]
-        self._tapes: list[StageTape] = []
-        for (read_c, read_b), rows in zip(self._reads, responses, strict=True):
-            self._stage(
-                rows, (read_c(self._cosines), read_c(self._sines)), (read_b(self._cosines), read_b(self._sines))
-            )
 
-    def angles(self, out: Tensor | None = None) -> Tensor:
+    def forward(self, embeddings: Tensor, scale: Tensor | None, responses: Sequence[Tensor]) -> Tape:
+        """Run all stages.
+
+        Args:
+            embeddings: (..., d); (rows, d) for the backward pass.
+            scale: of the encoding, or None.
+            responses: rows of the stages' response tensors, (9, blocks) each.
+        """
+        scale = None if scale is None else scale.to(embeddings)
+        unit, norm, short = units_and_norms(embeddings) if self._normalize else (embeddings, None, None)
+        twice = unit * (2 if scale is None else 2 * scale)
+        angle = twice.sigmoid_().mul_(-math.pi)
+        cosines, sines, stages = [angle.cos()], [angle.sin()], list[StageTape]()
+        for (read_c, read_b), rows in zip(self._reads, responses, strict=True):
+            stage = _stage(rows, (read_c(cosines), read_c(sines)), (read_b(cosines), read_b(sines)))
+            clamped = stage.z.clamp(-1, 1)
+            stages.append(stage)
+            cosines.append(clamped)
+            sines.append((1 - clamped).mul_(clamped + 1).sqrt_())
+        return Tape(responses, scale, unit, norm, short, angle, cosines, sines, stages)
+
+    def angles(self, tape: Tape, out: Tensor | None = None) -> Tensor:
         """The result, (..., k).
 
         Args:
+            tape: of the forward pass.
             out: where to write it, or None.
         """
-        read = self._output
-        return torch.atan2(read(self._sines).abs(), read(self._cosines), out=out)
+        return torch.atan2(self._output(tape.sines).abs(), self._output(tape.cosines), out=out)
 
-    def _stage(self, rows: Tensor, control: tuple[Tensor, Tensor], kept: tuple[Tensor, Tensor]) -> None:
-        r = rows.unbind(0)
-        one, cos, sin = (torch.addcmul(r[i], r[i + 1], kept[0]).addcmul_(r[i + 2], kept[1]) for i in (0, 3, 6))
-        z = torch.addcmul(one, cos, control[0]).addcmul_(sin, control[1])
-        self._tapes.append(StageTape(control, kept, (one, cos, sin), z))
-        clamped = z.clamp(-1, 1)
-        self._cosines.append(clamped)
-        self._sines.append((1 - clamped).mul_(clamped + 1).sqrt_())
-
-    def backward(self, upstream: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
+    def backward(self, tape: Tape, upstream: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
         """Gradients.
 
         Args:
+            tape: of the forward pass.
             upstream: gradient by the angles, (rows, k).
             wanted: of embeddings, scale, and rows of each stage's responses: whether its gradient is.
 
@@ -95,62 +114,70 @@ class Piece:
             gradients in this order, None for what is not wanted or not there.
         """
         by_input, by_scale, *by_responses = wanted
-        by_cos = [torch.zeros_like(value) for value in self._cosines]
-        by_sin = [torch.zeros_like(value) for value in self._sines]
+        by_cos = [torch.zeros_like(value) for value in tape.cosines]
+        by_sin = [torch.zeros_like(value) for value in tape.sines]
         read = self._output
-        cos, sin = read(self._cosines), read(self._sines)
+        cos, sin = read(tape.cosines), read(tape.sines)
         share = upstream / (cos.square() + sin.square())
         read.add_to(by_cos, (sin.abs() * share).neg_())
         read.add_to(by_sin, share.mul_(cos).mul_(sin.sign()))
         found: list[Tensor | None] = []
-        for number in reversed(range(len(self._tapes))):
-            tape, rows = self._tapes[number], self._responses[number]
-            upward = self._by_z(number, by_cos[number + 1], by_sin[number + 1])
-            found.append(_by_rows(tape, upward) if by_responses[number] else None)
+        for number in reversed(range(len(tape.stages))):
+            stage, rows = tape.stages[number], tape.responses[number]
+            z, sine = tape.cosines[number + 1], tape.sines[number + 1]
+            upward = _by_z(stage, z, sine, by_cos[number + 1], by_sin[number + 1])
+            found.append(_by_rows(stage, upward) if by_responses[number] else None)
             if not any(wanted[: number + 2]):
                 continue
             r = rows.unbind(0)
             read_c, read_b = self._reads[number]
-            read_c.add_to(by_cos, upward * tape.parts[1])
-            read_c.add_to(by_sin, upward * tape.parts[2])
+            read_c.add_to(by_cos, upward * stage.parts[1])
+            read_c.add_to(by_sin, upward * stage.parts[2])
             for totals, i in ((by_cos, 1), (by_sin, 2)):
-                slope = torch.addcmul(r[i], r[i + 3], tape.control[0]).addcmul_(r[i + 6], tape.control[1])
+                slope = torch.addcmul(r[i], r[i + 3], stage.control[0]).addcmul_(r[i + 6], stage.control[1])
                 read_b.add_to(totals, slope.mul_(upward))
         if by_input or by_scale:
-            found += self._by_encoding(by_cos[0], by_sin[0], by_scale, by_input)
+            found += _by_encoding(tape, by_cos[0], by_sin[0], by_scale, by_input)
         else:
             found += [None, None]
         return found[::-1]
 
-    def _by_z(self, number: int, by_cos: Tensor, by_sin: Tensor) -> Tensor:
-        """Gradient by a stage's values, given those by its clamped cosine and sine."""
-        z, sine = self._cosines[number + 1], self._sines[number + 1]
-        # d sqrt(1 - z^2) / dz = -z / sqrt(1 - z^2); see `reprepare` for the end points.
-        slope = (z / sine).masked_fill_(sine == 0, 0)
-        total = by_cos.addcmul_(by_sin, slope, value=-1)
-        return total.masked_fill_(self._tapes[number].z != z, 0)
 
-    def _by_encoding(self, by_cos: Tensor, by_sin: Tensor, scale: bool, embeddings: bool) -> list[Tensor | None]:
-        """Gradients by scale and embeddings, as far as wanted."""
-        by_angle = by_sin.mul_(self._cosines[0]).addcmul_(by_cos, self._sines[0], value=-1)
-        # The angle a is -pi sigmoid(2 x), so its slope is 2 a (1 + a / pi).
-        gradient = (self._angle * (2 / math.pi)).add_(2).mul_(self._angle).mul_(by_angle)
-        by_scale = torch.dot(gradient.flatten(), self._unit.flatten()) if scale and self._scale is not None else None
-        if not embeddings:
-            return [by_scale, None]
-        if self._scale is not None:
-            gradient.mul_(self._scale)
-        if self._norm is not None:
-            # Along the embedding nothing changes.
-            along = (gradient * self._unit).sum(dim=-1, keepdim=True)
-            gradient.addcmul_(self._unit, along, value=-1).div_(self._norm)
-            if self._short is not None:
-                gradient.masked_fill_(self._short, 0)
-        return [by_scale, gradient]
+def _stage(rows: Tensor, control: tuple[Tensor, Tensor], kept: tuple[Tensor, Tensor]) -> StageTape:
+    r = rows.unbind(0)
+    one, cos, sin = (torch.addcmul(r[i], r[i + 1], kept[0]).addcmul_(r[i + 2], kept[1]) for i in (0, 3, 6))
+    return StageTape(control, kept, (one, cos, sin), torch.addcmul(one, cos, control[0]).addcmul_(sin, control[1]))
 
 
-def _by_rows(tape: StageTape, upward: Tensor) -> Tensor:
-    (cos_c, sin_c), (cos_b, sin_b) = tape.control, tape.kept
+def _by_z(stage: StageTape, z: Tensor, sine: Tensor, by_cos: Tensor, by_sin: Tensor) -> Tensor:
+    """Gradient by a stage's values, given those by its clamped cosine ``z`` and its sine."""
+    # d sqrt(1 - z^2) / dz = -z / sqrt(1 - z^2); see `reprepare` for the end points.
+    slope = (z / sine).masked_fill_(sine == 0, 0)
+    total = by_cos.addcmul_(by_sin, slope, value=-1)
+    return total.masked_fill_(stage.z != z, 0)
+
+
+def _by_encoding(tape: Tape, by_cos: Tensor, by_sin: Tensor, scale: bool, embeddings: bool) -> list[Tensor | None]:
+    """Gradients by scale and embeddings, as far as wanted."""
+    by_angle = by_sin.mul_(tape.cosines[0]).addcmul_(by_cos, tape.sines[0], value=-1)
+    # The angle a is -pi sigmoid(2 x), so its slope is 2 a (1 + a / pi).
+    gradient = (tape.angle * (2 / math.pi)).add_(2).mul_(tape.angle).mul_(by_angle)
+    by_scale = torch.dot(gradient.flatten(), tape.unit.flatten()) if scale and tape.scale is not None else None
+    if not embeddings:
+        return [by_scale, None]
+    if tape.scale is not None:
+        gradient.mul_(tape.scale)
+    if tape.norm is not None:
+        # Along the embedding nothing changes.
+        along = (gradient * tape.unit).sum(dim=-1, keepdim=True)
+        gradient.addcmul_(tape.unit, along, value=-1).div_(tape.norm)
+        if tape.short is not None:
+            gradient.masked_fill_(tape.short, 0)
+    return [by_scale, gradient]
+
+
+def _by_rows(stage: StageTape, upward: Tensor) -> Tensor:
+    (cos_c, sin_c), (cos_b, sin_b) = stage.control, stage.kept
     sums = []
     for weighted in (upward, upward * cos_c, upward * sin_c):
         sums += [weighted.sum(dim=0), (weighted * cos_b).sum(dim=0), (weighted * sin_b).sum(dim=0)]

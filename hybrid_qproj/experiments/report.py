@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hybrid_qproj._util.outputs import write_together
 from hybrid_qproj.experiments.comparisons import Comparison, compare
 from hybrid_qproj.experiments.config import ExperimentConfig
+from hybrid_qproj.experiments.figures import figures, saturation
 from hybrid_qproj.experiments.records import Record
-from hybrid_qproj.experiments.summary import Key, Row, summarise
+from hybrid_qproj.experiments.summary import Row, summarise
 from hybrid_qproj.experiments.tables import (
     comparisons_to_csv,
     comparisons_to_markdown,
@@ -21,15 +21,6 @@ from hybrid_qproj.experiments.tables import (
     to_json,
 )
 from hybrid_qproj.viz.image import image_bytes
-from hybrid_qproj.viz.results import (
-    learning_curves,
-    quality_against_parameters,
-    saturation,
-    similarity_histograms,
-)
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def write_report(folder: Path, config: ExperimentConfig, records: Sequence[Record]) -> list[Row]:
@@ -60,20 +51,10 @@ def write_report(folder: Path, config: ExperimentConfig, records: Sequence[Recor
         for test in leading
         for comparison in compare(rows, baseline, test, measure)
     ]
-    figures: dict[str, Figure] = {}
-    most = max((float(row.key.queries) for row in rows if row.key.queries is not None), default=None)
-    whole = [row for row in rows if row.key.queries is None or float(row.key.queries) == most]
-    for number, test in enumerate(leading):
-        suffix = f"-{number + 1}" if len(leading) > 1 else ""
-        figures[f"quality{suffix}"] = quality_against_parameters(whole, test, measure)
-        if len({row.key.queries for row in rows} - {None}) > 1:
-            figures[f"curves{suffix}"] = learning_curves(rows, test, measure)
-    keys = {row.key for row in whole}
-    smallest = min(row.key.k for row in rows)
-    shown = [r for r in records if Key.of(r.cell) in keys and r.cell.k in (smallest, max(x.key.k for x in rows))]
-    figures["histograms"] = similarity_histograms(shown, config.test[0].name)
     pictures = {
-        f"{name}.{suffix}": image_bytes(figure, suffix) for name, figure in figures.items() for suffix in ("svg", "png")
+        f"{name}.{suffix}": image_bytes(figure, suffix)
+        for name, figure in figures(rows, records, leading, measure, config.test[0].name).items()
+        for suffix in ("svg", "png")
     }
     texts = {
         "comparisons.csv": comparisons_to_csv(comparisons),

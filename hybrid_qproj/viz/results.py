@@ -1,15 +1,14 @@
-"""Figures of an experiment, made without pyplot's global state."""
+"""Figures of an experiment, made without pyplot's global state, from plain numbers that a caller has."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hybrid_qproj._util.extras import require
-from hybrid_qproj.experiments.records import Histogram, Record
-from hybrid_qproj.experiments.summary import Key, Row, pareto_front
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,13 +16,56 @@ if TYPE_CHECKING:
 MARKERS = "osD^v<>PX*"
 
 
-def quality_against_parameters(rows: Sequence[Row], test: str, measure: str) -> Figure:
+@dataclass(frozen=True)
+class Point:
+    """How good a head is by one measure.
+
+    Args:
+        head: its name.
+        k: its size.
+        objective: by which it was trained; "" where nothing is trained.
+        queries: training queries, a number or a share; None where no labels are used.
+        stored: numbers it needs at inference.
+        mean: of the measure, over seeds.
+        sd: standard deviation over seeds; None with one seed.
+        level: whether it is what the others are held against, drawn as a line: the embedding that is not compressed.
+        front: whether no other head of its size is as good with as few numbers or fewer.
+    """
+
+    head: str
+    k: int
+    objective: str
+    queries: float | None
+    stored: int
+    mean: float
+    sd: float | None
+    level: bool = False
+    front: bool = False
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """How a head's similarities are distributed.
+
+    Args:
+        title: of its panel.
+        kind: of similarity.
+        edges: of the bins, one more than there are bins.
+        counts: kind of pairs -> how many lie in each bin.
+    """
+
+    title: str
+    kind: str
+    edges: Sequence[float]
+    counts: Mapping[str, Sequence[float]]
+
+
+def quality_against_parameters(points: Sequence[Point], label: str) -> Figure:
     """A measure against the numbers a head stores, one panel a size, one point a head and objective.
 
     Args:
-        rows: the rows, of one number of training queries and of trained layers.
-        test: test or pool.
-        measure: the measure.
+        points: of one number of training queries and of trained layers.
+        label: measure and test.
 
     Returns:
         the figure. Bars are standard deviations over seeds; a line is the Pareto front of all heads.
@@ -31,32 +73,30 @@ def quality_against_parameters(rows: Sequence[Row], test: str, measure: str) -> 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    full = [row for row in rows if row.stored == 0 and row.key.k == max(r.key.k for r in rows)]
-    sizes = sorted({row.key.k for row in rows if row not in full}, reverse=True)
-    names = list(dict.fromkeys((row.key.head, row.key.objective) for row in rows if row not in full))
+    levels, heads = [p for p in points if p.level], [p for p in points if not p.level]
+    sizes = sorted({point.k for point in heads}, reverse=True)
+    names = list(dict.fromkeys((point.head, point.objective) for point in heads))
     figure, panels = _panels(len(sizes), 3.0)
     for k, axes in zip(sizes, panels, strict=True):
-        for row in full:
-            axes.axhline(row.scores[test][measure].mean, color="0.5", linestyle="--", linewidth=1, label=row.key.head)
-        for row in rows:
-            if row.key.k != k or row in full:
-                continue
-            number = names.index((row.key.head, row.key.objective))
-            score = row.scores[test][measure]
+        mine = [point for point in heads if point.k == k]
+        for level in levels:
+            axes.axhline(level.mean, color="0.5", linestyle="--", linewidth=1, label=level.head)
+        for point in mine:
+            number = names.index((point.head, point.objective))
             axes.errorbar(
-                row.stored,
-                score.mean,
-                yerr=score.sd or 0.0,
+                point.stored,
+                point.mean,
+                yerr=point.sd or 0.0,
                 fmt=MARKERS[number % len(MARKERS)],
                 color=f"C{number % 10}",
                 fillstyle="full" if number < len(MARKERS) else "none",
                 capsize=2,
                 label=" ".join(filter(None, names[number])),
             )
-        front = pareto_front([row for row in rows if row.key.k == k and row not in full], test, measure)
+        front = sorted((point for point in mine if point.front), key=lambda point: point.stored)
         axes.step(
-            [row.stored for row in front],
-            [row.scores[test][measure].mean for row in front],
+            [point.stored for point in front],
+            [point.mean for point in front],
             where="post",
             color="0.7",
             linewidth=1,
@@ -69,18 +109,17 @@ def quality_against_parameters(rows: Sequence[Row], test: str, measure: str) -> 
         axes.set_xlabel("numbers stored by the head")
         axes.set_title(f"k = {k}")
         axes.grid(visible=True, linewidth=0.3)
-    panels[0].set_ylabel(f"{measure}, {test}")
+    panels[0].set_ylabel(label)
     _legend(figure, panels)
     return figure
 
 
-def learning_curves(rows: Sequence[Row], test: str, measure: str) -> Figure:
+def learning_curves(points: Sequence[Point], label: str) -> Figure:
     """A measure against the number (or share) of training queries, a panel a size and objective, a line a head.
 
     Args:
-        rows: the rows; those without labels are drawn as horizontal lines.
-        test: test or pool.
-        measure: the measure.
+        points: those without labels are drawn as horizontal lines.
+        label: measure and test.
 
     Returns:
         the figure; bands are one standard deviation over seeds to either side.
@@ -88,43 +127,44 @@ def learning_curves(rows: Sequence[Row], test: str, measure: str) -> Figure:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    learnt = [row for row in rows if row.key.queries is not None]
-    groups = list(dict.fromkeys((row.key.k, row.key.objective) for row in learnt))
-    heads = list(dict.fromkeys(row.key.head for row in learnt))
+    learnt = [point for point in points if point.queries is not None]
+    untrained = [point for point in points if point.queries is None and not point.objective]
+    groups = list(dict.fromkeys((point.k, point.objective) for point in learnt))
+    heads = list(dict.fromkeys(point.head for point in learnt))
     figure, panels = _panels(len(groups), 4.0)
     for (k, objective), axes in zip(groups, panels, strict=True):
         for number, head in enumerate(heads):
-            mine = [r for r in learnt if (r.key.head, r.key.k, r.key.objective) == (head, k, objective)]
-            mine.sort(key=lambda row: float(row.key.queries or 0))
-            amounts = [float(row.key.queries or 0) for row in mine]
-            means = np.array([row.scores[test][measure].mean for row in mine])
-            deviations = np.array([row.scores[test][measure].sd or 0.0 for row in mine])
+            mine = [p for p in learnt if (p.head, p.k, p.objective) == (head, k, objective)]
+            mine.sort(key=lambda point: float(point.queries or 0))
+            amounts = [float(point.queries or 0) for point in mine]
+            means = np.array([point.mean for point in mine])
+            deviations = np.array([point.sd or 0.0 for point in mine])
             axes.plot(amounts, means, marker=MARKERS[number % len(MARKERS)], color=f"C{number}", label=head)
             axes.fill_between(amounts, means - deviations, means + deviations, color=f"C{number}", alpha=0.15)
-        for number, row in enumerate(r for r in rows if r.key.queries is None and not r.key.objective):
-            if row.key.k == k or row.stored == 0:
+        for number, point in enumerate(untrained):
+            if point.k == k or point.stored == 0:
                 axes.axhline(
-                    row.scores[test][measure].mean,
+                    point.mean,
                     color=str(0.2 + 0.15 * number),
                     linestyle="--",
                     linewidth=1,
-                    label=f"{row.key.head} ({row.key.k})",
+                    label=f"{point.head} ({point.k})",
                 )
         axes.set_xscale("log")
         axes.set_xlabel("training queries")
         axes.set_title(f"k = {k}, {objective}")
         axes.grid(visible=True, linewidth=0.3)
-    panels[0].set_ylabel(f"{measure}, {test}")
+    panels[0].set_ylabel(label)
     _legend(figure, panels)
     return figure
 
 
-def similarity_histograms(records: Sequence[Record], test: str) -> Figure:
-    """How the similarities of relevant and of other pairs are distributed, a panel a head.
+def similarity_histograms(distributions: Sequence[Distribution], test: str) -> Figure:
+    """How the similarities of kinds of pairs are distributed, a panel a head.
 
     Args:
-        records: the records; those of one key are averaged.
-        test: the test.
+        distributions: of the heads.
+        test: whose pairs they are.
 
     Returns:
         the figure.
@@ -132,34 +172,16 @@ def similarity_histograms(records: Sequence[Record], test: str) -> Figure:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    groups: dict[Key, list[Histogram]] = {}
-    for record in records:
-        groups.setdefault(Key.of(record.cell), []).append(record.histograms[test])
-    figure, panels = _panels(len(groups), 2.6)
-    for (key, histograms), axes in zip(groups.items(), panels, strict=True):
-        edges = np.array(histograms[0].edges)
-        for label, style in (("relevant", "-"), ("other", "--")):
-            counts = np.mean([getattr(histogram, label) for histogram in histograms], axis=0)
-            axes.stairs(counts / max(counts.sum(), 1), edges, label=label, linestyle=style)
-        axes.set_title(f"{key.head}, k = {key.k}\n{key.objective or 'untrained'}", fontsize="small")
-        axes.set_xlabel(histograms[0].kind)
+    figure, panels = _panels(len(distributions), 2.6)
+    for shown, axes in zip(distributions, panels, strict=True):
+        for (label, each), style in zip(shown.counts.items(), ("-", "--", ":", "-."), strict=False):
+            counts = np.asarray(each)
+            axes.stairs(counts / max(counts.sum(), 1), np.array(shown.edges), label=label, linestyle=style)
+        axes.set_title(shown.title, fontsize="small")
+        axes.set_xlabel(shown.kind)
     panels[0].set_ylabel(f"share of pairs, {test}")
     _legend(figure, panels)
     return figure
-
-
-def saturation(histogram: Histogram) -> tuple[float, float]:
-    """Shares of all pairs in the lowest and in the highest bin: near 1, the similarity tells pairs apart no more.
-
-    Args:
-        histogram: the histogram.
-
-    Returns:
-        the two shares, in [0, 1].
-    """
-    counts = np.array(histogram.relevant) + np.array(histogram.other)
-    total = max(int(counts.sum()), 1)
-    return float(counts[0] / total), float(counts[-1] / total)
 
 
 def _panels(count: int, width: float) -> tuple[Figure, list]:  # type: ignore[type-arg]  # matplotlib has no types

@@ -15,6 +15,7 @@ for _module in ("pydantic", "matplotlib"):
     pytest.importorskip(_module, reason="needs the extra 'train'")
 
 from hybrid_qproj.experiments.comparisons import compare  # noqa: E402
+from hybrid_qproj.experiments.figures import distributions, points, saturation  # noqa: E402
 from hybrid_qproj.experiments.records import (  # noqa: E402
     Cell,
     Histogram,
@@ -36,7 +37,6 @@ from hybrid_qproj.experiments.tables import (  # noqa: E402
 from hybrid_qproj.viz.results import (  # noqa: E402
     learning_curves,
     quality_against_parameters,
-    saturation,
     similarity_histograms,
 )
 
@@ -180,7 +180,7 @@ def test_table_by_size_marks_what_is_significant():
 def test_curves_have_a_line_a_head_and_a_band():
     """Amounts of data on a logarithmic axis; the uncompressed embedding as a level."""
     rows = summarise(RECORDS)
-    (axes,) = learning_curves(rows, "A", "NDCG@10").axes
+    (axes,) = learning_curves(points(rows, "A", "NDCG@10"), "NDCG@10, A").axes
     lines = {line.get_label(): line for line in axes.lines}
     assert {"linear", "quantum", "full (16)"} == set(lines)
     assert list(lines["quantum"].get_xdata()) == [5, 10]
@@ -191,15 +191,15 @@ def test_curves_have_a_line_a_head_and_a_band():
 def test_quality_has_a_point_a_head():
     """At the numbers it stores."""
     rows = [row for row in summarise(RECORDS) if row.key.queries in (None, 10)]
-    (axes,) = quality_against_parameters(rows, "A", "NDCG@10").axes
+    (axes,) = quality_against_parameters(points(rows, "A", "NDCG@10"), "NDCG@10, A").axes
     assert axes.get_title() == "k = 8"
-    points = {container.get_label(): container.lines[0].get_xdata()[0] for container in axes.containers}
-    assert points == {"linear labels": 100, "quantum labels": 10}
+    drawn = {container.get_label(): container.lines[0].get_xdata()[0] for container in axes.containers}
+    assert drawn == {"linear labels": 100, "quantum labels": 10}
 
 
 def test_histograms_and_saturation():
     """A panel a key with shares that sum to one."""
-    figure = similarity_histograms(RECORDS, "A")
+    figure = similarity_histograms(distributions(RECORDS, "A"), "A")
     assert len(figure.axes) == 5
     for patch in figure.axes[0].patches:
         assert sum(patch.get_data().values) == pytest.approx(1)
@@ -211,7 +211,7 @@ def test_figures_leave_matplotlib_alone():
     import matplotlib as mpl  # noqa: PLC0415
 
     before = _settings(mpl)
-    learning_curves(summarise(RECORDS), "A", "NDCG@10")
+    learning_curves(points(summarise(RECORDS), "A", "NDCG@10"), "NDCG@10, A")
     assert _settings(mpl) == before
 
 
