@@ -17,9 +17,7 @@ from hybrid_qproj.heads.fixed import LowRankLinear, Uncompressed
 from hybrid_qproj.heads.linear import PCAProjection, trainable_parameters
 from hybrid_qproj.heads.quantum import QuantumProjection
 from hybrid_qproj.heads.registry import HEADS
-from hybrid_qproj.training.contrastive import Contrastive
-from hybrid_qproj.training.distillation import SimilarityDistillation
-from hybrid_qproj.training.objectives import Objective
+from hybrid_qproj.training.objectives import Contrastive, Objective, SimilarityDistillation
 
 
 def build_head(
