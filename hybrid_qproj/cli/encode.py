@@ -36,7 +36,7 @@ def encode(
         from hybrid_qproj._util.extras import require  # noqa: PLC0415 - keeps --help fast
 
         require("sentence_transformers", "text", "encoding text")
-        from hybrid_qproj.cli.run.corpus import run_encode  # noqa: PLC0415 - imports extras
+        from hybrid_qproj.cli.run.encode import run_encode  # noqa: PLC0415 - imports extras
 
         store = run_encode(
             model,

@@ -21,7 +21,7 @@ def index(
 
         require("faiss", "index", "an index")
         require("sentence_transformers", "text", "encoding text")
-        from hybrid_qproj.cli.run.corpus import run_index  # noqa: PLC0415 - imports extras
+        from hybrid_qproj.cli.run.index import run_index  # noqa: PLC0415 - imports extras
 
         built = run_index(folder, kind, candidates)  # type: ignore[arg-type]  # checked there
         typer.echo(f"{kind} index of {len(built.store):,} documents: {folder}")

@@ -32,7 +32,7 @@ def search(
         if engine == "index":
             require("faiss", "index", "an index")
         require("sentence_transformers", "text", "encoding text")
-        from hybrid_qproj.cli.run.corpus import run_search  # noqa: PLC0415 - imports extras
+        from hybrid_qproj.cli.run.search import run_search  # noqa: PLC0415 - imports extras
 
         lines = run_search(
             model,

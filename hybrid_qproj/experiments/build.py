@@ -11,9 +11,7 @@ from torch import Tensor
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig, HeadConfig, ObjectiveConfig
 from hybrid_qproj.heads.base import Head
 from hybrid_qproj.heads.linear import trainable_parameters
-from hybrid_qproj.training.contrastive import Contrastive
-from hybrid_qproj.training.distillation import SimilarityDistillation
-from hybrid_qproj.training.objectives import Objective
+from hybrid_qproj.training.objectives import Contrastive, Objective, SimilarityDistillation
 
 
 def build_head(

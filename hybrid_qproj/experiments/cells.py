@@ -33,7 +33,7 @@ from hybrid_qproj.sbert import Encoder, ProjectionHead, with_head
 from hybrid_qproj.similarity.fidelity import LOGARITHMIC
 from hybrid_qproj.text.embeddings.table import EmbeddingTable
 from hybrid_qproj.text.encoders import set_trainable
-from hybrid_qproj.training.evaluator import RetrievalEvaluator
+from hybrid_qproj.training.evaluators import RetrievalEvaluator
 from hybrid_qproj.training.run import train
 from hybrid_qproj.training.settings import ENCODER_RATE
 

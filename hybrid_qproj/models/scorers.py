@@ -33,7 +33,7 @@ OURS = {
     "TripletEvaluator": "TripletEvaluator",
     "BinaryClassificationEvaluator": "PairEvaluator (labels as scores)",
 }
-"""What `hybrid_qproj.training.pairs` has in their place."""
+"""What `hybrid_qproj.training.evaluators` has in their place."""
 FIXED_LOSSES = (
     losses.CosineSimilarityLoss,
     losses.MegaBatchMarginLoss,
@@ -112,9 +112,9 @@ def _check_evaluator(evaluator: BaseEvaluator, similarity: str) -> None:
     name = type(evaluator).__name__
     if isinstance(evaluator, OWN_COSINE):
         instead = next((ours for theirs, ours in OURS.items() if theirs == name), None)
-        advice = (
-            f"use hybrid_qproj.training.pairs.{instead}" if instead else "score with model.similarity and measure that"
-        )
+        advice = "score with model.similarity and measure that"
+        if instead:
+            advice = f"use hybrid_qproj.training.evaluators.{instead}"
         raise ScoringError(f"{name} would compare by a similarity of its own; the head's is {similarity}: {advice}")
     if isinstance(evaluator, evaluation.RerankingEvaluator) and _is_librarys(evaluator.similarity_fct):
         raise ScoringError(

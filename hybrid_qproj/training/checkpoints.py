@@ -20,7 +20,7 @@ from hybrid_qproj.heads.checkpoint import CheckpointError, load_state
 from hybrid_qproj.loading import load
 from hybrid_qproj.sbert import Encoder
 from hybrid_qproj.text.embeddings.table import EmbeddingTable
-from hybrid_qproj.training.loss import HeadLoss
+from hybrid_qproj.training.head_loss import HeadLoss
 
 HEAD_FOLDER = "head"
 OBJECTIVE = "objective.safetensors"

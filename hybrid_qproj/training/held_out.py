@@ -12,17 +12,20 @@ from sentence_transformers.util import batch_to_device
 from hybrid_qproj.sbert import Encoder
 from hybrid_qproj.text.sides import Side, side_prompt
 from hybrid_qproj.training.columns import column_sides
-from hybrid_qproj.training.loss import HeadLoss
+from hybrid_qproj.training.head_loss import HeadLoss
+
+TEXT = "text"
+"""Column of data that are texts alone."""
 
 
-def mean_loss(loss: HeadLoss, columns: Mapping[str, Sequence[str]], batch_size: int) -> float:
+def mean_loss(loss: HeadLoss, columns: Mapping[str, Sequence[str]], batch_size: int, whole: bool = True) -> float:
     """The loss on given examples, batch by batch in their order, without training.
 
     Args:
         loss: of a model.
         columns: texts by name, of equal length.
-        batch_size: examples of a batch; losses that compare the examples of a batch depend on it. What is left after
-            whole batches counts only where there are none.
+        batch_size: examples of a batch; losses that compare the examples of a batch depend on it.
+        whole: whether what is left after whole batches counts only where there are none.
 
     Returns:
         the mean over batches.
@@ -31,12 +34,12 @@ def mean_loss(loss: HeadLoss, columns: Mapping[str, Sequence[str]], batch_size: 
     assert isinstance(model, Encoder)
     sides = column_sides(list(columns))
     rows = min(map(len, columns.values()))
-    whole = rows - rows % batch_size or rows
+    end = (rows - rows % batch_size or rows) if whole else rows
     was_training = loss.training
     loss.eval()
     values = []
     with torch.no_grad():
-        for start in range(0, whole, batch_size):
+        for start in range(0, end, batch_size):
             features = [
                 _features(model, column[start : start + batch_size], sides[name]) for name, column in columns.items()
             ]
@@ -83,12 +86,4 @@ class HeldOutLoss(BaseEvaluator):
             the mean over batches.
         """
         assert isinstance(model, Encoder)
-        was_training = self.loss.training
-        self.loss.eval()
-        values = []
-        with torch.no_grad():
-            for start in range(0, len(self.texts), self.batch_size):
-                batch = self.texts[start : start + self.batch_size]
-                values.append(self.loss([_features(model, batch, "document")]).item())
-        self.loss.train(was_training)
-        return {self.primary_metric: sum(values) / len(values)}
+        return {self.primary_metric: mean_loss(self.loss, {TEXT: self.texts}, self.batch_size, whole=False)}

@@ -4,45 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from transformers import PrinterCallback
 
 from hybrid_qproj.heads.linear import trainable_parameters
 from hybrid_qproj.sbert import Encoder
-from hybrid_qproj.training.anchor import Anchor
 from hybrid_qproj.training.checkpoints import finished_with, load_losses, load_weights, resume_point
 from hybrid_qproj.training.columns import columns_of
-from hybrid_qproj.training.contrastive import Contrastive
-from hybrid_qproj.training.distillation import BestDistillation, SimilarityDistillation
+from hybrid_qproj.training.head_loss import HeadLoss
 from hybrid_qproj.training.held_out import HeldOutLoss, mean_loss
-from hybrid_qproj.training.loss import HeadLoss
-from hybrid_qproj.training.objectives import Objective, WeightedSum
-from hybrid_qproj.training.settings import TrainingSettings
+from hybrid_qproj.training.objectives import (
+    BestDistillation,
+    Contrastive,
+    Objective,
+    SimilarityDistillation,
+    anchored,
+)
+from hybrid_qproj.training.objectives.similarity import check_held_out
+from hybrid_qproj.training.settings import MOST_JUDGED, Losses, TrainingSettings, UntrainableError
 from hybrid_qproj.training.trainer import CheckpointEvery, HeadTrainer, training_arguments
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from hybrid_qproj.training.evaluator import RetrievalEvaluator
-
-
-JUDGED = 512
-"""Training examples, the first ones of each dataset, on which the loss before and after is taken."""
-LEAST_TEXTS = 3
-"""A text needs two others to prefer one."""
-
-
-class Losses(NamedTuple):
-    """How a run went: the loss on the same examples before and after; with several objectives, the sum of their losses.
-
-    Attributes:
-        first: of the model as it was given.
-        last: of the trained model.
-    """
-
-    first: float
-    last: float
+    from hybrid_qproj.training.evaluators import RetrievalEvaluator
 
 
 def train(
@@ -75,21 +61,25 @@ def train(
         the loss before and after.
 
     Raises:
-        ValueError: nothing to train, no data, or none to hold out.
+        UntrainableError: nothing to train, no data, or none to hold out.
+        ObjectiveError: too few texts to hold some out.
         TrainingError: the loss is not finite, or a checkpoint could not be written.
         CheckpointError: the checkpoint to go on from cannot be read.
     """
     if not any(parameter.requires_grad for parameter in model.parameters()):
-        raise ValueError(
+        raise UntrainableError(
             f"{type(model.head).__name__} and its encoder have no trainable parameters; use them as they are"
         )
     for name, dataset in data.items():
         if len(dataset) == 0:
-            raise ValueError(f"the training data {name!r} is empty; check the source and what was left out of it")
+            raise UntrainableError(f"the training data {name!r} is empty; check the source and what was left out of it")
     rest, held_out = _hold_out(data, objectives, settings, seed)
-    losses = {name: HeadLoss(model, _anchored(objective, model, settings)) for name, objective in objectives.items()}
+    losses = {
+        name: HeadLoss(model, anchored(objective, model.head, settings.anchor))
+        for name, objective in objectives.items()
+    }
     # Also where a run goes on: the model is given as it was at the start. Without format: trainers put a column in it.
-    examples = {name: dict(dataset.with_format(None)[:JUDGED]) for name, dataset in rest.items()}
+    examples = {name: dict(dataset.with_format(None)[:MOST_JUDGED]) for name, dataset in rest.items()}
     first = _judge(model, losses, examples, settings)
     if held_out and evaluator is None:
         objective = objectives["texts"]
@@ -133,10 +123,6 @@ def _judge(
     return sum(mean_loss(judge, examples[name], settings.batch_size) for name, judge in judges.items())
 
 
-def _anchored(objective: Objective, model: Encoder, settings: TrainingSettings) -> Objective:
-    return WeightedSum((1.0, objective), (settings.anchor, Anchor(model.head))) if settings.anchor else objective
-
-
 def _hold_out(
     data: Mapping[str, Dataset], objectives: Mapping[str, Objective], settings: TrainingSettings, seed: int
 ) -> tuple[dict[str, Dataset], list[str]]:
@@ -145,9 +131,10 @@ def _hold_out(
         return dict(data), []
     texts = data.get("texts")
     if texts is None or not isinstance(objectives["texts"], SimilarityDistillation):
-        raise ValueError(f"held_out={settings.held_out}: only texts without labels can be held out, and there are none")
-    if len(texts) - settings.held_out < LEAST_TEXTS or settings.held_out < LEAST_TEXTS:
-        raise ValueError(f"held_out={settings.held_out} of {len(texts)} texts: expected at least 3 on either side")
+        raise UntrainableError(
+            f"held_out={settings.held_out}: only texts without labels can be held out, and there are none"
+        )
+    check_held_out(len(texts), settings.held_out)
     split = texts.train_test_split(test_size=settings.held_out, seed=seed)
     return {**data, "texts": split["train"]}, list(split["test"]["text"])
 

@@ -21,7 +21,7 @@ from hybrid_qproj.heads.checkpoint import CheckpointError
 from hybrid_qproj.sbert import Encoder
 from hybrid_qproj.training import checkpoints
 from hybrid_qproj.training.columns import Columns
-from hybrid_qproj.training.loss import HeadLoss
+from hybrid_qproj.training.head_loss import HeadLoss
 from hybrid_qproj.training.settings import TrainingSettings
 
 require("datasets", "train", "training")
@@ -34,7 +34,7 @@ from sentence_transformers import (  # noqa: E402 - after the checks above
 from sentence_transformers.base.evaluation import BaseEvaluator  # noqa: E402
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments  # noqa: E402
 
-LITTLE = 1 << 20
+LEAST_FREE = 1 << 20
 """Bytes: with less, a disk is full."""
 
 
@@ -126,7 +126,7 @@ class HeadTrainer(SentenceTransformerTrainer):
             reason, number = system_error(error)
             if reason is None and not isinstance(error, OutputError):
                 raise
-            full = number in (errno.ENOSPC, errno.EDQUOT) or _free(self.folder) < LITTLE
+            full = number in (errno.ENOSPC, errno.EDQUOT) or _free(self.folder) < LEAST_FREE
             raise TrainingError(
                 f"checkpoint {self.state.global_step} could not be written to {self.folder} ({reason or error}; "
                 f"{_free(self.folder):,} bytes free). {'Make room and run' if full else 'Run'} the same command again: "

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from hybrid_qproj import ClassicalProjection, QuantumProjection, load
 from hybrid_qproj.cli import app
-from hybrid_qproj.cli import corpus as corpus_commands
+from hybrid_qproj.cli.run import encode, search
 from hybrid_qproj.index import AngleStore
 from hybrid_qproj.retrieval.trec import read_run
 from hybrid_qproj.sbert import with_head
@@ -82,7 +82,7 @@ def test_interrupted_encoding_goes_on(model, corpus, run, tmp_path, monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr(AngleStore, "add", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            corpus_commands.run_encode(str(model), str(corpus), tmp_path / "cut", shard=20)
+            encode.run_encode(str(model), str(corpus), tmp_path / "cut", shard=20)
     assert AngleStore(tmp_path / "cut").rows == 20
     run("encode", model, corpus, "--out", tmp_path / "cut", "--shard", 20)
     whole, cut = AngleStore(tmp_path / "whole"), AngleStore(tmp_path / "cut")
@@ -133,8 +133,8 @@ def test_queries_and_documents_have_their_prompts(tiny_bert, tmp_path):
     encoder.save_pretrained(str(tmp_path / "model"))
     texts = ["a cat", "the quantum state", "on the mat", "state on a cat"]
     (tmp_path / "corpus.tsv").write_text("".join(f"d{i}\t{text}\n" for i, text in enumerate(texts)))
-    corpus_commands.run_encode(str(tmp_path / "model"), str(tmp_path / "corpus.tsv"), tmp_path / "store")
-    (line,) = corpus_commands.run_search(str(tmp_path / "model"), tmp_path / "store", "a cat", k=4, engine="exhaustive")
+    encode.run_encode(str(tmp_path / "model"), str(tmp_path / "corpus.tsv"), tmp_path / "store")
+    (line,) = search.run_search(str(tmp_path / "model"), tmp_path / "store", "a cat", k=4, engine="exhaustive")
     found = json.loads(line)["documents"]
     expected = encoder.similarity(encoder.encode_query("a cat"), encoder.encode_document(texts))[0]
     assert [found[f"d{i}"] for i in range(4)] == pytest.approx(expected.tolist(), abs=1e-4)
@@ -160,7 +160,8 @@ def test_what_is_seen_before_any_work(model, corpus, run, tmp_path, monkeypatch)
     out = tmp_path / "angles"
     run("encode", model, corpus, "--out", out)
     run("index", out)
-    monkeypatch.setattr(corpus_commands, "load", lambda *_, **__: 1 / 0)
+    for command in (encode, search):
+        monkeypatch.setattr(command, "load", lambda *_, **__: 1 / 0)
     for arguments in (
         ("encode", model, corpus, "--out", out, "--precision", "int8"),
         ("encode", model, corpus, "--out", out, "--engine", "spark"),
@@ -209,7 +210,7 @@ def test_what_no_run_can_hold_is_seen_before_any_search(model, run, tmp_path, mo
     queries.write_text("q1\tcat\n")
     run("encode", model, corpus, "--out", out)
     run("index", out)
-    monkeypatch.setattr(corpus_commands, "load", lambda *_, **__: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(search, "load", lambda *_, **__: pytest.fail("the model was loaded"))
     assert "'d 1' cannot stand in a TREC run" in run("search", model, out, queries, "--out", tmp_path / "r", code=1)
     assert "is the file of queries" in run("search", model, out, queries, "--out", queries, code=1)
     assert queries.read_text() == "q1\tcat\n"

@@ -25,16 +25,9 @@ def warm() -> list[ModuleType]:
     """Everything that commands import when they run."""
     import importlib  # noqa: PLC0415 - the process that only counts needs none
 
-    names = ["cli", "cli.run.demo", "cli.drawing", "viz.circuits.gallery", "estimate", "calibration"]
-    names += [
-        "devices.listing",
-        "cli.run.train",
-        "cli.run.compare",
-        "cli.run.evaluate",
-        "cli.fitting",
-        "cli.run.corpus",
-        "cli.tables",
-    ]
+    names = ["cli", "cli.drawing", "cli.fitting", "cli.tables", "viz.circuits.gallery", "estimate", "calibration"]
+    names += [f"cli.run.{name}" for name in ("demo", "train", "compare", "evaluate", "encode", "index", "search")]
+    names += ["devices.listing"]
     modules = [importlib.import_module(f"hybrid_qproj.{name}") for name in names]
     others = ("faiss", "datasets", "accelerate", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg")
     for name in (*others, "tensorboard", "torch.utils.tensorboard", "scipy.stats", "pytrec_eval", "torch._dynamo"):

@@ -14,7 +14,8 @@ pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 
 import ray
 
-from hybrid_qproj.cli.run.corpus import run_encode, run_search
+from hybrid_qproj.cli.run.encode import run_encode
+from hybrid_qproj.cli.run.search import run_search
 from hybrid_qproj.index import AngleStore, StoreError, exhaustive_search
 from hybrid_qproj.index.cluster import search_shards
 from hybrid_qproj.retrieval.documents import DataError

@@ -12,7 +12,7 @@ pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 from typer.testing import CliRunner
 
 from hybrid_qproj.cli import app
-from hybrid_qproj.cli.run.corpus import given_queries, read_queries
+from hybrid_qproj.cli.run.search import given_queries, read_queries
 from hybrid_qproj.index import AngleStore
 from hybrid_qproj.retrieval.documents import DataError
 

@@ -18,7 +18,9 @@ from sentence_transformers import SentenceTransformer
 from hybrid_qproj import QuantumProjection, load
 from hybrid_qproj._util.locks import LockedError
 from hybrid_qproj.cli import corpus as corpus_commands
-from hybrid_qproj.cli.run.corpus import run_encode, run_index, run_search
+from hybrid_qproj.cli.run.encode import run_encode
+from hybrid_qproj.cli.run.index import run_index
+from hybrid_qproj.cli.run.search import run_search
 from hybrid_qproj.index import AngleIndex, AngleStore, StoreError
 from hybrid_qproj.retrieval.rules import DataError
 from hybrid_qproj.sbert import with_head

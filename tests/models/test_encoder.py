@@ -30,7 +30,7 @@ from hybrid_qproj.models.record import RECORD
 from hybrid_qproj.models.scorers import ScoringError
 from hybrid_qproj.sbert import Encoder, EncodingError, HeadPlaceError, ProjectionHead, with_fitted_head, with_head
 from hybrid_qproj.similarity.quantization import CODES, PRECISIONS, QuantizationError, dequantize, quantize
-from hybrid_qproj.training.pairs import EvaluationError, PairEvaluator, TripletEvaluator
+from hybrid_qproj.training.evaluators import EvaluationError, PairEvaluator, TripletEvaluator
 
 WORDS = ["a", "quantum", "cat", "sat", "on", "the", "mat", "state"]
 TEXTS = [f"{WORDS[i % 8]} {WORDS[i // 8]} {WORDS[(3 * i + 1) % 7]}" for i in range(40)]
@@ -189,7 +189,7 @@ def test_reranking(encoder, angles):
 def test_embedding_similarity(encoder, angles, given, tmp_path):
     """The library's evaluator has its own functions: refused before it writes. Ours has the right correlation."""
     labels = list(np.random.default_rng(0).normal(size=20))
-    with pytest.raises(ScoringError, match=r"use hybrid_qproj\.training\.pairs\.PairEvaluator"):
+    with pytest.raises(ScoringError, match=r"use hybrid_qproj\.training\.evaluators\.PairEvaluator"):
         evaluation.EmbeddingSimilarityEvaluator(FIRST, SECOND, labels, **given)(encoder, str(tmp_path))
     assert not list(tmp_path.iterdir())
     evaluator = PairEvaluator(FIRST, SECOND, labels, name="dev")
@@ -212,7 +212,7 @@ def test_pair_evaluator_agrees_with_the_librarys(classical):
 def test_triplets(encoder, angles):
     """Refused, and by our evaluator the share by log-fidelity."""
     triplets = (TEXTS[:13], TEXTS[13:26], TEXTS[26:39])
-    with pytest.raises(ScoringError, match=r"pairs\.TripletEvaluator"):
+    with pytest.raises(ScoringError, match=r"evaluators\.TripletEvaluator"):
         evaluation.TripletEvaluator(*triplets)(encoder)
     closer = log_fidelity(angles[:13], angles[13:26]) > log_fidelity(angles[:13], angles[26:39])
     assert TripletEvaluator(*triplets)(encoder) == {"accuracy": pytest.approx(closer.double().mean().item())}

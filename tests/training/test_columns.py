@@ -17,11 +17,9 @@ from hybrid_qproj import ClassicalProjection, QuantumProjection  # noqa: E402
 from hybrid_qproj.sbert import Encoder, ProjectionHead, with_head  # noqa: E402
 from hybrid_qproj.text.embeddings.table import EmbeddingTable  # noqa: E402
 from hybrid_qproj.training.columns import column_sides, columns_of  # noqa: E402
-from hybrid_qproj.training.contrastive import Contrastive  # noqa: E402
-from hybrid_qproj.training.distillation import SimilarityDistillation  # noqa: E402
+from hybrid_qproj.training.head_loss import HeadLoss  # noqa: E402
 from hybrid_qproj.training.held_out import HeldOutLoss  # noqa: E402
-from hybrid_qproj.training.loss import HeadLoss  # noqa: E402
-from hybrid_qproj.training.objectives import Batch, Objective  # noqa: E402
+from hybrid_qproj.training.objectives import Batch, Contrastive, Objective, SimilarityDistillation  # noqa: E402
 from hybrid_qproj.training.run import train  # noqa: E402
 from hybrid_qproj.training.settings import TrainingSettings  # noqa: E402
 

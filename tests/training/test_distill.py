@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 
 from hybrid_qproj import ClassicalProjection, QuantumProjection
 from hybrid_qproj.heads.linear import Truncation
 from hybrid_qproj.training.distill import DistillationSettings, distill
-from hybrid_qproj.training.distillation import BestDistillation
-from hybrid_qproj.training.objectives import Batch
+from hybrid_qproj.training.objectives import Batch, BestDistillation
 
 SHORT = DistillationSettings(steps=12, batch_size=16)
 
@@ -26,8 +23,8 @@ def test_lowers_the_loss(make, embeddings):
     """Training helps, and leaves the head in eval mode."""
     torch.manual_seed(0)
     head = make()
-    result = distill(head, embeddings, SHORT)
-    assert result.last_loss < result.first_loss
+    result = distill(head, embeddings, SHORT.model_copy(update={"steps": 100}))
+    assert result.last < result.first
     assert not head.training
 
 
@@ -55,7 +52,7 @@ def test_anchor(embeddings):
     for weight in (0.0, 1.0, 100.0):
         head = QuantumProjection(8, 3, "rotor", scale=1.0, generator=torch.Generator().manual_seed(0))
         start = head.block_weights()
-        distill(head, embeddings, replace(SHORT, anchor=weight, steps=60))
+        distill(head, embeddings, SHORT.model_copy(update={"anchor": weight, "steps": 60}))
         distances.append((head.block_weights() - start).norm().item())
     assert distances[0] > 2 * distances[1] > 4 * distances[2]
 
@@ -74,7 +71,13 @@ def test_held_out_texts_choose_the_step(embeddings, rate):
             seen.append(head.block_weights())
             losses.append(judge(head, Batch.of(head, [held_out])).item())
 
-    distill(head, embeddings, replace(SHORT, learning_rate=rate, held_out=10, steps=25), seed=5, progress=look)
+    distill(
+        head,
+        embeddings,
+        SHORT.model_copy(update={"learning_rate": rate, "held_out": 10, "steps": 25}),
+        seed=5,
+        progress=look,
+    )
     assert torch.equal(head.block_weights(), seen[min(range(4), key=losses.__getitem__)])
 
 
@@ -86,7 +89,7 @@ def test_refusals(embeddings):
         distill(ClassicalProjection(8, 3), embeddings[:2])
     for held_out in (38, 2):
         with pytest.raises(ValueError, match=f"held_out={held_out}; distillation compares at least 3"):
-            distill(ClassicalProjection(8, 3), embeddings, replace(SHORT, held_out=held_out))
+            distill(ClassicalProjection(8, 3), embeddings, SHORT.model_copy(update={"held_out": held_out}))
     head = ClassicalProjection(8, 3)
     torch.nn.init.constant_(head.linear.weight, float("inf"))
     with pytest.raises(ValueError, match="the loss became nan in step 0 of 12; lower the learning rate"):

@@ -24,9 +24,8 @@ from hybrid_qproj.sbert import Encoder, ProjectionHead, with_head  # noqa: E402
 from hybrid_qproj.text.embeddings.table import EmbeddingTable  # noqa: E402
 from hybrid_qproj.text.encoders import load_encoder, set_trainable  # noqa: E402
 from hybrid_qproj.training import checkpoints, run  # noqa: E402
-from hybrid_qproj.training.contrastive import Contrastive  # noqa: E402
-from hybrid_qproj.training.distillation import SimilarityDistillation  # noqa: E402
-from hybrid_qproj.training.evaluator import RetrievalEvaluator  # noqa: E402
+from hybrid_qproj.training.evaluators import RetrievalEvaluator  # noqa: E402
+from hybrid_qproj.training.objectives import Contrastive, SimilarityDistillation  # noqa: E402
 from hybrid_qproj.training.run import train  # noqa: E402
 from hybrid_qproj.training.settings import TrainingSettings  # noqa: E402
 from hybrid_qproj.training.trainer import HeadTrainer, TrainingError  # noqa: E402
@@ -187,7 +186,7 @@ def test_held_out_texts_choose_the_step(tmp_path):
     assert torch.equal(weights(model), weights(expected))
 
 
-@pytest.mark.parametrize(("held_out", "message"), [(38, "at least 3 on either side"), (2, "at least 3")])
+@pytest.mark.parametrize(("held_out", "message"), [(38, "compares at least 3"), (2, "at least 3")])
 def test_refuses_to_hold_out_too_much_or_too_little(tmp_path, held_out, message):
     """Both sides must have texts to compare; labels alone have none to hold out."""
     settings = SETTINGS.model_copy(update={"held_out": held_out})
@@ -202,7 +201,7 @@ def test_nan_stops_and_leaves_a_loadable_checkpoint(tmp_path, monkeypatch):
     rows = ROWS.copy()
     rows[25] = np.inf
     # It is not among the examples that are judged before training, where it would be seen at once.
-    monkeypatch.setattr(run, "JUDGED", 8)
+    monkeypatch.setattr(run, "MOST_JUDGED", 8)
     settings = SETTINGS.model_copy(update={"checkpoint_steps": 1, "batch_size": 4, "steps": 40})
     with pytest.raises(TrainingError, match=r"the loss became nan in step \d+ of 40: lower learning_rate"):
         train(

@@ -13,8 +13,7 @@ from hybrid_qproj.experiments.config.fields import Name, Size, Strict, once, wit
 from hybrid_qproj.experiments.keywords import check_keywords
 from hybrid_qproj.heads import registry
 from hybrid_qproj.heads.base import Head
-from hybrid_qproj.training.contrastive import Contrastive
-from hybrid_qproj.training.distillation import SimilarityDistillation
+from hybrid_qproj.training.objectives import Contrastive, SimilarityDistillation
 from hybrid_qproj.training.settings import Count
 
 
@@ -114,8 +113,8 @@ class ObjectiveConfig(Strict):
     """What heads are trained for: on labels, on texts, or in turn on both.
 
     Attributes:
-        labels: keywords of `hybrid_qproj.training.contrastive.Contrastive`.
-        texts: keywords of `hybrid_qproj.training.distillation.SimilarityDistillation`.
+        labels: keywords of `hybrid_qproj.training.objectives.contrastive.Contrastive`.
+        texts: keywords of `hybrid_qproj.training.objectives.similarity.SimilarityDistillation`.
         training: settings that differ from the experiment's.
     """
 

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from hybrid_qproj.heads.base import Head
 from hybrid_qproj.similarity.fidelity import pairwise_cosine
-from hybrid_qproj.training.objectives import Batch, Objective, check_scale
+from hybrid_qproj.training.objectives.base import Batch, Objective, ObjectiveError, check_scale
 
+LEAST_TEXTS = 3
+"""A text needs two others to prefer one."""
 LOG_SCALES = (-5.0, 10.0)
 """Logarithms of the temperatures among which the best is sought."""
 
@@ -29,7 +31,7 @@ class SimilarityDistillation(Objective):
         student_scale: initial factor on the student's scores, > 0; trained.
 
     Raises:
-        ValueError: a scale is not positive.
+        ObjectiveError: a scale is not positive.
     """
 
     def __init__(self, teacher_scale: float = 20.0, student_scale: float = 20.0) -> None:
@@ -50,7 +52,7 @@ class SimilarityDistillation(Objective):
             divergence in nats, a scalar >= 0.
 
         Raises:
-            ValueError: fewer than three texts.
+            ObjectiveError: fewer than three texts.
         """
         scores, log_teacher = _compared(head, batch, self.teacher_scale)
         return _divergence(self.log_student_scale.exp() * scores, log_teacher)
@@ -80,11 +82,30 @@ class BestDistillation(Objective):
         return scores.new_tensor(float(found.fun))
 
 
+def check_held_out(texts: int, held_out: int) -> None:
+    """Refuse to hold out so many texts that distillation could not compare them, or the rest.
+
+    Args:
+        texts: how many there are.
+        held_out: how many of them are to be held out; 0 for none.
+
+    Raises:
+        ObjectiveError: there are too few on one side.
+    """
+    if texts - held_out < LEAST_TEXTS or 0 < held_out < LEAST_TEXTS:
+        raise ObjectiveError(
+            f"{texts} texts, held_out={held_out}; distillation compares at least {LEAST_TEXTS}, and holds out none or "
+            f"at least {LEAST_TEXTS}"
+        )
+
+
 def _compared(head: Head, batch: Batch, teacher_scale: float) -> tuple[Tensor, Tensor]:
     """The student's scores of all pairs of texts, and the teacher's log-probabilities, (n, n) each."""
     outputs, embeddings = torch.cat(batch.outputs), torch.cat(batch.embeddings)
-    if len(outputs) < 3:  # noqa: PLR2004 - a text needs two others to prefer one
-        raise ValueError(f"a batch of {len(outputs)} texts; distillation compares at least 3: raise batch_size")
+    if len(outputs) < LEAST_TEXTS:
+        raise ObjectiveError(
+            f"a batch of {len(outputs)} texts; distillation compares at least {LEAST_TEXTS}: raise batch_size"
+        )
     with torch.no_grad():
         teacher = teacher_scale * pairwise_cosine(embeddings, embeddings)
     # A text says nothing about itself.

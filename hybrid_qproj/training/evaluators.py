@@ -1,4 +1,4 @@
-"""Evaluators of pairs and triplets by the model's own similarity.
+"""Evaluators of rankings, pairs and triplets by the model's own similarity.
 
 In place of sentence-transformers' EmbeddingSimilarityEvaluator, BinaryClassificationEvaluator and TripletEvaluator,
 which know four similarities and cannot be given a head's. Its InformationRetrievalEvaluator asks the model, and its
@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from scipy.stats import pearsonr, spearmanr
 from sentence_transformers.base.evaluation import BaseEvaluator
 
 from hybrid_qproj.errors import HybridQprojError
+from hybrid_qproj.retrieval.measures import MEASURES, evaluate_run
+from hybrid_qproj.retrieval.protocols import TestSet, rank
 from hybrid_qproj.text.sides import encode_side
 
 
@@ -130,6 +133,45 @@ class TripletEvaluator(BaseEvaluator):
         return measures
 
 
+class RetrievalEvaluator(BaseEvaluator):
+    """Ranks a test set after each epoch.
+
+    sentence-transformers' own evaluator knows binary relevance only.
+
+    Args:
+        test: the test set.
+        measures: see `hybrid_qproj.retrieval.measures.evaluate_run`; the first one chooses the best epoch.
+        batch_size: texts encoded at once.
+    """
+
+    def __init__(self, test: TestSet, measures: Sequence[str] = MEASURES, batch_size: int = 64) -> None:
+        super().__init__()
+        self.test = test
+        self.measures = tuple(measures)
+        self.batch_size = batch_size
+        self.greater_is_better = True
+        self.primary_metric: str = _measure_key(test.name, self.measures[0])
+
+    def __call__(
+        self, model: Any, output_path: str | None = None, epoch: int = -1, steps: int = -1
+    ) -> dict[str, float]:
+        """Evaluate.
+
+        Args:
+            model: an `Encoder`.
+            output_path: ignored; measures go to the trainer's log.
+            epoch: ignored.
+            steps: ignored.
+
+        Returns:
+            "test_measure" -> mean over queries.
+        """
+        values = evaluate_run(
+            self.test.qrels, rank(model, self.test, self.batch_size), self.measures, self.test.relevant
+        )
+        return {_measure_key(self.test.name, name): float(np.mean(list(v.values()))) for name, v in values.items()}
+
+
 def _encode(model: Any, texts: list[str], side: Any, batch_size: int) -> torch.Tensor:
     encoded: torch.Tensor = encode_side(model, texts, side, batch_size=batch_size, convert_to_tensor=True)
     return encoded
@@ -137,3 +179,7 @@ def _encode(model: Any, texts: list[str], side: Any, batch_size: int) -> torch.T
 
 def _key(name: str, measure: str) -> str:
     return f"{name}_{measure}" if name else measure
+
+
+def _measure_key(test: str, measure: str) -> str:
+    return _key(test, measure).replace(" ", "_").lower()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.heads.base import Head
-from hybrid_qproj.training.objectives import Batch, Objective
+from hybrid_qproj.training.objectives.base import Batch, Objective, WeightedSum
 
 
 class Anchor(Objective):
@@ -29,3 +29,17 @@ class Anchor(Objective):
         """The distance, a scalar; the batch does not matter."""
         now = [p.flatten() for p in head.parameters() if p.requires_grad]
         return (torch.cat(now) - self.start).square().sum() if now else self.start.sum()
+
+
+def anchored(objective: Objective, head: Head, weight: float) -> Objective:
+    """An objective with the distance of a head from where it is now.
+
+    Args:
+        objective: the loss.
+        head: the head, as it is before training.
+        weight: of the distance; 0 leaves it out.
+
+    Returns:
+        the sum of both.
+    """
+    return WeightedSum((1.0, objective), (weight, Anchor(head))) if weight else objective

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from hybrid_qproj.heads.base import Head
 from hybrid_qproj.similarity.fidelity import LOGARITHMIC, PAIRED
-from hybrid_qproj.training.objectives import Batch, Objective, check_scale
+from hybrid_qproj.training.objectives.base import Batch, Objective, ObjectiveError, check_scale
 
 LEAST_COLUMNS = 2
 
@@ -28,7 +28,7 @@ class Contrastive(Objective):
         in_batch: take the passages of the batch's other queries as negatives too.
 
     Raises:
-        ValueError: the scale is not positive.
+        ObjectiveError: the scale is not positive.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class Contrastive(Objective):
             mean cross-entropy in nats, a scalar >= 0.
 
         Raises:
-            ValueError: no column of positives, or nothing to tell them from.
+            ObjectiveError: no column of positives, or nothing to tell them from.
         """
         queries, *passages = batch.outputs
         if len(batch.outputs) < LEAST_COLUMNS + (not self.in_batch):
-            raise ValueError(
+            raise ObjectiveError(
                 f"a batch of {len(batch.outputs)} columns; expected queries, positives and hard negatives "
                 "(negatives may be left out only with in_batch)"
             )

@@ -9,9 +9,7 @@ import torch
 
 from hybrid_qproj import ClassicalProjection, QuantumProjection, fidelity
 from hybrid_qproj.heads.coherent import CoherentProjection
-from hybrid_qproj.training.contrastive import Contrastive
-from hybrid_qproj.training.distillation import SimilarityDistillation
-from hybrid_qproj.training.objectives import Batch, WeightedSum
+from hybrid_qproj.training.objectives import Batch, Contrastive, SimilarityDistillation, WeightedSum
 
 
 @pytest.fixture

@@ -10,7 +10,12 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.heads.base import Head
+
+
+class ObjectiveError(HybridQprojError, ValueError):
+    """An objective's keyword, or a batch, that it cannot work with."""
 
 
 def check_scale(name: str, scale: float) -> None:
@@ -21,10 +26,10 @@ def check_scale(name: str, scale: float) -> None:
         scale: the factor.
 
     Raises:
-        ValueError: it is not.
+        ObjectiveError: it is not.
     """
     if not 0 < scale < math.inf:
-        raise ValueError(f"{name}={scale!r}: expected a positive number")
+        raise ObjectiveError(f"{name}={scale!r}: expected a positive number")
 
 
 class Batch(NamedTuple):

@@ -7,8 +7,7 @@ import torch
 
 from hybrid_qproj import ClassicalProjection, QuantumProjection
 from hybrid_qproj.heads.base import Head
-from hybrid_qproj.training.distillation import BestDistillation, SimilarityDistillation
-from hybrid_qproj.training.objectives import Batch
+from hybrid_qproj.training.objectives import Batch, BestDistillation, SimilarityDistillation
 
 
 class _Same(Head):
