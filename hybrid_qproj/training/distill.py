@@ -86,7 +86,7 @@ def distill(
     """
     settings = settings or DistillationSettings()
     if not trainable_parameters(head):
-        raise ValueError(f"{type(head).__name__} has no trainable parameters; use it as it is")
+        raise ValueError(f"{head.kind} has no trainable parameters; use it as it is")
     generator = torch.Generator().manual_seed(seed)
     embeddings, held_out = _hold_out(embeddings, settings.held_out, generator)
     anchor = Anchor(head).to(embeddings.device)
