@@ -58,8 +58,8 @@ class Head(nn.Module, ABC):
     budgeted: ClassVar[str | None] = None
     """Keyword of the constructor that `with_budget` chooses by a number of parameters; None if there is none."""
     has_circuits: ClassVar[bool] = False
-    """Whether circuits run, as in every `hybrid_qproj.heads.circuit.CircuitHead` and no other class; constructor and fit
-    then take ``circuit``, ``device`` and ``allow_paid``."""
+    """Whether circuits run, as in every `hybrid_qproj.heads.circuit.CircuitHead` and no other class; the constructor
+    and the fit then take ``circuit``, ``device`` and ``allow_paid``."""
     similarity: ClassVar[str] = "cosine"
     """How two outputs are compared: a key of `hybrid_qproj.similarity.fidelity.PAIRWISE`."""
     SCHEMA: ClassVar[type[BaseModel]] = AnyHeadConfig

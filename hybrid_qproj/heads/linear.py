@@ -152,8 +152,10 @@ class PCAProjection(_FixedLinear):
         Raises:
             ValueError: not a matrix of at least two embeddings, or no compression.
         """
-        width = embeddings.shape[-1] if isinstance(embeddings, Tensor) and embeddings.dim() else 0
-        return cls(width, out_features, center)._fit_in_place(embeddings).eval()
+        shape = tuple(getattr(embeddings, "shape", ()))
+        if len(shape) != 2:  # noqa: PLR2004 - a matrix
+            raise ValueError(f"got {type(embeddings).__name__} of shape {shape}; expected a tensor (n, d)")
+        return cls(shape[1], out_features, center)._fit_in_place(embeddings).eval()
 
     @fit.by
     @torch.no_grad()
