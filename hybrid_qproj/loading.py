@@ -153,8 +153,8 @@ def load_quantum_head(path: str | Path, ansaetze: Sequence[str | Ansatz] = ()) -
     bare = (folder / CONFIG).exists() and not (folder / MODULES).exists()
     head: Any = load_head(folder, ansaetze) if bare else load(path, ansaetze=ansaetze).head
     if not isinstance(head, QuantumProjection):
-        why = "has no circuits" if not isinstance(head, CircuitHead) else "is not drawn, calibrated or estimated"
-        raise CheckpointError(f"{str(path)!r} holds a {type(head).__name__}, which {why}: give a QuantumProjection")
+        why = "is not drawn, calibrated or estimated" if head.has_circuits else "has no circuits"
+        raise CheckpointError(f"{str(path)!r} holds a {head.kind}, which {why}: give a QuantumProjection")
     return head
 
 
@@ -166,7 +166,7 @@ def _choose_device(head: Head, device: str | None, allow_paid: bool) -> None:
             # It runs there or nowhere: the stand-in for a saved device is for those that cost nothing.
             head.to_device(head.device, allow_paid)
     elif device is not None:
-        raise ValueError(f"quantum_device: the model's head is a {type(head).__name__}, which has no circuits")
+        raise ValueError(f"quantum_device: the model's head is a {head.kind}, which has no circuits")
 
 
 def _local(path: str | Path) -> Path:

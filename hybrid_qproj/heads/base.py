@@ -58,8 +58,8 @@ class Head(nn.Module, ABC):
     budgeted: ClassVar[str | None] = None
     """Keyword of the constructor that `with_budget` chooses by a number of parameters; None if there is none."""
     has_circuits: ClassVar[bool] = False
-    """Whether circuits run; constructor and fit then take ``circuit``, ``device`` and ``allow_paid``, and heads have
-    ``to_device``."""
+    """Whether circuits run, as in every `hybrid_qproj.heads.circuit.CircuitHead` and no other class; the constructor
+    and the fit then take ``circuit``, ``device`` and ``allow_paid``."""
     similarity: ClassVar[str] = "cosine"
     """How two outputs are compared: a key of `hybrid_qproj.similarity.fidelity.PAIRWISE`."""
     SCHEMA: ClassVar[type[BaseModel]] = AnyHeadConfig
@@ -136,8 +136,11 @@ class Head(nn.Module, ABC):
         Args:
             device: whether what a device adds to the numbers is a part of it.
         """
-        tensors = {name: tensor for name, tensor in self.state_dict().items() if name not in self.IMPLIED}
-        return Content(self.config(), tensors)
+        return Content(self.config(), self.stored_tensors())
+
+    def stored_tensors(self) -> dict[str, Tensor]:
+        """The state dict but for what follows from the config: what was trained, fitted or drawn."""
+        return {name: tensor for name, tensor in self.state_dict().items() if name not in self.IMPLIED}
 
     @classmethod
     def check_config(cls, config: Mapping[str, Any]) -> None:

@@ -189,11 +189,7 @@ class CircuitHead(WiredModule, ReplacedAtOnce, Head):
         return self._serve_by(self.probed.on(device, allow_paid=allow_paid))
 
     def config(self) -> dict[str, Any]:
-        """The constructor's keywords as plain values; with the state dict it is all that a saved head holds.
-
-        Raises:
-            AnsatzError: the ansatz is not found under a name, so nobody could load the head.
-        """
+        """See `Head.config`; an ansatz that is found under no name is an `AnsatzError`: nobody could load the head."""
         if not self._named_by_file:
             try:
                 found = get(self.circuit)
@@ -218,7 +214,7 @@ class CircuitHead(WiredModule, ReplacedAtOnce, Head):
 
     def content(self, device: bool = True) -> Content:
         """See `Head.content`; where it lies, and what its plan is called, decide nothing."""
-        tensors = super().content().tensors
+        tensors = self.stored_tensors()
         if device and self.probed.measured is not None:
             tensors["measured responses"] = self.probed.measured.responses
         settings = {
@@ -235,30 +231,18 @@ class CircuitHead(WiredModule, ReplacedAtOnce, Head):
         """What a state dict that goes with a config holds; see `Head.expected_tensors`."""
         parameters = find(config["circuit"], ansaetze).parameters
         stages = Plan.from_config(config["plan"]).stages
-        forms = {
-            f"stages.{number}.weights": Form((stage.rotations, parameters), FLOATING)
-            for number, stage in enumerate(stages)
-        }
+        forms = {f"stages.{n}.weights": Form((stage.rotations, parameters), FLOATING) for n, stage in enumerate(stages)}
         if config.get("scale") is not None:
             forms["encoding.scale"] = Form((), FLOATING)
         return {**forms, "wired_as": Form((BYTES,), (torch.uint8,))}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], ansaetze: Sequence[str | Ansatz] = ()) -> Self:
-        """Build a head from `config`; its weights are those of a new head.
-
-        A device that is missing here is replaced when circuits run, with a warning; one that can cost money never is.
-
-        Args:
-            config: plain values. What they name is not imported.
-            ansaetze: that they may name beside the registered ones; see `hybrid_qproj.circuits.find`.
-
-        Returns:
-            the head.
+        """See `Head.from_config`. A device that is missing here is replaced when circuits run, with a warning.
 
         Raises:
             ValueError: the config is not sound, or gives itself leave to cost money.
-            AnsatzError: the ansatz is neither registered nor among these.
+            AnsatzError: the ansatz is neither registered nor among ``ansaetze``.
             PlanError: the plan contradicts itself, or the sizes.
         """
         if "allow_paid" in config:

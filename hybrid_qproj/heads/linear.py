@@ -54,7 +54,7 @@ class ClassicalProjection(Head):
             raise ValueError(f"init={init!r}: expected 'random' or 'truncation'")
         # Made without numbers: a layer of torch draws from the global generator. What is drawn here is what it draws.
         empty = nn.Linear(in_features, out_features, device="meta")
-        self.linear = empty.to_empty(device=torch.empty(0).device)
+        self.linear = empty.to_empty(device=torch.get_default_device())
         if init == "truncation":
             nn.init.eye_(self.linear.weight)
             nn.init.zeros_(self.linear.bias)
@@ -152,8 +152,10 @@ class PCAProjection(_FixedLinear):
         Raises:
             ValueError: not a matrix of at least two embeddings, or no compression.
         """
-        width = embeddings.shape[-1] if isinstance(embeddings, Tensor) and embeddings.dim() else 0
-        return cls(width, out_features, center)._fit_in_place(embeddings).eval()
+        shape = tuple(getattr(embeddings, "shape", ()))
+        if len(shape) != 2:  # noqa: PLR2004 - a matrix
+            raise ValueError(f"got {type(embeddings).__name__} of shape {shape}; expected a tensor (n, d)")
+        return cls(shape[1], out_features, center)._fit_in_place(embeddings).eval()
 
     @fit.by
     @torch.no_grad()
@@ -248,12 +250,5 @@ def trainable_parameters(head: Head) -> int:
 
 
 def stored_numbers(head: Head) -> int:
-    """Numbers that a head needs at inference: trained parameters, and what was fitted or drawn.
-
-    Args:
-        head: any head.
-
-    Returns:
-        the number of elements of its state dict, but for those that follow from its config.
-    """
-    return sum(tensor.numel() for name, tensor in head.state_dict().items() if name not in head.IMPLIED)
+    """Numbers that a head needs at inference: trained parameters, and what was fitted or drawn."""
+    return sum(tensor.numel() for tensor in head.stored_tensors().values())

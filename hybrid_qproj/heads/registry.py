@@ -11,6 +11,7 @@ from typing import TypeVar
 from hybrid_qproj.circuits import Ansatz
 from hybrid_qproj.heads.base import Head, HeadError
 from hybrid_qproj.heads.checkpoint import CONFIG, MOST_SHOWN, CheckpointError, read_config
+from hybrid_qproj.heads.circuit import CircuitHead
 from hybrid_qproj.heads.coherent import CoherentProjection
 from hybrid_qproj.heads.fixed import LowRankLinear, Uncompressed
 from hybrid_qproj.heads.linear import (
@@ -75,8 +76,8 @@ def register(cls: type[H]) -> type[H]:
     """Make a class of heads available by its `Head.kind` in this process: to configurations, and to saved files.
 
     Args:
-        cls: what it states of itself, see `Head`, is what experiments go by. Of a constructor they take the keywords
-            that have type hints as such.
+        cls: what it states of itself, see `Head`, is what experiments and files go by. It should say in ``SCHEMA`` what
+            its saved config may hold.
 
     Returns:
         the class itself, so that this is a decorator too.
@@ -89,6 +90,8 @@ def register(cls: type[H]) -> type[H]:
         raise HeadError(f"got {what}; expected a subclass of hybrid_qproj.heads.base.Head with a forward of its own")
     if cls.similarity not in PAIRWISE:
         raise HeadError(f"{cls.kind}: similarity = {cls.similarity!r}; expected one of {', '.join(PAIRWISE)}")
+    if cls.has_circuits != issubclass(cls, CircuitHead):
+        raise HeadError(f"{cls.kind}: has_circuits = {cls.has_circuits}; it is True of subclasses of CircuitHead alone")
     for fact, promised, method in (("fitting", cls.fitting, "fit"), ("budgeted", cls.budgeted, "with_budget")):
         if promised is not None and inspect.getattr_static(cls, method) is inspect.getattr_static(Head, method):
             raise HeadError(f"{cls.kind} states {fact}, but has no {method} of its own; write one, or leave {fact} out")

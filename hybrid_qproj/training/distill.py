@@ -52,7 +52,7 @@ def distill(
     """
     settings = settings or DistillationSettings()
     if not trainable_parameters(head):
-        raise UntrainableError(f"{type(head).__name__} has no trainable parameters; use it as it is")
+        raise UntrainableError(f"{head.kind} has no trainable parameters; use it as it is")
     check_held_out(len(embeddings), settings.held_out)
     generator = torch.Generator().manual_seed(seed)
     embeddings, held_out = _hold_out(embeddings, settings.held_out, generator)

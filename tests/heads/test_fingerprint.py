@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 import hybrid_qproj
-from hybrid_qproj import ClassicalProjection, QuantumProjection
+from hybrid_qproj import ClassicalProjection, QuantumProjection, circuits
 from hybrid_qproj.heads.coherent import CoherentProjection
 from hybrid_qproj.heads.fingerprint import head_fingerprint
 from hybrid_qproj.heads.linear import PCAProjection, Truncation
@@ -64,6 +65,13 @@ def test_weights_class_and_name_of_the_plan():
     plan = tree(8, 2)
     renamed = Plan(plan.features, plan.stages, plan.output, "mine")
     assert head_fingerprint(head(plan=plan)) == head_fingerprint(head(plan=renamed))
+
+
+def test_of_an_ansatz_that_nobody_can_find():
+    """A head that cannot be saved has an identity all the same."""
+    nameless = dataclasses.replace(circuits.get("rotor"), name="nameless")
+    assert head_fingerprint(head(circuit=nameless)) == head_fingerprint(head(circuit=nameless))
+    assert head_fingerprint(head(circuit=nameless)) != head_fingerprint(head())
 
 
 FORMER = {

@@ -122,7 +122,11 @@ def test_what_is_no_head_is_not_registered(register):
     class Budgeted(Truncation):
         budgeted = "rank"
 
+    class Circuits(Truncation):
+        has_circuits = True
+
     for wrong, message in [
+        (Circuits, "Circuits: has_circuits = True; it is True of subclasses of CircuitHead alone"),
         (dict, "got dict; expected a subclass of"),
         (Truncation(4, 2), "got Truncation; expected a subclass of"),
         (Half, "got Half; expected a subclass of .* with a forward of its own"),
