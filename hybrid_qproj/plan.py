@@ -187,7 +187,8 @@ class Plan:
         """
         if outputs is None:
             outputs = range(len(self.output))
-        qubits = [self._output_qubit(output) for output in ([outputs] if isinstance(outputs, Integral) else outputs)]
+        chosen = outputs if isinstance(outputs, Iterable) else [outputs]
+        qubits = [self._output_qubit(output) for output in chosen]
         needed, found = set(qubits), list[tuple[int, list[int]]]()
         for number in reversed(range(len(self.stages))):
             stage = self.stages[number]

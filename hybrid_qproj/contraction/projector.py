@@ -103,7 +103,8 @@ class Projector:
         """Without a graph: compiled, or piece by piece."""
         if self._compiled is not None:
             return self._kernel("forward", self.pure)(*inputs)
-        embeddings, scale, *responses = inputs
+        embeddings, scale = inputs[:2]
+        responses = [response for response in inputs[2:] if response is not None]
         assert embeddings is not None
         rows = _rows(embeddings)
         angles = embeddings.new_empty(len(embeddings), self.width)

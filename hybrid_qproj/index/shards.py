@@ -22,7 +22,7 @@ from hybrid_qproj._util.tensors import DTYPES
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.manifest import Shard
 from hybrid_qproj.index.precision import LEVELS, SLACK, TAIL, Precision, stored_width
-from hybrid_qproj.index.texts import SIZE
+from hybrid_qproj.index.texts import DIGEST_BYTES
 
 ANGLES, TEXTS = "angles", "texts"
 """Names of the tensors."""
@@ -162,7 +162,7 @@ def read_texts(folder: Path, shard: Shard) -> Tensor | None:
     """
     if shard.texts is None:
         return None
-    texts = _map(folder, shard.texts, TEXTS, (shard.rows, SIZE), torch.uint8)
+    texts = _map(folder, shard.texts, TEXTS, (shard.rows, DIGEST_BYTES), torch.uint8)
     _check_digest(folder / shard.texts, shard.texts_digest)
     return texts
 

@@ -19,7 +19,7 @@ from hybrid_qproj.index.manifest import FORMAT, MANIFEST, NEXT, Shard, describe,
 from hybrid_qproj.index.names import Names
 from hybrid_qproj.index.precision import Precision, pack, stored_width
 from hybrid_qproj.index.shards import bind_shard, check_ids, has_shards, map_angles, read_texts, sweep, write_shard
-from hybrid_qproj.index.texts import SIZE
+from hybrid_qproj.index.texts import DIGEST_BYTES
 from hybrid_qproj.index.view import Checks, View
 from hybrid_qproj.index.writer import Writer
 
@@ -168,7 +168,7 @@ class AngleStore:
                 found.extend([None] * shard.rows)
             else:
                 content = texts.numpy().tobytes()
-                found.extend(content[start : start + SIZE] for start in range(0, len(content), SIZE))
+                found.extend(content[start : start + DIGEST_BYTES] for start in range(0, len(content), DIGEST_BYTES))
         return found
 
     @contextmanager
@@ -208,8 +208,10 @@ class AngleStore:
             raise StoreError(
                 f"got {len(ids)} ids and angles of shape {tuple(angles.shape)}; expected (n, {self.width})"
             )
-        if texts is not None and (texts.shape, texts.dtype) != ((len(ids), SIZE), torch.uint8):
-            raise StoreError(f"got digests of texts of shape {tuple(texts.shape)}; expected ({len(ids)}, {SIZE}) uint8")
+        if texts is not None and (texts.shape, texts.dtype) != ((len(ids), DIGEST_BYTES), torch.uint8):
+            raise StoreError(
+                f"got digests of texts of shape {tuple(texts.shape)}; expected ({len(ids)}, {DIGEST_BYTES}) uint8"
+            )
         try:
             check_ids(ids)
             stored = pack(angles, self.precision)

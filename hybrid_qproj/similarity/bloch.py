@@ -10,11 +10,11 @@ from torch import Tensor
 
 from hybrid_qproj._util.norms import widened
 
-LEAST = 1e-9
-"""Least fidelity of two qubits: keeps logarithms finite."""
+LEAST_FIDELITY = 1e-9
+"""Of two qubits: keeps logarithms finite."""
 
-TILE = 1 << 24
-"""Qubit pairs handled at once."""
+QUBIT_PAIRS_AT_ONCE = 1 << 24
+"""Bounds the memory of all pairs of states."""
 
 
 def log_bloch_fidelity(a: Tensor, b: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ def pairwise_log_bloch_fidelity(a: Tensor, b: Tensor) -> Tensor:
         raise ValueError(f"got shapes {tuple(a.shape)} and {tuple(b.shape)}; expected (n, 3 k) and (m, 3 k)")
     # Qubits first: (k, rows, 4), so that a product of matrices gives all overlaps of a qubit.
     left, right = _four(a).permute(2, 0, 1), _four(b).permute(2, 1, 0)
-    step = max(1, TILE // max(1, b.numel() // 3))
+    step = max(1, QUBIT_PAIRS_AT_ONCE // max(1, b.numel() // 3))
     tiles = [_log_overlaps(left[:, start : start + step] @ right).sum(dim=0) for start in range(0, len(a), step)]
     return torch.cat(tiles) if tiles else a.new_zeros(0, len(b))
 
@@ -82,4 +82,4 @@ def _log(products: Tensor, axis: int) -> Tensor:
 
 def _log_overlaps(inner: Tensor) -> Tensor:
     # Rounding can leave an inner product of unit vectors above 1 by an ulp.
-    return ((1 + inner.clamp_max(1)) / 2).clamp_min(LEAST).log()
+    return ((1 + inner.clamp_max(1)) / 2).clamp_min(LEAST_FIDELITY).log()

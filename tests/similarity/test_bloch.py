@@ -45,7 +45,7 @@ def test_pairs_agree_with_paired(monkeypatch):
     a, b = ball(7, 4), ball(5, 4, seed=3)
     expected = log_bloch_fidelity(a[:, None], b[None])
     assert torch.allclose(pairwise_log_bloch_fidelity(a, b), expected)
-    monkeypatch.setattr("hybrid_qproj.similarity.bloch.TILE", 45)
+    monkeypatch.setattr("hybrid_qproj.similarity.bloch.QUBIT_PAIRS_AT_ONCE", 45)
     assert torch.allclose(pairwise_log_bloch_fidelity(a, b), expected)
     assert pairwise_log_bloch_fidelity(a[:0], b).shape == (0, 5)
 

@@ -18,7 +18,7 @@ import safetensors.numpy
 from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj._util.locks import lock_descriptor
 from hybrid_qproj.errors import HybridQprojError
-from hybrid_qproj.text.embeddings.fingerprint import Mark, side_fingerprint, text_digests
+from hybrid_qproj.text.embeddings.fingerprint import Mark, side_fingerprint, text_keys
 from hybrid_qproj.text.embeddings.table import EmbeddingTable
 from hybrid_qproj.text.sides import Side, encode_side, knows_sides, sides_differ
 
@@ -106,7 +106,7 @@ class EmbeddingCache:
                     f"the encoder gave numbers that are not finite, first for {chunk[bad][:60]!r}; look for overflow "
                     "in half precision or empty texts"
                 )
-            self._write(home, text_digests(chunk), rows)
+            self._write(home, text_keys(chunk), rows)
             progress(start + len(chunk), len(missing))
         whole = _table(self._open(home, width), mark)
         assert whole is not None

@@ -35,8 +35,8 @@ TOKENS = ("padding_side", "truncation_side", "model_input_names")
 """What a tokenizer does beside its vocabulary."""
 
 
-def text_digests(texts: Sequence[str]) -> np.ndarray:
-    """Hashes of texts.
+def text_keys(texts: Sequence[str]) -> np.ndarray:
+    """By what tables and caches find the embedding of a text: a hash of it.
 
     Args:
         texts: n texts.

@@ -13,7 +13,7 @@ from typing import IO
 import numpy as np
 
 from hybrid_qproj.errors import DataError
-from hybrid_qproj.text.embeddings.fingerprint import text_digests
+from hybrid_qproj.text.embeddings.fingerprint import text_keys
 from hybrid_qproj.text.embeddings.table import EmbeddingTable
 from hybrid_qproj.text.sides import Side
 
@@ -176,4 +176,4 @@ def _joined(
                 f"{path}: rows {a} and {b} of {name} (ids {ids[a]!r} and {ids[b]!r}) are other embeddings of the same "
                 "text; keep one"
             )
-    return EmbeddingTable(text_digests(kept), [chosen], side)
+    return EmbeddingTable(text_keys(kept), [chosen], side)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hybrid_qproj._util.excerpts import shorten
 from hybrid_qproj.heads.checkpoint import CheckpointError
-from hybrid_qproj.text.embeddings.fingerprint import Mark, marked, text_digests
+from hybrid_qproj.text.embeddings.fingerprint import Mark, marked, text_keys
 from hybrid_qproj.text.sides import Side
 
 
@@ -23,7 +23,7 @@ class EmbeddingTable(InputModule):
     would, at the cost of the head alone, for the texts of the table.
 
     Args:
-        digests: of the texts, (n,) uint64; see `hybrid_qproj.text.embeddings.fingerprint.text_digests`.
+        digests: of the texts, (n,) uint64; see `hybrid_qproj.text.embeddings.fingerprint.text_keys`.
         parts: their embeddings, in parts of (rows, d) each, n rows in all; of any floating type, perhaps memory-mapped:
             rows are read when they are looked up.
         side: what the embeddings are of: queries, documents, or texts that are neither; None if they serve as all.
@@ -66,7 +66,7 @@ class EmbeddingTable(InputModule):
         Returns:
             the table.
         """
-        return cls(text_digests(texts), [embeddings], side)
+        return cls(text_keys(texts), [embeddings], side)
 
     @classmethod
     def merge(cls, tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
@@ -104,7 +104,7 @@ class EmbeddingTable(InputModule):
         """
         if not len(self):
             return np.full(len(texts), -1)
-        digests = text_digests(texts)
+        digests = text_keys(texts)
         every = self._find(digests)
         if side is not None:
             own = self._find(marked(digests, side))

@@ -13,8 +13,8 @@ from pennylane.ops.op_math import Adjoint, Controlled
 
 from hybrid_qproj.viz.circuits.angles import Angle, linear
 from hybrid_qproj.viz.circuits.errors import DrawingError
+from hybrid_qproj.viz.circuits.gates import Gate, plain
 from hybrid_qproj.viz.circuits.subjects import Reprepare
-from hybrid_qproj.viz.circuits.tracing import Gate, plain
 
 NAMES_2: Mapping[str, str] = {
     "Identity": "id", "PauliX": "x", "PauliY": "y", "PauliZ": "z", "Hadamard": "h", "S": "s", "Adjoint(S)": "sdg",

@@ -9,9 +9,9 @@ from typing import Any
 import pennylane as qml
 from pennylane.operation import Operator
 
+from hybrid_qproj.viz.circuits.gates import Slot
 from hybrid_qproj.viz.circuits.subjects import Picture, Reprepare
 from hybrid_qproj.viz.circuits.symbols import Notation
-from hybrid_qproj.viz.circuits.tracing import Slot
 
 
 def arguments(slots: tuple[Slot, ...], notation: Notation) -> list[str]:

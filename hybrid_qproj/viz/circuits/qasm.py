@@ -11,9 +11,9 @@ from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.viz.circuits.angles import Angle
 from hybrid_qproj.viz.circuits.basis import NAMES_2, NAMES_3, PHASE, standard_parts
 from hybrid_qproj.viz.circuits.errors import DrawingError
+from hybrid_qproj.viz.circuits.gates import Gate, constants
 from hybrid_qproj.viz.circuits.subjects import Picture, Reprepare
 from hybrid_qproj.viz.circuits.symbols import decimal
-from hybrid_qproj.viz.circuits.tracing import Gate, constants
 
 HEADERS = {
     2: ("OPENQASM 2.0;", 'include "qelib1.inc";', "qreg q[{wires}];"),

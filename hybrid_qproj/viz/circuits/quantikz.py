@@ -8,10 +8,10 @@ from pennylane.drawer.drawable_layers import drawable_layers
 from pennylane.operation import Operator
 from pennylane.ops.mid_measure import MidMeasure
 
+from hybrid_qproj.viz.circuits.gates import Slot
 from hybrid_qproj.viz.circuits.labels import arguments, name_of
 from hybrid_qproj.viz.circuits.names import latex_name, latex_text, wire_label
 from hybrid_qproj.viz.circuits.subjects import Picture, Reprepare
-from hybrid_qproj.viz.circuits.tracing import Slot
 
 DOCUMENT = r"""\documentclass[border=2pt]{standalone}
 \usepackage{tikz}

@@ -11,9 +11,10 @@ from pennylane.operation import Operator
 
 from hybrid_qproj.circuits import Ansatz
 from hybrid_qproj.viz.circuits.angles import Angle
+from hybrid_qproj.viz.circuits.gates import Gate, Slot
 from hybrid_qproj.viz.circuits.names import fresh
 from hybrid_qproj.viz.circuits.symbols import Symbol
-from hybrid_qproj.viz.circuits.tracing import Gate, Slot, gates_at
+from hybrid_qproj.viz.circuits.tracing import gates_at
 
 SOMEWHERE = 0.37
 """Multiples of it stand for values that a gate does not depend on."""

@@ -14,9 +14,10 @@ from torch import Tensor
 from hybrid_qproj.circuits import Ansatz, get
 from hybrid_qproj.plan import Plan
 from hybrid_qproj.viz.circuits.errors import DrawingError
+from hybrid_qproj.viz.circuits.gates import Gate, Slot, constants
 from hybrid_qproj.viz.circuits.sheet import Block, Sheet, block_names
 from hybrid_qproj.viz.circuits.symbols import Symbols
-from hybrid_qproj.viz.circuits.tracing import Gate, Slot, constants, numbered_gates, symbolic_gates
+from hybrid_qproj.viz.circuits.tracing import numbered_gates, symbolic_gates
 
 
 class Reprepare(Operation):

@@ -7,11 +7,10 @@ parameters change them. Nothing is assumed about the function: it need not be sm
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pennylane as qml
 import torch
 from pennylane.operation import Operator
 from torch import Tensor
@@ -20,6 +19,7 @@ from hybrid_qproj.circuits import Ansatz
 from hybrid_qproj.circuits.ansatz import unchanged
 from hybrid_qproj.viz.circuits.angles import Angle, linear
 from hybrid_qproj.viz.circuits.errors import DrawingError
+from hybrid_qproj.viz.circuits.gates import Gate, Slot, arrays, constants, plain, real, structure
 
 LETTERS = "fghuvw"
 
@@ -28,41 +28,6 @@ SPECIAL = (0.0, 1.0, -1.0, np.pi / 2)
 
 CHANGED = 1e-11
 """Relative difference from which on a number has changed: more than rounding errors."""
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A number of a gate, or an array of them: an angle, a matrix, the weights of a template.
-
-    Args:
-        shape: of the array; empty for a number.
-        entries: one expression a number, row by row.
-        setting: whether it is no parameter of the gate to PennyLane, such as the exponent of a power.
-        whole: an array as one function of symbols, where it depends on any.
-    """
-
-    shape: tuple[int, ...]
-    entries: tuple[Angle, ...]
-    setting: bool = False
-    whole: Angle | None = None
-
-    @property
-    def symbols(self) -> set[int]:
-        """Numbers of the symbols it depends on."""
-        return {symbol for entry in self.entries for symbol in entry.symbols}
-
-    def renumbered(self, numbers: list[int]) -> Slot:
-        """The same numbers in terms of other symbols."""
-        entries = tuple(entry.renumbered(numbers) for entry in self.entries)
-        return replace(self, entries=entries, whole=self.whole and self.whole.renumbered(numbers))
-
-    def bound(self, values: dict[int, float]) -> Slot:
-        """The same numbers with values for some symbols; functions stay as they are."""
-        entries = tuple(entry if entry.function else entry.bound(values) for entry in self.entries)
-        return replace(self, entries=entries)
-
-
-Gate = tuple[Operator, tuple[Slot, ...]]
 
 
 @dataclass(frozen=True)
@@ -104,21 +69,6 @@ def gates_at(ansatz: Ansatz, angles: Sequence[float]) -> list[Operator]:
         given = ", ".join(f"{name}={value}" for name, value in zip(ansatz.parameter_names, angles, strict=True))
         raise DrawingError(f"ansatz {ansatz.name!r} fails for {given}: {type(error).__name__}: {error}") from error
     return [plain(gate) for gate in tape.operations]
-
-
-def plain(gate: Operator) -> Operator:
-    """A gate with NumPy's numbers in place of torch's."""
-    if not any(isinstance(value, Tensor) for value in gate.data):
-        return gate
-    return qml.ops.functions.bind_new_parameters(gate, [_array(value)[()] for value in gate.data])
-
-
-def constants(gate: Operator) -> tuple[Slot, ...]:
-    """A gate's own numbers."""
-    return tuple(
-        Slot(array.shape, tuple(Angle(_real(entry)) for entry in array.ravel().tolist()), setting)
-        for array, setting in _arrays(gate)
-    )
 
 
 def symbolic_gates(ansatz: Ansatz) -> list[Gate]:
@@ -174,7 +124,7 @@ def _assemble(first: _Run, table: np.ndarray, sums: list[Angle | None], touched:
     gates, start = [], 0
     for operation in map(plain, first.operations):
         slots = []
-        for array, setting in _arrays(operation):
+        for array, setting in arrays(operation):
             columns = range(start, start + array.size)
             start += array.size
             entries = [sums[column] or dependent(column) for column in columns]
@@ -189,7 +139,7 @@ def _assemble(first: _Run, table: np.ndarray, sums: list[Angle | None], touched:
 
 def _sum(points: np.ndarray, values: np.ndarray) -> Angle | None:
     if (values == values[0]).all():
-        return Angle(_real(complex(values[0])))
+        return Angle(real(complex(values[0])))
     return None if np.iscomplex(values).any() else linear(points, values.real)
 
 
@@ -228,53 +178,8 @@ def _try(ansatz: Ansatz, point: np.ndarray) -> _Run | None:
 
 def _run(ansatz: Ansatz, raw: Tensor) -> _Run:
     operations = tuple(ansatz.trace(raw).operations)
-    arrays = [array for operation in operations for array, _ in _arrays(operation)]
-    numbers = np.concatenate([np.zeros(0), *(array.ravel() for array in arrays)]).astype(complex)
+    found = [array.ravel() for operation in operations for array, _ in arrays(operation)]
+    numbers = np.concatenate([np.zeros(0), *found]).astype(complex)
     with torch.no_grad():
         point = ansatz.angles(raw).detach().double().numpy()
-    return _Run(raw.numpy(), point, operations, numbers, [_structure(operation) for operation in operations])
-
-
-def _arrays(operation: Operator) -> Iterator[tuple[np.ndarray, bool]]:
-    """A gate's numbers: its parameters, then numbers among its settings."""
-    for value in operation.data:
-        yield _array(value), False
-    yield from ((array, True) for array in _settings(operation))
-
-
-def _settings(operation: Operator) -> Iterator[np.ndarray]:
-    for _, value in sorted(operation.hyperparameters.items()):
-        if isinstance(value, Operator):
-            yield from _settings(value)
-        elif isinstance(value, tuple | list) and any(isinstance(part, Operator) for part in value):
-            for part in value:
-                if isinstance(part, Operator):
-                    yield from _settings(part)
-        elif isinstance(value, int | float | complex | np.ndarray | Tensor) and not isinstance(value, bool):
-            array = _array(value)
-            if array.dtype.kind in "iufc":
-                yield array
-
-
-def _array(value: object) -> np.ndarray:
-    if isinstance(value, Tensor):
-        return value.detach().cpu().resolve_conj().numpy()
-    return np.asarray(value.toarray() if hasattr(value, "toarray") else value)
-
-
-def _real(value: complex) -> complex:
-    return value.real if isinstance(value, complex) and not value.imag else value
-
-
-def _structure(operation: Operator) -> object:
-    """What of a gate must not change with the parameters: kind, wires, shapes."""
-    parts = [part for value in operation.hyperparameters.values() for part in _operators(value)]
-    shapes = [np.shape(array) for array, _ in _arrays(operation)]
-    controls = list(getattr(operation, "control_values", None) or ())
-    return type(operation).__name__, list(operation.wires), shapes, controls, [_structure(part) for part in parts]
-
-
-def _operators(value: object) -> list[Operator]:
-    if isinstance(value, Operator):
-        return [value]
-    return [part for part in value if isinstance(part, Operator)] if isinstance(value, tuple | list) else []
+    return _Run(raw.numpy(), point, operations, numbers, [structure(operation) for operation in operations])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MANY = 5_000
+MOST_POINTS = 5_000
 """Pairs beyond which points would hide one another, and hexagons count them."""
 
 
@@ -46,7 +46,7 @@ def fidelity_against_cosine(head: Head, embeddings: Tensor, axes: Axes | None = 
     similarity = similarities[i, j].double().cpu().numpy()
     correlation = spearmanr(cosine, similarity).statistic
     figure, (panel,) = panels(axes, 1, (4.0, 3.2))
-    if len(cosine) > MANY:
+    if len(cosine) > MOST_POINTS:
         panel.hexbin(cosine, similarity, gridsize=50, bins="log", cmap="Blues", mincnt=1)
     else:
         panel.plot(cosine, similarity, ".", markersize=3, alpha=0.5)

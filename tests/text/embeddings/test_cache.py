@@ -21,7 +21,7 @@ pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 
 from hybrid_qproj.text.embeddings import cache as cache_module
 from hybrid_qproj.text.embeddings.cache import CacheError, EmbeddingCache
-from hybrid_qproj.text.embeddings.fingerprint import encoder_fingerprint, text_digests
+from hybrid_qproj.text.embeddings.fingerprint import encoder_fingerprint, text_keys
 from hybrid_qproj.text.encoders import load_encoder
 
 WORDS = ["a", "quantum", "cat", "sat", "on", "the", "mat", "state"]
@@ -255,7 +255,7 @@ def write_here(home, start, kill):
         Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
     for number in range(start, start + 16):
         # Not encoded: a forked process must not use torch.
-        EmbeddingCache(home.parent)._write(home, text_digests([f"text {number}"]), np.full((1, 24), number, np.float32))
+        EmbeddingCache(home.parent)._write(home, text_keys([f"text {number}"]), np.full((1, 24), number, np.float32))
 
 
 def run_writers(home, starts, kill=False):

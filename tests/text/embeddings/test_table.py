@@ -13,7 +13,7 @@ pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 from hybrid_qproj import ClassicalProjection
 from hybrid_qproj.heads.checkpoint import CheckpointError
 from hybrid_qproj.sbert import Encoder, ProjectionHead
-from hybrid_qproj.text.embeddings.fingerprint import text_digests
+from hybrid_qproj.text.embeddings.fingerprint import text_keys
 from hybrid_qproj.text.embeddings.table import EmbeddingTable
 
 TEXTS = ["a cat", "a dog", "", "ein Vogel im Käfig"]
@@ -62,9 +62,9 @@ def test_cannot_be_saved(tmp_path):
 def test_shapes_must_agree():
     """A row for each digest, all of one width."""
     with pytest.raises(ValueError, match="got 4 digests for embeddings of shapes"):
-        EmbeddingTable(text_digests(TEXTS), [ROWS[:3]])
+        EmbeddingTable(text_keys(TEXTS), [ROWS[:3]])
     with pytest.raises(ValueError, match="all of one width"):
-        EmbeddingTable(text_digests(TEXTS), [ROWS[:2], ROWS[2:, :2]])
+        EmbeddingTable(text_keys(TEXTS), [ROWS[:2], ROWS[2:, :2]])
 
 
 def test_empty_table():
