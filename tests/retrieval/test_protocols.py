@@ -60,7 +60,7 @@ def test_rerank(collection):
 @pytest.mark.parametrize("chunk", [1, 3, 100])
 def test_retrieve_is_exact(collection, chunk, monkeypatch):
     """The best of all documents, whatever the size of the chunks they come in."""
-    monkeypatch.setattr(protocols, "CHUNK", chunk)
+    monkeypatch.setattr(protocols, "DOCUMENTS_AT_ONCE", chunk)
     run = rank(model(Uncompressed(6)), make_test_set(collection, "retrieve", depth=4))
     scores = {document: cosine("q2", document) for document in TEXTS}
     best = sorted(scores, key=scores.get, reverse=True)[:4]
@@ -132,7 +132,7 @@ def test_own_documents_that_stay_are_said(protocol):
 @pytest.mark.parametrize("chunk", [1, 3, 100])
 def test_ties_at_the_depth(chunk, monkeypatch):
     """Equal scores are cut where trec_eval would cut them, whatever the chunks."""
-    monkeypatch.setattr(protocols, "CHUNK", chunk)
+    monkeypatch.setattr(protocols, "DOCUMENTS_AT_ONCE", chunk)
     texts = {f"d{i}": "text 1" for i in (3, 1, 4, 5, 9, 2, 6)}
     test = make_test_set(Collection("ties", MemoryDocuments(texts), QUERIES, QRELS), "retrieve", depth=3)
     assert list(rank(model(Uncompressed(6)), test)["q1"]) == ["d9", "d6", "d5"]

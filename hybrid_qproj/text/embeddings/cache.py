@@ -30,7 +30,7 @@ SHARD = 8192
 """Texts of a file: what an interruption loses at most."""
 HEADER = 4096
 """Bytes of a file's header at most; those that are written here have a few hundred."""
-CHECKED = 1 << 16
+ROWS_CHECKED = 1 << 16
 """Rows looked at for numbers that are none at once."""
 LOCK = ".lock"
 ADVICE = "delete it: what was in it will be encoded again"
@@ -205,8 +205,8 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     # The format of safetensors: the length of a header, the header, then the tensors at the offsets it gives.
     starts = {name: 8 + length + table[name]["data_offsets"][0] for name in shapes}
     rows = np.memmap(path, dtype="<f4", mode="r", offset=starts["embeddings"], shape=shape)
-    for start in range(0, len(rows), CHECKED):
-        wrong = ~np.isfinite(rows[start : start + CHECKED]).all(axis=1)
+    for start in range(0, len(rows), ROWS_CHECKED):
+        wrong = ~np.isfinite(rows[start : start + ROWS_CHECKED]).all(axis=1)
         if wrong.any():
             raise CacheError(f"{path}: row {start + int(wrong.argmax())} holds numbers that are not finite; {ADVICE}")
     return np.fromfile(path, dtype="<u8", count=shape[0], offset=starts["digests"]), rows
