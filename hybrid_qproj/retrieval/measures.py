@@ -10,17 +10,11 @@ from typing import TypeVar
 import numpy as np
 from torch import Tensor
 
+from hybrid_qproj._util.excerpts import show
 from hybrid_qproj._util.extras import require
 from hybrid_qproj.errors import DataError
 from hybrid_qproj.retrieval.ranking import trec_order
-from hybrid_qproj.retrieval.rules import (
-    LARGEST_GRADE,
-    LARGEST_SCORE,
-    check_grade,
-    check_id,
-    check_score,
-    show,
-)
+from hybrid_qproj.retrieval.rules import LARGEST_GRADE, LARGEST_SCORE, check_grade, check_id, check_score
 
 T = TypeVar("T")
 Qrels = Mapping[str, Mapping[str, int]]
