@@ -8,23 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hybrid_qproj._util.excerpts import show
-from hybrid_qproj.retrieval.datasets import dataset_qrels, dataset_queries, open_dataset
-from hybrid_qproj.retrieval.documents import (
-    LEE,
-    DataError,
-    Documents,
-    IrDocuments,
-    JsonlDocuments,
-    MemoryDocuments,
-    beir_file,
-    check_name,
-    lee_documents,
-    open_documents,
-)
+from hybrid_qproj.errors import DataError
+from hybrid_qproj.retrieval.datasets import IrDocuments, dataset_qrels, dataset_queries, open_dataset
+from hybrid_qproj.retrieval.document_files import JsonlDocuments, open_documents
+from hybrid_qproj.retrieval.documents import Documents, MemoryDocuments
 from hybrid_qproj.retrieval.judged import parse_judged
 from hybrid_qproj.retrieval.lee import load_lee
 from hybrid_qproj.retrieval.lines import is_folder
 from hybrid_qproj.retrieval.rules import check_grade, check_id, check_text
+from hybrid_qproj.retrieval.sources import LEE, beir_file, check_name, lee_documents
 from hybrid_qproj.retrieval.topics import read_topics
 from hybrid_qproj.retrieval.trec import read_qrels
 

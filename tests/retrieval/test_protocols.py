@@ -9,10 +9,11 @@ import torch
 pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 
 from hybrid_qproj import QuantumProjection
+from hybrid_qproj.errors import DataError
 from hybrid_qproj.heads.fixed import Uncompressed
 from hybrid_qproj.retrieval import protocols
 from hybrid_qproj.retrieval.collection import Collection
-from hybrid_qproj.retrieval.documents import DataError, Document, Documents, MemoryDocuments
+from hybrid_qproj.retrieval.documents import Document, Documents, MemoryDocuments
 from hybrid_qproj.retrieval.protocols import make_test_set, rank
 from hybrid_qproj.sbert import Encoder, ProjectionHead
 from hybrid_qproj.text.embeddings.table import EmbeddingTable

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationInfo
 
 from hybrid_qproj.errors import HybridQprojError
-from hybrid_qproj.retrieval.documents import LEE, beir_file
 from hybrid_qproj.retrieval.rules import LARGEST_GRADE, parse_grade
+from hybrid_qproj.retrieval.sources import LEE, beir_file
 
 
 class ConfigError(HybridQprojError, ValueError):
