@@ -1,4 +1,4 @@
-"""What a name stands for: a file, a folder in BEIR's format, the Lee corpus, or a dataset of ir_datasets."""
+"""What a name stands for: a file, a folder in BEIR's format, a packaged collection, or a dataset of ir_datasets."""
 
 from __future__ import annotations
 
@@ -12,28 +12,14 @@ from hybrid_qproj.retrieval.datasets import IrDocuments
 from hybrid_qproj.retrieval.document_files import JsonlDocuments, open_documents
 from hybrid_qproj.retrieval.documents import Documents, MemoryDocuments
 from hybrid_qproj.retrieval.judged import is_judged, parse_judged
-from hybrid_qproj.retrieval.lee import load_lee
 from hybrid_qproj.retrieval.lines import is_file, is_folder
-
-LEE = ("lee", "lee-background")
-"""Names of the Lee corpus: its judged texts, and its other ones."""
+from hybrid_qproj.retrieval.packaged import PACKAGED
 
 
 def beir_file(folder: str | Path, name: str) -> Path | None:
     """A file of a BEIR folder, perhaps compressed; None if it is not there."""
     paths = (Path(folder, name), Path(folder, f"{name}.gz"))
     return next((path for path in paths if is_file(path)), None)
-
-
-def lee_documents(name: str) -> MemoryDocuments:
-    """The texts of the Lee corpus, numbered from 0.
-
-    Args:
-        name: ``"lee"``, the judged ones, or ``"lee-background"``, the others.
-    """
-    corpus = load_lee()
-    texts = corpus.documents if name == "lee" else corpus.background
-    return MemoryDocuments({str(number): text for number, text in enumerate(texts)}, name)
 
 
 def open_source(name: str | Path, local_ids: bool = False) -> Documents:
@@ -75,8 +61,8 @@ def _named(name: str, local_ids: bool) -> Documents:
         return open_documents(name)
     if corpus := beir_file(name, "corpus.jsonl"):
         return JsonlDocuments(corpus)
-    if name in LEE:
-        return lee_documents(name)
+    if name in PACKAGED:
+        return MemoryDocuments(PACKAGED[name].numbered(), name)
     if is_folder(name):
         raise DataError(f"{name} is a folder without corpus.jsonl; expected one in BEIR's format, or a file")
     if looks_like_file(name):
