@@ -25,9 +25,14 @@ from hybrid_qproj.devices.compilation import compile_for, machine_snapshot
 from hybrid_qproj.devices.cost import check_allowed, count
 from hybrid_qproj.devices.size import check_wires, state_bytes
 from hybrid_qproj.devices.spec import MODES
+from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.heads.base import Head
 from hybrid_qproj.heads.circuit import CircuitHead
 from hybrid_qproj.heads.quantum import QuantumProjection
+
+
+class EstimateError(HybridQprojError, ValueError):
+    """What cannot be estimated as asked."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ def estimate(
         the estimate.
 
     Raises:
-        ValueError: ``documents`` or a price is out of range, or a price is given for a device that costs nothing.
+        EstimateError: ``documents`` or a price is out of range, or a price is given for a device that costs nothing.
         DeviceSpecError: the device string cannot be read.
         DeviceUnavailableError: the device is not known, samples and has no ``shots``, or its backend does not exist.
         MissingExtraError: the device has a compiler of its own, such as qiskit's, which is not installed.
@@ -185,7 +190,7 @@ def _run(
         memory *= min(max(rows), CIRCUITS_PER_CALL)
     price = None if prices is None else prices[0] * (shots or 0) + prices[1] * circuits
     if price is not None and not math.isfinite(price):
-        raise ValueError(f"{count(circuits, spec.shots)}: at these prices that is no finite number")
+        raise EstimateError(f"{count(circuits, spec.shots)}: at these prices that is no finite number")
     return Run(mode, pack, circuits, shots, compiled.wires, compiled.depth, compiled.two_qubit_gates, memory, price)
 
 
@@ -206,14 +211,14 @@ def _checked_prices(
     spec: DeviceSpec, documents: int, per_shot: float | None, per_task: float | None
 ) -> tuple[float, float] | None:
     if documents < 1:
-        raise ValueError(f"documents={documents}: expected at least 1")
+        raise EstimateError(f"documents={documents}: expected at least 1")
     if per_shot is None and per_task is None:
         return None
     if not can_cost(spec):
-        raise ValueError(f"device {str(spec)!r} costs nothing; leave the prices out")
+        raise EstimateError(f"device {str(spec)!r} costs nothing; leave the prices out")
     prices = (per_shot or 0.0, per_task or 0.0)
     if not all(math.isfinite(price) and price >= 0 for price in prices):
-        raise ValueError(f"prices {prices[0]} a shot and {prices[1]} a task: expected numbers of at least 0")
+        raise EstimateError(f"prices {prices[0]} a shot and {prices[1]} a task: expected numbers of at least 0")
     return prices
 
 

@@ -166,7 +166,7 @@ def _choose_device(head: Head, device: str | None, allow_paid: bool) -> None:
             # It runs there or nowhere: the stand-in for a saved device is for those that cost nothing.
             head.to_device(head.device, allow_paid)
     elif device is not None:
-        raise ValueError(f"quantum_device: the model's head is a {head.kind}, which has no circuits")
+        raise CheckpointError(f"quantum_device: the model's head is a {head.kind}, which has no circuits")
 
 
 def _local(path: str | Path) -> Path:

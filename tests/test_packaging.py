@@ -103,3 +103,8 @@ def test_core_install_is_enough_to_import() -> None:
     # None in sys.modules makes an import fail as if the package were missing.
     extras = ["sentence_transformers", "transformers", "matplotlib", "ir_datasets", "pytrec_eval", "gensim"]
     run(f"import sys; sys.modules.update(dict.fromkeys({extras!r})); import hybrid_qproj, hybrid_qproj.cli")
+
+
+def test_the_demo_is_shipped() -> None:
+    (name,) = lines(read_setup()["options.package_data"]["hybrid_qproj.demo"])
+    assert (importlib.resources.files("hybrid_qproj.demo") / name).read_text(encoding="utf-8").startswith("# The demo")

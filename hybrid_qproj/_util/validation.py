@@ -8,7 +8,15 @@ from torch import Tensor
 from hybrid_qproj.errors import HybridQprojError
 
 
-class NotFiniteError(HybridQprojError, ValueError):
+class SizeError(HybridQprojError, ValueError):
+    """Numbers of inputs and outputs that are no compression."""
+
+
+class EmbeddingsError(HybridQprojError, ValueError):
+    """What is no batch of embeddings."""
+
+
+class NotFiniteError(EmbeddingsError):
     """Embeddings that hold NaN or infinities."""
 
 
@@ -20,13 +28,13 @@ def check_sizes(in_features: int, out_features: int) -> None:
         out_features: k.
 
     Raises:
-        ValueError: not whole numbers with 1 <= k < d.
+        SizeError: not whole numbers with 1 <= k < d.
     """
     for name, value in (("in_features", in_features), ("out_features", out_features)):
         if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError(f"{name}={value!r}: expected a whole number")
+            raise SizeError(f"{name}={value!r}: expected a whole number")
     if not 1 <= out_features < in_features:
-        raise ValueError(
+        raise SizeError(
             f"in_features={in_features}, out_features={out_features}: a projection compresses, so expected "
             f"1 <= out_features < in_features"
         )
@@ -40,14 +48,14 @@ def check_embeddings(embeddings: Tensor, width: int) -> None:
         width: expected size of the last axis.
 
     Raises:
-        ValueError: not a floating-point tensor, or another width.
+        EmbeddingsError: not a floating-point tensor, or another width.
         NotFiniteError: a number is not finite, which is a ValueError too.
     """
     if not isinstance(embeddings, Tensor) or not embeddings.is_floating_point():
         kind = embeddings.dtype if isinstance(embeddings, Tensor) else type(embeddings).__name__
-        raise ValueError(f"got embeddings of type {kind}; expected a floating-point tensor (call .float())")
+        raise EmbeddingsError(f"got embeddings of type {kind}; expected a floating-point tensor (call .float())")
     if not embeddings.shape or embeddings.shape[-1] != width:
-        raise ValueError(f"got embeddings of shape {tuple(embeddings.shape)}; expected (..., {width})")
+        raise EmbeddingsError(f"got embeddings of shape {tuple(embeddings.shape)}; expected (..., {width})")
     # A graph being compiled cannot branch on data.
     if torch.compiler.is_compiling():
         return

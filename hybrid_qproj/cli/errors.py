@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,10 +17,9 @@ debugging: ContextVar[bool] = ContextVar("debugging", default=False)
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn errors that a command's input or surroundings explain into one red line and exit code 1.
+    """Turn the package's errors into one red line and exit code 1: what a command's input or surroundings explain.
 
-    Those are the package's own, and those of the system. A ValueError that a library raises is one line too, but says
-    that nobody expected it. All else is a bug and shows its traceback, as everything does with ``--debug``.
+    All else is a bug and shows its traceback, as everything does with ``--debug``.
     """
     from hybrid_qproj.errors import HybridQprojError  # noqa: PLC0415 - keeps --help fast
 
@@ -30,15 +28,8 @@ def one_line_errors() -> Iterator[None]:
     except KeyboardInterrupt as error:
         _say("interrupted; run again to go on", error)
         raise typer.Exit(INTERRUPTED) from error
-    except BrokenPipeError:
-        # Whoever read the output has enough; typer ends without a word.
-        raise
-    except (HybridQprojError, OSError) as error:
+    except HybridQprojError as error:
         _say(f"error: {error}", error)
-        raise typer.Exit(1) from error
-    except ValueError as error:
-        ours = "hybrid_qproj" in traceback.extract_tb(error.__traceback__)[-1].filename
-        _say(f"error: {error}" + ("" if ours else " (not expected; hybrid-qproj --debug shows where)"), error)
         raise typer.Exit(1) from error
 
 

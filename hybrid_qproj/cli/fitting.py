@@ -17,7 +17,8 @@ from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.fitting.fit import FitSettings
 from hybrid_qproj.fitting.weights import check_corrections
-from hybrid_qproj.retrieval.documents import Documents, open_source
+from hybrid_qproj.retrieval.documents import Documents
+from hybrid_qproj.retrieval.sources import open_source
 from hybrid_qproj.sbert import Encoder, with_fitted_head
 from hybrid_qproj.text.encoders import MAX_TOKENS, load_encoder
 

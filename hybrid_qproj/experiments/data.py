@@ -37,7 +37,7 @@ from hybrid_qproj.text.sides import Side, sides_differ
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-CHUNK = 1 << 16
+TEXTS_AT_ONCE = 1 << 16
 """Texts of a corpus that are in memory at once while it is embedded."""
 
 Progress = Callable[[str, int, int], None]
@@ -206,7 +206,7 @@ def _all_texts(
 
 
 def _chunks(texts: Iterator[tuple[Side, str]]) -> Iterator[dict[Side, list[str]]]:
-    while chunk := list(islice(texts, CHUNK)):
+    while chunk := list(islice(texts, TEXTS_AT_ONCE)):
         yield {
             side: list(dict.fromkeys(text for mine, text in chunk if mine == side)) for side in ("query", "document")
         }

@@ -9,7 +9,7 @@ from hybrid_qproj._util.outputs import write_together
 from hybrid_qproj.experiments.comparisons import Comparison, compare
 from hybrid_qproj.experiments.config import ExperimentConfig
 from hybrid_qproj.experiments.figures import figures, saturation
-from hybrid_qproj.experiments.records import Record
+from hybrid_qproj.experiments.records import Record, RecordError
 from hybrid_qproj.experiments.summary import Row, summarise
 from hybrid_qproj.experiments.tables import (
     comparisons_to_csv,
@@ -35,12 +35,12 @@ def write_report(folder: Path, config: ExperimentConfig, records: Sequence[Recor
         the rows of the table.
 
     Raises:
-        ValueError: there are no records.
+        RecordError: there are no records.
         OutputError: a file could not be written; an earlier report is unchanged.
         MissingExtraError: matplotlib is not installed.
     """
     if not records:
-        raise ValueError(f"{folder} has no records yet: nothing to report")
+        raise RecordError(f"{folder} has no records yet: nothing to report")
     measure = config.measures[0]
     rows = summarise(records, config.pools)
     tests = list(rows[0].scores)

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from hybrid_qproj._util.validation import check_sizes
+from hybrid_qproj.fitting.errors import FitError
 from hybrid_qproj.fitting.exchange import exchange
 from hybrid_qproj.fitting.merging import Pairs, merge
 from hybrid_qproj.fitting.mixing import mix
@@ -38,7 +39,7 @@ class FitSettings:
             None for none of these.
 
     Raises:
-        ValueError: a negative number or an unknown word.
+        FitError: a negative number or an unknown word.
     """
 
     mixing: int = 0
@@ -51,13 +52,13 @@ class FitSettings:
     def __post_init__(self) -> None:
         for name, words in (("merging", get_args(Merging)), ("pairs", get_args(Pairs))):
             if getattr(self, name) not in words:
-                raise ValueError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(words)}")
+                raise FitError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(words)}")
         if self.mixing < 0 or (self.depth is not None and self.depth < 1):
-            raise ValueError(f"mixing={self.mixing}, depth={self.depth}: expected mixing >= 0 and depth >= 1 or None")
+            raise FitError(f"mixing={self.mixing}, depth={self.depth}: expected mixing >= 0 and depth >= 1 or None")
         if not 0 < self.power <= MOST:
-            raise ValueError(f"power={self.power}: expected above 0 and at most {MOST}")
+            raise FitError(f"power={self.power}: expected above 0 and at most {MOST}")
         if self.angles is not None and self.angles < 1:
-            raise ValueError(f"angles={self.angles}: expected a budget of at least 1, or None")
+            raise FitError(f"angles={self.angles}: expected a budget of at least 1, or None")
 
     def check(self, features: int, outputs: int) -> None:
         """See whether a plan of these sizes is possible.
@@ -67,16 +68,16 @@ class FitSettings:
             outputs: k.
 
         Raises:
-            ValueError: the sizes are no compression, or depth or budget are too small for them.
+            FitError: the sizes are no compression, or depth or budget are too small for them.
         """
         check_sizes(features, outputs)
         merging = features - outputs if self.merging == "treelet" else 0
         if self.depth is not None and merging and features > outputs * 2**self.depth:
             least = math.ceil(math.log2(features / outputs))
-            raise ValueError(f"depth={self.depth}: {features} features merge to {outputs} in {least} stages at least")
+            raise FitError(f"depth={self.depth}: {features} features merge to {outputs} in {least} stages at least")
         least = self.mixing * (features // 2) + merging
         if self.angles is not None and self.angles < least:
-            raise ValueError(
+            raise FitError(
                 f"angles={self.angles}: mixing and merging alone take {least} from {features} to {outputs}; raise the "
                 "budget"
             )
@@ -98,7 +99,7 @@ def fit_plan(covariance: Tensor, outputs: int, settings: FitSettings | None = No
         the plan with a rotor angle a block; the same for the same covariance.
 
     Raises:
-        ValueError: sizes that are no compression, a covariance that is not square, symmetric and finite, or a depth
+        FitError: sizes that are no compression, a covariance that is not square, symmetric and finite, or a depth
             or budget that is too small.
     """
     settings = settings or FitSettings()
@@ -124,9 +125,9 @@ def fit_plan(covariance: Tensor, outputs: int, settings: FitSettings | None = No
 def _checked(covariance: Tensor) -> np.ndarray:
     matrix: np.ndarray = covariance.detach().double().cpu().numpy().copy()
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():  # noqa: PLR2004 - a matrix
-        raise ValueError(f"got a covariance of shape {matrix.shape}; expected (d, d), finite")
+        raise FitError(f"got a covariance of shape {matrix.shape}; expected (d, d), finite")
     if not np.allclose(matrix, matrix.T, atol=1e-9 * max(1.0, float(np.abs(matrix).max()))):
-        raise ValueError("the covariance is not symmetric")
+        raise FitError("the covariance is not symmetric")
     return matrix
 
 

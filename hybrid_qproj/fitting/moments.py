@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hybrid_qproj.fitting.errors import FitError
+
 CHUNK = 1 << 24
 """Numbers of a chunk: 128 MiB in double precision."""
 
@@ -38,20 +40,20 @@ class Moments:
             embeddings: (n, width), torch or numpy, floating point.
 
         Raises:
-            ValueError: another shape or type, or a row with NaN or infinity.
+            FitError: another shape or type, or a row with NaN or infinity.
         """
         # A memory-mapped array may not be written to; copying one slice costs little.
         rows = torch.from_numpy(np.array(embeddings)) if isinstance(embeddings, np.ndarray) else embeddings
         if not isinstance(rows, Tensor):
-            raise ValueError(f"got {type(embeddings).__name__}; expected torch or numpy")
+            raise FitError(f"got {type(embeddings).__name__}; expected torch or numpy")
         if rows.dim() != 2 or rows.shape[1] != self.width or not rows.is_floating_point():  # noqa: PLR2004 - a matrix
-            raise ValueError(
+            raise FitError(
                 f"got embeddings of shape {tuple(rows.shape)} and type {rows.dtype}; expected (n, {self.width}), "
                 "floating point"
             )
         rows = rows.detach().to("cpu", torch.float64)
         if not bool(rows.sum().isfinite()) and (wrong := (~rows.isfinite()).any(dim=1).nonzero()).numel():
-            raise ValueError(
+            raise FitError(
                 f"row {self.rows + int(wrong[0])} holds NaN or infinity, as {len(wrong)} of {len(rows)} rows of its "
                 "chunk do; remove them, or look for empty texts and overflow in the encoder"
             )
@@ -75,12 +77,10 @@ class Moments:
         """Covariance divided by the number of rows, (width, width), float64.
 
         Raises:
-            ValueError: fewer than two rows.
+            FitError: fewer than two rows.
         """
         if self.rows < 2:  # noqa: PLR2004 - one row has no spread
-            raise ValueError(
-                f"got {self.rows} rows; a covariance needs two at least, a good one more than {self.width}"
-            )
+            raise FitError(f"got {self.rows} rows; a covariance needs two at least, a good one more than {self.width}")
         mean = self._sum / self.rows
         return self._products / self.rows - torch.outer(mean, mean)
 
@@ -96,11 +96,11 @@ def moments_of(embeddings: Any, normalize: bool = True) -> Moments:
         the moments.
 
     Raises:
-        ValueError: no matrix, or a row with NaN or infinity.
+        FitError: no matrix, or a row with NaN or infinity.
     """
     shape = tuple(getattr(embeddings, "shape", ()))
     if len(shape) != 2:  # noqa: PLR2004 - a matrix
-        raise ValueError(f"got {type(embeddings).__name__} of shape {shape}; expected an array (n, d)")
+        raise FitError(f"got {type(embeddings).__name__} of shape {shape}; expected an array (n, d)")
     moments = Moments(shape[1], normalize)
     step = max(1, CHUNK // max(1, shape[1]))
     for start in range(0, shape[0], step):

@@ -11,6 +11,7 @@ from hybrid_qproj.circuits import Ansatz, get
 from hybrid_qproj.devices import DeviceSpec, check_usable
 from hybrid_qproj.devices.checks import check_known, check_request
 from hybrid_qproj.devices.cost import check_allowed
+from hybrid_qproj.fitting.errors import FitError
 from hybrid_qproj.fitting.rotations import FittedPlan
 
 STARTS = 4
@@ -113,11 +114,11 @@ def correct_weights(
         as `fit_weights`, the deviation as measured.
 
     Raises:
-        ValueError: ``rounds`` is below 1.
+        FitError: ``rounds`` is below 1.
         PaidDeviceError: the device can cost money and is not allowed.
     """
     if rounds < 1:
-        raise ValueError(f"rounds={rounds}: expected 1 or more; without corrections, run the head as it is")
+        raise FitError(f"rounds={rounds}: expected 1 or more; without corrections, run the head as it is")
     wanted = targets.detach().double().flatten(1)
     device_executor = BlockExecutor(ansatz, DeviceSpec.parse(device), allow_paid=allow_paid)
     exact = BlockExecutor(ansatz, DeviceSpec("default.qubit"))

@@ -8,23 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hybrid_qproj._util.excerpts import show
-from hybrid_qproj.retrieval.datasets import dataset_qrels, dataset_queries, open_dataset
-from hybrid_qproj.retrieval.documents import (
-    LEE,
-    DataError,
-    Documents,
-    IrDocuments,
-    JsonlDocuments,
-    MemoryDocuments,
-    beir_file,
-    check_name,
-    lee_documents,
-    open_documents,
-)
+from hybrid_qproj.errors import DataError
+from hybrid_qproj.retrieval.datasets import IrDocuments, dataset_qrels, dataset_queries, open_dataset
+from hybrid_qproj.retrieval.document_files import JsonlDocuments, open_documents
+from hybrid_qproj.retrieval.documents import Documents, MemoryDocuments
 from hybrid_qproj.retrieval.judged import parse_judged
-from hybrid_qproj.retrieval.lee import load_lee
 from hybrid_qproj.retrieval.lines import is_folder
+from hybrid_qproj.retrieval.packaged import PACKAGED, ranks_itself
 from hybrid_qproj.retrieval.rules import check_grade, check_id, check_text
+from hybrid_qproj.retrieval.sources import beir_file, check_name
 from hybrid_qproj.retrieval.topics import read_topics
 from hybrid_qproj.retrieval.trec import read_qrels
 
@@ -68,14 +60,14 @@ def drops_self(source: str | Path | None) -> bool:
     """Whether a collection's rankings leave out the document that has the query's own id unless one says otherwise.
 
     So do BEIR's, whatever the collection: where queries are documents of the corpus (ArguAna), a query would find
-    itself. So do those of the Lee corpus.
+    itself. So do those of packaged ones.
 
     Args:
         source: name of a collection, see `load_collection`; None for loose files, which say nothing of that.
     """
     if source is None:
         return False
-    return beir_file(source, "corpus.jsonl") is not None or str(source).startswith("beir/") or str(source) == "lee"
+    return beir_file(source, "corpus.jsonl") is not None or str(source).startswith("beir/") or ranks_itself(str(source))
 
 
 def load_collection(source: str | Path, split: str = "test", grades: Mapping[int, int] | None = None) -> Collection:
@@ -100,10 +92,12 @@ def load_collection(source: str | Path, split: str = "test", grades: Mapping[int
         queries = read_topics(_needed(folder, "queries.jsonl"))
         qrels = read_qrels(_needed(folder, f"qrels/{split}.tsv"))
         return _checked(folder.name or name, JsonlDocuments(corpus), queries, qrels, grades, drop_self=True)
-    if name in LEE:
-        qrels = load_lee().qrels() if drops_self(name) else {}
-        documents = lee_documents(name)
-        return Collection(name, documents, dict(documents.texts) if qrels else {}, qrels, drop_self=bool(qrels))
+    if row := PACKAGED.get(name):
+        texts = row.numbered()
+        qrels = {query: dict(grades) for query, grades in row.qrels().items()} if row.qrels else {}
+        return Collection(
+            name, MemoryDocuments(texts, name), texts if qrels else {}, qrels, drop_self=ranks_itself(name)
+        )
     if is_folder(source):
         raise DataError(f"{name} is a folder without corpus.jsonl; expected one in BEIR's format")
     dataset = open_dataset(name)

@@ -1,8 +1,8 @@
-"""Datasets of the package ir_datasets: what goes wrong in them is told in one line."""
+"""Datasets of the package ir_datasets: documents, queries and judgements; what goes wrong is told in one line."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,9 +10,12 @@ from hybrid_qproj._util.excerpts import show
 from hybrid_qproj._util.extras import require
 from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.errors import DataError, HybridQprojError, on_one_line
+from hybrid_qproj.retrieval.documents import CheckedDocuments, Document
 from hybrid_qproj.retrieval.rules import check_grade, check_id, check_text
 
 _LONGEST = 200
+READ_THROUGH = 10**6
+"""Documents of a dataset of ir_datasets up to which all ids are read where some documents are wanted."""
 
 
 def open_dataset(name: str) -> Any:
@@ -121,3 +124,36 @@ def dataset_qrels(name: str, dataset: Any) -> dict[str, dict[str, int]]:
             )
         grades[document] = check_grade(row.relevance, f"{name}, query {show(query)}, document {show(document)}")
     return qrels
+
+
+class IrDocuments(CheckedDocuments):
+    """The documents of a dataset of ir_datasets.
+
+    Args:
+        dataset_id: such as "cranfield".
+    """
+
+    def __init__(self, dataset_id: str) -> None:
+        self.dataset_id = self.name = dataset_id
+
+    def _read(self) -> Iterator[tuple[int, Document]]:
+        dataset = open_dataset(self.dataset_id)
+        if not dataset.has_docs():
+            raise DataError(f"{self.dataset_id} of ir_datasets has no documents; expected one with a corpus")
+        for number, row in enumerate(read_all(self.dataset_id, "documents", dataset.docs_iter), start=1):
+            name = check_id(row.doc_id, self._where(number), "its id")
+            yield number, Document(name, self._text(row))
+
+    def _text(self, row: object) -> str:
+        name = getattr(row, "doc_id", None)
+        return check_text(row.default_text(), f"{self.name}, document {show(name)}", "its text")  # type: ignore[attr-defined]  # a row of ir_datasets
+
+    def get(self, ids: Iterable[str]) -> dict[str, str]:
+        """Texts of some documents: of a corpus of more than a million by the dataset's own index, unchecked."""
+        wanted = dict.fromkeys(ids)
+        dataset = open_dataset(self.dataset_id)
+        with explained(self.dataset_id, "documents"):
+            if not dataset.has_docs() or (dataset.docs_count() or 0) <= READ_THROUGH:
+                return super().get(wanted)
+            found = dataset.docs_store().get_many(list(wanted))
+        return {name: self._text(found[name]) for name in wanted if name in found}

@@ -11,8 +11,7 @@ from typing import NamedTuple
 from hybrid_qproj._util.excerpts import shorten, show
 from hybrid_qproj.errors import DataError
 from hybrid_qproj.retrieval.collection import Collection, missing_texts
-from hybrid_qproj.retrieval.datasets import dataset_queries, open_dataset, read_all
-from hybrid_qproj.retrieval.documents import IrDocuments
+from hybrid_qproj.retrieval.datasets import IrDocuments, dataset_queries, open_dataset, read_all
 from hybrid_qproj.retrieval.lines import read_lines
 from hybrid_qproj.retrieval.records import keys_of, read_records
 from hybrid_qproj.retrieval.rules import check_text

@@ -10,17 +10,11 @@ from typing import TypeVar
 import numpy as np
 from torch import Tensor
 
+from hybrid_qproj._util.excerpts import show
 from hybrid_qproj._util.extras import require
+from hybrid_qproj.errors import DataError
 from hybrid_qproj.retrieval.ranking import trec_order
-from hybrid_qproj.retrieval.rules import (
-    LARGEST_GRADE,
-    LARGEST_SCORE,
-    DataError,
-    check_grade,
-    check_id,
-    check_score,
-    show,
-)
+from hybrid_qproj.retrieval.rules import LARGEST_GRADE, LARGEST_SCORE, check_grade, check_id, check_score
 
 T = TypeVar("T")
 Qrels = Mapping[str, Mapping[str, int]]
@@ -38,15 +32,15 @@ def similarity_run(scores: Tensor, ids: Sequence[str]) -> dict[str, dict[str, fl
         for each text the scores of the others.
 
     Raises:
-        ValueError: the sizes differ, a score is not finite, or an id is there twice.
+        DataError: the sizes differ, a score is not finite, or an id is there twice.
     """
     table = scores.detach().cpu().double().numpy()
     if len(set(ids)) < len(ids):
         raise DataError(f"{len(ids) - len(set(ids))} of {len(ids)} ids came before; each text needs its own")
     if table.shape != (len(ids), len(ids)):
-        raise ValueError(f"got scores of shape {table.shape} for {len(ids)} texts; expected a square")
+        raise DataError(f"got scores of shape {table.shape} for {len(ids)} texts; expected a square")
     if not np.isfinite(table).all():
-        raise ValueError(f"{(~np.isfinite(table)).sum()} scores are not finite; a ranking needs numbers")
+        raise DataError(f"{(~np.isfinite(table)).sum()} scores are not finite; a ranking needs numbers")
     return {q: {d: float(table[i, j]) for j, d in enumerate(ids) if j != i} for i, q in enumerate(ids)}
 
 
@@ -78,7 +72,7 @@ def evaluate_run(
         left out: to trec_eval it is not judged.
 
     Raises:
-        ValueError: an unknown measure, ``relevant`` no whole number of at least 1, or no query in both.
+        DataError: an unknown measure, ``relevant`` no whole number of at least 1, or no query in both.
         DataError: the judgements or the run are no mappings of mappings, a score is no finite number of single
             precision, a grade no whole number, or an id no id.
         MissingExtraError: pytrec_eval is not installed.
@@ -89,18 +83,18 @@ def evaluate_run(
     """
     pytrec_eval = require("pytrec_eval", "eval", "evaluation")
     if not isinstance(relevant, Integral) or isinstance(relevant, bool) or not 1 <= relevant <= LARGEST_GRADE:
-        raise ValueError(
+        raise DataError(
             f"relevant = {relevant!r}; expected a grade of at least 1, a whole number: documents nobody judged have "
             f"0, and grades end at {LARGEST_GRADE:,}"
         )
     if isinstance(measures, str):
-        raise ValueError(f"measures = {measures!r}; expected a list of names, such as [{measures!r}]")
+        raise DataError(f"measures = {measures!r}; expected a list of names, such as [{measures!r}]")
     measures = list(measures)
     named = [(measure, *_trec_name(measure)) for measure in measures]
     judged = {query: grades for query, grades in _grades(qrels).items() if grades}
     scored = _scores(run)
     if not judged.keys() & scored.keys():
-        raise ValueError(
+        raise DataError(
             f"no query is in both: {len(judged)} queries are judged, {len(scored)} are in the run; check the ids"
         )
     # trec_eval has no cut-off for the reciprocal rank: the run is cut instead, one cut at a time.
@@ -123,7 +117,7 @@ def check_measure(measure: str) -> None:
         measure: see `evaluate_run`.
 
     Raises:
-        ValueError: there is none of this name; one that is near is suggested.
+        DataError: there is none of this name; one that is near is suggested.
     """
     try:
         _trec_name(measure)
@@ -132,14 +126,14 @@ def check_measure(measure: str) -> None:
             _trec_name(measure.upper())
         except ValueError:
             raise error from None
-        raise ValueError(f"no measure {measure!r}; did you mean {measure.upper()!r}?") from error
+        raise DataError(f"no measure {measure!r}; did you mean {measure.upper()!r}?") from error
 
 
 def _trec_name(measure: str) -> tuple[str, int | None]:
     """trec_eval's name of a measure, and where the run must be cut for it."""
     match = re.fullmatch(r"(NDCG|R|P|MAP|MRR)(?:@([1-9]\d{0,5}))?", measure)
     if match is None or (match[2] is None and match[1] not in ("MAP", "MRR")):
-        raise ValueError(f"measure {measure!r}: expected NDCG@k, P@k, R@k, MAP, MAP@k, MRR or MRR@k with k a number")
+        raise DataError(f"measure {measure!r}: expected NDCG@k, P@k, R@k, MAP, MAP@k, MRR or MRR@k with k a number")
     name, cut = match[1], match[2]
     if name == "MRR":
         return "recip_rank", int(cut) if cut else None

@@ -25,8 +25,8 @@ Protocol = Literal["rerank", "judged", "retrieve"]
 DEPTH = 1000
 """Documents a query of the protocol ``retrieve``, as runs submitted to TREC have."""
 
-CHUNK = 1 << 16
-"""Documents encoded and scored at once by the protocol ``retrieve``."""
+DOCUMENTS_AT_ONCE = 1 << 16
+"""Encoded and scored together by the protocol ``retrieve``."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def _rank_corpus(encoder: SentenceTransformer, test: TestSet, ids: list[str], qu
     # One more, so that the depth is reached without the query's own document.
     best = BestDocuments(len(ids), test.depth + test.drop_self)
     stream = iter(test.documents)
-    while chunk := list(islice(stream, CHUNK)):
+    while chunk := list(islice(stream, DOCUMENTS_AT_ONCE)):
         documents = _encode(encoder, [document.text for document in chunk], batch_size, "document")
         best.add([document.id for document in chunk], encoder.similarity(queries, documents))
     best.finish()

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import stats
 
+from hybrid_qproj.errors import DataError
+
 RESAMPLES = 9999
 
 
@@ -24,10 +26,10 @@ def paired_randomization(a: Mapping[str, float], b: Mapping[str, float], seed: i
         p value in (0, 1].
 
     Raises:
-        ValueError: the queries differ, there are none, or a value is not finite.
+        DataError: the queries differ, there are none, or a value is not finite.
     """
     if a.keys() != b.keys():
-        raise ValueError(f"the two runs answer different queries ({len(a)} and {len(b)}); a paired test needs the same")
+        raise DataError(f"the two runs answer different queries ({len(a)} and {len(b)}); a paired test needs the same")
     differences = np.array([a[query] - b[query] for query in a], dtype=float)
     _check(differences, 1, "a test")
     if not differences.any():
@@ -55,12 +57,12 @@ def bootstrap_interval(differences: np.ndarray, level: float = 0.95, seed: int =
         lower and upper end.
 
     Raises:
-        ValueError: fewer than two queries, a value that is not finite, or a level that is none.
+        DataError: fewer than two queries, a value that is not finite, or a level that is none.
     """
     # One query has no spread.
     _check(np.asarray(differences, dtype=float), 2, "an interval")
     if not 0 < level < 1:
-        raise ValueError(f"level = {level}: expected a share between 0 and 1, such as 0.95")
+        raise DataError(f"level = {level}: expected a share between 0 and 1, such as 0.95")
     result = stats.bootstrap(
         (np.asarray(differences),),
         np.mean,
@@ -82,7 +84,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
         corrected p values, in the same order.
 
     Raises:
-        ValueError: one is no number in [0, 1].
+        DataError: one is no number in [0, 1].
 
     Examples:
         >>> holm([0.01, 0.04, 0.03])
@@ -90,7 +92,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """
     wrong = next((p for p in p_values if not 0 <= p <= 1), None)
     if wrong is not None:
-        raise ValueError(f"got a p value of {wrong}; expected numbers in [0, 1]")
+        raise DataError(f"got a p value of {wrong}; expected numbers in [0, 1]")
     order = np.argsort(p_values)
     scaled = np.asarray(p_values)[order] * np.arange(len(order), 0, -1)
     corrected = np.empty(len(order))
@@ -100,6 +102,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def _check(differences: np.ndarray, least: int, what: str) -> None:
     if len(differences) < least:
-        raise ValueError(f"got {len(differences)} queries; {what} over queries needs at least {least}")
+        raise DataError(f"got {len(differences)} queries; {what} over queries needs at least {least}")
     if not np.isfinite(differences).all():
-        raise ValueError(f"{(~np.isfinite(differences)).sum()} of {len(differences)} differences are not finite")
+        raise DataError(f"{(~np.isfinite(differences)).sum()} of {len(differences)} differences are not finite")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hybrid_qproj._util.excerpts import shorten, show
 from hybrid_qproj.errors import DataError
-from hybrid_qproj.retrieval.documents import tsv_fields
+from hybrid_qproj.retrieval.document_files import tsv_fields
 from hybrid_qproj.retrieval.lines import read_lines
 from hybrid_qproj.retrieval.records import keys_of, read_records, record_id
 from hybrid_qproj.retrieval.rules import C_SPACE, check_columns, check_text

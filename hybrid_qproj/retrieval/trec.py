@@ -7,21 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from hybrid_qproj._util.excerpts import shorten, show
 from hybrid_qproj._util.files import write_atomically
+from hybrid_qproj.errors import DataError
 from hybrid_qproj.retrieval.lines import read_lines
 from hybrid_qproj.retrieval.measures import Run
 from hybrid_qproj.retrieval.ranking import trec_order
-from hybrid_qproj.retrieval.rules import (
-    C_SPACE,
-    DataError,
-    check_columns,
-    check_id,
-    check_score,
-    parse_grade,
-    parse_score,
-    shorten,
-    show,
-)
+from hybrid_qproj.retrieval.rules import C_SPACE, check_columns, check_id, check_score, parse_grade, parse_score
 from hybrid_qproj.retrieval.topics import read_topics
 
 __all__ = ["read_qrels", "read_run", "read_topics", "write_run"]

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from hybrid_qproj._util.extras import require
-from hybrid_qproj.errors import HybridQprojError, on_one_line
+from hybrid_qproj.errors import on_one_line
 from hybrid_qproj.heads.base import Head
-from hybrid_qproj.text.freezing import encoder_stacks, freeze_encoder
+from hybrid_qproj.text.freezing import EncoderError, encoder_stacks, freeze_encoder
 from hybrid_qproj.text.positions import input_modules, token_limit
 
 if TYPE_CHECKING:
@@ -23,10 +23,6 @@ MAX_TOKENS = 256
 """As in arXiv:2501.04591."""
 MOST_TEXT = 200
 """Letters of a library's message that are repeated."""
-
-
-class EncoderError(HybridQprojError, ValueError):
-    """An encoder that cannot be loaded, or not used as asked."""
 
 
 class Preset(NamedTuple):
@@ -166,7 +162,7 @@ def set_trainable(encoder: SentenceTransformer, layers: int | Literal["all"]) ->
             their own), ``"all"`` everything, embeddings too.
 
     Raises:
-        ValueError: there are not that many layers, or N > 0 and there are no transformer layers.
+        EncoderError: there are not that many layers, or N > 0 and there are no transformer layers.
     """
     for module in encoder:
         # Layers behind the transformer (Dense) are the encoder's too; what holds a head is not.

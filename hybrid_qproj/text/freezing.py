@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from torch import nn
 
+from hybrid_qproj.errors import HybridQprojError
+
+
+class EncoderError(HybridQprojError, ValueError):
+    """An encoder that cannot be loaded, or not used as asked."""
+
 
 def encoder_stacks(model: nn.Module) -> list[nn.ModuleList]:
     """The stacks of transformer layers of Hugging Face encoders, lowest layer first.
@@ -41,11 +47,11 @@ def encoder_layers(model: nn.Module) -> nn.ModuleList:
         the list of layers; see `encoder_stacks`.
 
     Raises:
-        ValueError: there is no such list, or more than one.
+        EncoderError: there is no such list, or more than one.
     """
     found = encoder_stacks(model)
     if len(found) != 1:
-        raise ValueError(
+        raise EncoderError(
             f"found {len(found)} stacks of transformer layers in a {type(model).__name__}; expected exactly one, "
             "a ModuleList of config.num_hidden_layers layers"
         )
@@ -61,11 +67,11 @@ def freeze_encoder(model: nn.Module, trainable_layers: int = 0) -> None:
             follows the last layer (BERT's pooler) only in a model that uses it, so it is frozen too.
 
     Raises:
-        ValueError: the number is out of range or the layers are not found.
+        EncoderError: the number is out of range or the layers are not found.
     """
     layers = encoder_layers(model)
     if not 0 <= trainable_layers <= len(layers):
-        raise ValueError(f"trainable_layers={trainable_layers}: expected 0 to {len(layers)}")
+        raise EncoderError(f"trainable_layers={trainable_layers}: expected 0 to {len(layers)}")
     backbone = next(m for m in model.modules() if hasattr(m, "config") and any(x is layers for x in m.modules()))
     backbone.requires_grad_(False)
     for layer in layers[len(layers) - trainable_layers :]:

@@ -23,11 +23,12 @@ import hybrid_qproj  # noqa: E402
 from hybrid_qproj._util.locks import exclusive  # noqa: E402
 from hybrid_qproj._util.outputs import LOCK  # noqa: E402
 from hybrid_qproj.cli import app  # noqa: E402
+from hybrid_qproj.errors import DataError  # noqa: E402
 from hybrid_qproj.experiments.checks import check_runs_of  # noqa: E402
 from hybrid_qproj.experiments.records import read_records  # noqa: E402
 from hybrid_qproj.heads.checkpoint import CheckpointError  # noqa: E402
 from hybrid_qproj.retrieval.collection import Collection  # noqa: E402
-from hybrid_qproj.retrieval.documents import DataError, MemoryDocuments  # noqa: E402
+from hybrid_qproj.retrieval.documents import MemoryDocuments  # noqa: E402
 from hybrid_qproj.retrieval.protocols import make_test_set  # noqa: E402
 from hybrid_qproj.retrieval.trec import read_run  # noqa: E402
 

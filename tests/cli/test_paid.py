@@ -20,7 +20,7 @@ from hybrid_qproj.devices import PaidDeviceError, checks  # noqa: E402
 from hybrid_qproj.experiments.build import build_head  # noqa: E402
 from hybrid_qproj.experiments.config import ConfigError, load_config  # noqa: E402
 from hybrid_qproj.index import AngleStore, cluster  # noqa: E402
-from hybrid_qproj.retrieval.documents import open_source  # noqa: E402
+from hybrid_qproj.retrieval.sources import open_source  # noqa: E402
 from hybrid_qproj.sbert import SentenceTransformer, with_fitted_head, with_head  # noqa: E402
 from hybrid_qproj.text.embeddings.fingerprint import encoder_fingerprint  # noqa: E402
 

@@ -11,12 +11,12 @@ import pytest
 for _module in ("datasets", "accelerate", "sentence_transformers", "pydantic", "pytrec_eval"):
     pytest.importorskip(_module, reason="needs the extra 'train'")
 
+from hybrid_qproj.errors import DataError  # noqa: E402
 from hybrid_qproj.experiments.cells import digest  # noqa: E402
 from hybrid_qproj.experiments.config import ConfigError, load_config  # noqa: E402
 from hybrid_qproj.experiments.data import read_data, read_tests  # noqa: E402
 from hybrid_qproj.experiments.manifest import write_manifest  # noqa: E402
 from hybrid_qproj.experiments.records import Cell  # noqa: E402
-from hybrid_qproj.retrieval.documents import DataError  # noqa: E402
 
 HEAD = 'name = "e"\nsizes = [2]\n[heads.full]\nkind = "Uncompressed"\n'
 CELL = Cell("full", 2, "", None, 0, 0)

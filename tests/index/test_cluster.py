@@ -16,9 +16,9 @@ import ray
 
 from hybrid_qproj.cli.run.encode import run_encode
 from hybrid_qproj.cli.run.search import run_search
+from hybrid_qproj.errors import DataError
 from hybrid_qproj.index import AngleStore, StoreError, exhaustive_search
 from hybrid_qproj.index.cluster import search_shards
-from hybrid_qproj.retrieval.documents import DataError
 from hybrid_qproj.retrieval.trec import read_run
 
 pytestmark = pytest.mark.slow

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from hybrid_qproj.cli import app
 from hybrid_qproj.cli.run.search import given_queries, read_queries
+from hybrid_qproj.errors import DataError
 from hybrid_qproj.index import AngleStore
-from hybrid_qproj.retrieval.documents import DataError
 
 
 def invoke(*arguments, code=0):

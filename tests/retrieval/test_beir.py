@@ -13,10 +13,11 @@ pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 
 from hybrid_qproj.heads.fixed import Uncompressed
 from hybrid_qproj.retrieval.collection import Collection, load_collection, read_collection
-from hybrid_qproj.retrieval.documents import MemoryDocuments, open_source
+from hybrid_qproj.retrieval.documents import MemoryDocuments
 from hybrid_qproj.retrieval.measures import evaluate_run
 from hybrid_qproj.retrieval.protocols import make_test_set, rank
 from hybrid_qproj.retrieval.rules import DataError
+from hybrid_qproj.retrieval.sources import open_source
 from hybrid_qproj.sbert import Encoder, ProjectionHead
 from hybrid_qproj.text.embeddings.table import EmbeddingTable
 

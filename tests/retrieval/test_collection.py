@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from hybrid_qproj.errors import DataError
 from hybrid_qproj.retrieval.collection import (
     check_documents,
     load_collection,
@@ -16,7 +17,6 @@ from hybrid_qproj.retrieval.collection import (
     read_collection,
     read_judged,
 )
-from hybrid_qproj.retrieval.documents import DataError
 
 
 @pytest.fixture

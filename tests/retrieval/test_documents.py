@@ -6,14 +6,9 @@ import gzip
 
 import pytest
 
-from hybrid_qproj.retrieval.documents import (
-    DataError,
-    Document,
-    JsonlDocuments,
-    MemoryDocuments,
-    TsvDocuments,
-    open_documents,
-)
+from hybrid_qproj.errors import DataError
+from hybrid_qproj.retrieval.document_files import JsonlDocuments, TsvDocuments, open_documents
+from hybrid_qproj.retrieval.documents import Document, MemoryDocuments
 
 TSV = "d1\ta cat\n\nd2\tein Käfig\twith a tab\n"
 LONG = "".join(f"d{i}\ta\n" for i in range(1000)).encode()

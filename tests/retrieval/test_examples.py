@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hybrid_qproj.errors import DataError
 from hybrid_qproj.retrieval.collection import Collection
-from hybrid_qproj.retrieval.documents import DataError, MemoryDocuments
+from hybrid_qproj.retrieval.documents import MemoryDocuments
 from hybrid_qproj.retrieval.examples import Example, choose, choose_queries, judged_examples, read_examples
 
 TEXTS = {f"d{i}": f"text {i}" for i in range(12)}

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid_qproj.retrieval.collection import read_judged
-from hybrid_qproj.retrieval.documents import open_source
 from hybrid_qproj.retrieval.rules import DataError
+from hybrid_qproj.retrieval.sources import open_source
 
 
 def attempt(read, *arguments):

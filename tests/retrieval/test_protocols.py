@@ -9,10 +9,11 @@ import torch
 pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 
 from hybrid_qproj import QuantumProjection
+from hybrid_qproj.errors import DataError
 from hybrid_qproj.heads.fixed import Uncompressed
 from hybrid_qproj.retrieval import protocols
 from hybrid_qproj.retrieval.collection import Collection
-from hybrid_qproj.retrieval.documents import DataError, Document, Documents, MemoryDocuments
+from hybrid_qproj.retrieval.documents import Document, Documents, MemoryDocuments
 from hybrid_qproj.retrieval.protocols import make_test_set, rank
 from hybrid_qproj.sbert import Encoder, ProjectionHead
 from hybrid_qproj.text.embeddings.table import EmbeddingTable
@@ -60,7 +61,7 @@ def test_rerank(collection):
 @pytest.mark.parametrize("chunk", [1, 3, 100])
 def test_retrieve_is_exact(collection, chunk, monkeypatch):
     """The best of all documents, whatever the size of the chunks they come in."""
-    monkeypatch.setattr(protocols, "CHUNK", chunk)
+    monkeypatch.setattr(protocols, "DOCUMENTS_AT_ONCE", chunk)
     run = rank(model(Uncompressed(6)), make_test_set(collection, "retrieve", depth=4))
     scores = {document: cosine("q2", document) for document in TEXTS}
     best = sorted(scores, key=scores.get, reverse=True)[:4]
@@ -132,7 +133,7 @@ def test_own_documents_that_stay_are_said(protocol):
 @pytest.mark.parametrize("chunk", [1, 3, 100])
 def test_ties_at_the_depth(chunk, monkeypatch):
     """Equal scores are cut where trec_eval would cut them, whatever the chunks."""
-    monkeypatch.setattr(protocols, "CHUNK", chunk)
+    monkeypatch.setattr(protocols, "DOCUMENTS_AT_ONCE", chunk)
     texts = {f"d{i}": "text 1" for i in (3, 1, 4, 5, 9, 2, 6)}
     test = make_test_set(Collection("ties", MemoryDocuments(texts), QUERIES, QRELS), "retrieve", depth=3)
     assert list(rank(model(Uncompressed(6)), test)["q1"]) == ["d9", "d6", "d5"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hybrid_qproj.retrieval.documents import Document, JsonlDocuments
+from hybrid_qproj.retrieval.document_files import JsonlDocuments
+from hybrid_qproj.retrieval.documents import Document
 from hybrid_qproj.retrieval.records import read_records
 from hybrid_qproj.retrieval.rules import DataError
 from hybrid_qproj.retrieval.topics import read_topics

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hybrid_qproj.retrieval.documents import DataError
+from hybrid_qproj.errors import DataError
 from hybrid_qproj.retrieval.trec import read_qrels, read_run, read_topics, write_run
 
 IDS = st.text(st.characters(codec="utf-8", exclude_categories=["Z", "C"]), min_size=1, max_size=8)

@@ -10,15 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid_qproj.retrieval import unique
-from hybrid_qproj.retrieval.documents import (
-    Document,
-    Documents,
-    JsonlDocuments,
-    MemoryDocuments,
-    TsvDocuments,
-    open_source,
-)
+from hybrid_qproj.retrieval.document_files import JsonlDocuments, TsvDocuments
+from hybrid_qproj.retrieval.documents import Document, Documents, MemoryDocuments
 from hybrid_qproj.retrieval.rules import DataError
+from hybrid_qproj.retrieval.sources import open_source
 from hybrid_qproj.retrieval.unique import SeenIds, refuse_twice
 
 

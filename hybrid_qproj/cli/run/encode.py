@@ -21,7 +21,8 @@ from hybrid_qproj.index.precision import PRECISIONS, Precision
 from hybrid_qproj.index.store import AngleStore, StoreError
 from hybrid_qproj.index.texts import text_digests
 from hybrid_qproj.loading import load
-from hybrid_qproj.retrieval.documents import Documents, open_source
+from hybrid_qproj.retrieval.documents import Documents
+from hybrid_qproj.retrieval.sources import open_source
 from hybrid_qproj.sbert import Encoder
 from hybrid_qproj.text.embeddings.fingerprint import encoder_fingerprint
 from hybrid_qproj.text.sides import encode_side

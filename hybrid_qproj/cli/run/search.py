@@ -19,9 +19,9 @@ from hybrid_qproj.index.exhaustive import exhaustive_search
 from hybrid_qproj.index.search import AngleIndex
 from hybrid_qproj.index.store import AngleStore
 from hybrid_qproj.loading import load
-from hybrid_qproj.retrieval.documents import looks_like_file
 from hybrid_qproj.retrieval.lines import is_file, is_folder
 from hybrid_qproj.retrieval.rules import check_columns, check_text
+from hybrid_qproj.retrieval.sources import looks_like_file
 from hybrid_qproj.retrieval.topics import read_topics
 from hybrid_qproj.retrieval.trec import write_run
 from hybrid_qproj.text.sides import encode_side

@@ -19,6 +19,7 @@ from hybrid_qproj.experiments.config.fields import (
     grades_once,
 )
 from hybrid_qproj.retrieval.collection import drops_self
+from hybrid_qproj.retrieval.packaged import ranks_itself
 from hybrid_qproj.retrieval.protocols import DEPTH, Protocol
 from hybrid_qproj.training.settings import Count
 
@@ -101,8 +102,8 @@ class TestConfig(DataConfig):
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         table = super()._without_defaults(handler)
         del table["drop_self"]
-        # The judgements of "lee" name no text as its own: nothing to drop, and nothing that changes a result.
-        idle = self.drop_self is None and self.dataset == "lee" and self.protocol == "judged"
+        # Judgements of packaged ones name no text as its own: nothing to drop, and nothing that changes a result.
+        idle = self.drop_self is None and ranks_itself(self.dataset) and self.protocol == "judged"
         return {**table, "drop_self": True} if self.drops_self and not idle else table
 
     @model_validator(mode="after")

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationInfo
 
 from hybrid_qproj.errors import HybridQprojError
-from hybrid_qproj.retrieval.documents import LEE, beir_file
+from hybrid_qproj.retrieval.packaged import PACKAGED
 from hybrid_qproj.retrieval.rules import LARGEST_GRADE, parse_grade
+from hybrid_qproj.retrieval.sources import beir_file
 
 
 class ConfigError(HybridQprojError, ValueError):
@@ -66,7 +67,7 @@ def _folder_or_name(dataset: str | Path, info: ValidationInfo) -> str | Path:
     path = beside_config(Path(dataset), info)
     if beir_file(path, "corpus.jsonl"):
         return path
-    if str(dataset) not in LEE and beir_file(dataset, "corpus.jsonl"):
+    if str(dataset) not in PACKAGED and beir_file(dataset, "corpus.jsonl"):
         raise ValueError(
             f"{str(dataset)!r} is a folder of the working directory; paths start at the configuration file's folder: "
             "write the path from there"

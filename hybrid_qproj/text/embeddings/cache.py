@@ -29,7 +29,7 @@ SHARD = 8192
 """Texts of a file: what an interruption loses at most."""
 HEADER = 4096
 """Bytes of a file beside its numbers at most; those that are written here have a few hundred."""
-CHECKED = 1 << 16
+ROWS_CHECKED = 1 << 16
 """Rows looked at for numbers that are none at once."""
 LOCK = ".lock"
 ADVICE = "delete it: what was in it will be encoded again"
@@ -186,8 +186,8 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     except safetensors.SafetensorError as error:
         raise CacheError(f"{path} is damaged ({error}); {ADVICE}") from error
     rows.flags.writeable = False
-    for start in range(0, len(rows), CHECKED):
-        wrong = ~np.isfinite(rows[start : start + CHECKED]).all(axis=1)
+    for start in range(0, len(rows), ROWS_CHECKED):
+        wrong = ~np.isfinite(rows[start : start + ROWS_CHECKED]).all(axis=1)
         if wrong.any():
             raise CacheError(f"{path}: row {start + int(wrong.argmax())} holds numbers that are not finite; {ADVICE}")
     return digests, rows

@@ -18,13 +18,13 @@ from hybrid_qproj.text.embeddings.table import EmbeddingTable
 from hybrid_qproj.text.sides import Side
 
 _ARRAYS: tuple[tuple[str, str, Side], ...] = (("docids", "docs", "document"), ("qids", "queries", "query"))
-EXPANSION = 50
-"""Times that a compressed array may be larger than it is in the file, beyond `FREE`; embeddings hardly compress."""
-FREE = 64 << 20
+MOST_EXPANSION = 50
+"""Times that an array may be larger than it is in the file, beyond `FREE_BYTES`; embeddings hardly compress."""
+FREE_BYTES = 64 << 20
 """Bytes an array may have however well it compresses."""
 ROUNDING = 1e-2
 """Relative difference of two embeddings of one text, in half precision and from batches of other lengths."""
-CHECKED = 1 << 16
+ROWS_CHECKED = 1 << 16
 """Rows looked at for numbers that are none at once."""
 
 
@@ -104,7 +104,7 @@ def _header(path: Path, archive: zipfile.ZipFile, name: str) -> tuple[tuple[int,
         raise DataError(
             f"{path}: {name} {shape} of {dtype} would take {size:,} bytes, but {member.file_size - begin:,} are there"
         )
-    if size > max(FREE, EXPANSION * member.compress_size):
+    if size > max(FREE_BYTES, MOST_EXPANSION * member.compress_size):
         raise DataError(
             f"{path}: {name} would grow from {member.compress_size:,} bytes to {size:,}; save it without compression"
         )
@@ -157,10 +157,10 @@ def _joined(
     path: Path, name: str, ids: list[str], rows: np.ndarray, texts: Mapping[str, str], side: Side
 ) -> EmbeddingTable:
     """Rows whose ids have texts, as a table."""
-    for start in range(0, len(rows), CHECKED):
+    for start in range(0, len(rows), ROWS_CHECKED):
         # As they will be looked up: what single precision cannot hold is infinite there.
         with np.errstate(over="ignore"):
-            wrong = ~np.isfinite(rows[start : start + CHECKED].astype(np.float32)).all(axis=1)
+            wrong = ~np.isfinite(rows[start : start + ROWS_CHECKED].astype(np.float32)).all(axis=1)
         if wrong.any():
             row = start + int(wrong.argmax())
             raise DataError(f"{path}: row {row} of {name} (id {ids[row]!r}) holds numbers that are not finite")

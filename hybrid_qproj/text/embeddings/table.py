@@ -11,9 +11,14 @@ from sentence_transformers.base.modules.input_module import InputModule
 from torch import Tensor
 
 from hybrid_qproj._util.excerpts import shorten
+from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.heads.checkpoint import CheckpointError
 from hybrid_qproj.text.embeddings.fingerprint import Mark, marked, text_keys
 from hybrid_qproj.text.sides import Side
+
+
+class EmbeddingError(HybridQprojError, ValueError):
+    """A text without an embedding, or embeddings that do not belong together."""
 
 
 class EmbeddingTable(InputModule):
@@ -29,7 +34,7 @@ class EmbeddingTable(InputModule):
         side: what the embeddings are of: queries, documents, or texts that are neither; None if they serve as all.
 
     Raises:
-        ValueError: the numbers of rows differ, or the parts' widths.
+        EmbeddingError: the numbers of rows differ, or the parts' widths.
 
     Examples:
         >>> table = EmbeddingTable.of(["a cat", "a dog"], np.eye(2, dtype=np.float16))
@@ -43,7 +48,7 @@ class EmbeddingTable(InputModule):
         widths = {part.shape[1] for part in parts}
         rows = sum(len(part) for part in parts)
         if len(widths) != 1 or rows != len(digests):
-            raise ValueError(
+            raise EmbeddingError(
                 f"got {len(digests)} digests for embeddings of shapes {[part.shape for part in parts]}; expected as "
                 "many rows, all of one width"
             )
@@ -100,7 +105,7 @@ class EmbeddingTable(InputModule):
             (n,) row numbers, -1 for texts that are not in the table.
 
         Raises:
-            ValueError: no side is given, and a text has other embeddings as a query than as a document.
+            EmbeddingError: no side is given, and a text has other embeddings as a query than as a document.
         """
         if not len(self):
             return np.full(len(texts), -1)
@@ -113,7 +118,7 @@ class EmbeddingTable(InputModule):
         neither = np.where(every >= 0, every, plain)
         for place in np.flatnonzero((neither < 0) & (query >= 0) & (document >= 0)).tolist():
             if not torch.equal(*self._read(np.array([query[place], document[place]]))):
-                raise ValueError(
+                raise EmbeddingError(
                     f"the text {shorten(texts[place])} is in the table as a query and as a document, with other "
                     "embeddings: encode it with encode_query or encode_document"
                 )
@@ -134,13 +139,13 @@ class EmbeddingTable(InputModule):
             (n, d), float32.
 
         Raises:
-            ValueError: a text is not in the table, or without a side has two embeddings there.
+            EmbeddingError: a text is not in the table, or without a side has two embeddings there.
         """
         rows = self.rows(texts, side)
         if (rows < 0).any():
             first = texts[int((rows < 0).argmax())]
             role = f" as a {side}" if side else ""
-            raise ValueError(
+            raise EmbeddingError(
                 f"{int((rows < 0).sum())} of {len(texts)} texts have no embedding{role} in the table, the first: "
                 f"{shorten(first)}. A table knows only the texts it was made of: encode them first"
             )
@@ -168,7 +173,7 @@ class EmbeddingTable(InputModule):
             **kwargs: ignored.
 
         Raises:
-            ValueError: see `lookup`.
+            EmbeddingError: see `lookup`.
         """
         texts = [f"{prompt}{text}" for text in inputs] if prompt else list(inputs)
         side: Side | None = "query" if task == "query" else "document" if task == "document" else None

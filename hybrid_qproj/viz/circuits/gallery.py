@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Sequence
 from pathlib import Path
 
-from hybrid_qproj._util.files import write_atomically
+from hybrid_qproj._util.files import write_atomically, writing
 from hybrid_qproj.circuits import Ansatz
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.devices.compilation import compile_for
@@ -56,10 +56,11 @@ def write_gallery(ansaetze: Sequence[Ansatz], folder: Path, command: str) -> Non
         command: what makes the page, for people.
 
     Raises:
-        OSError: the folder cannot be written.
+        OutputError: the folder cannot be written.
         MissingExtraError: matplotlib is not installed.
     """
-    (folder / IMAGES).mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        (folder / IMAGES).mkdir(parents=True, exist_ok=True)
     for ansatz in ansaetze:
         picture = block_picture(ansatz)
         figure = to_figure(picture)

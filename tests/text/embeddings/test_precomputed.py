@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 
-from hybrid_qproj.retrieval.documents import DataError
+from hybrid_qproj.errors import DataError
 from hybrid_qproj.text.embeddings.precomputed import read_precomputed
 
 DOCUMENTS = {"d1": "a cat", "d2": "a dog"}
