@@ -32,7 +32,7 @@ def corpus(tmp_path):
 
 def test_fit(tiny_bert, corpus, tmp_path, monkeypatch):
     """The saved head is the one that QuantumProjection.fit gives for all embeddings at once."""
-    monkeypatch.setattr(sbert, "CHUNK", 17)
+    monkeypatch.setattr(sbert, "TEXTS_AT_ONCE", 17)
     arguments = [
         "fit",
         str(tiny_bert),
@@ -63,7 +63,7 @@ def test_fit(tiny_bert, corpus, tmp_path, monkeypatch):
 
 def test_from_an_iterator(tiny_bert, monkeypatch):
     """The encoder's own way takes texts one by one, says how many, and looks at the sizes before it reads any."""
-    monkeypatch.setattr(sbert, "CHUNK", 17)
+    monkeypatch.setattr(sbert, "TEXTS_AT_ONCE", 17)
     seen = []
     found = sbert.with_fitted_head(str(tiny_bert), iter(TEXTS), 3, "u_cu", progress=seen.append)
     assert seen == [17, 34, 51, 60]

@@ -50,7 +50,7 @@ def test_compares_a_head_of_ones_own(register, loudest, tmp_path, tiny_bert, wri
     run_cells(todo, config, data, tmp_path / "out", workers=1)
     assert {record.cell for record in read_records(tmp_path / "out")} == set(todo)
     embeddings = torch.randn(30, 24)
-    with pytest.raises(ConfigError, match="fit: no keyword 'powre': did you mean 'power'"):
+    with pytest.raises(ConfigError, match="fit: no keyword 'powre'; did you mean 'power'"):
         load_config(changed(path, "power", "powre"))
     with pytest.raises(ConfigError, match="args: no keyword 'gian': did you mean 'gain'"):
         load_config(changed(changed(path, "powre", "power"), "gain", "gian"))

@@ -17,7 +17,7 @@ from sentence_transformers import SentenceTransformer
 
 from hybrid_qproj import QuantumProjection, load
 from hybrid_qproj._util.locks import LockedError
-from hybrid_qproj.cli import corpus as corpus_commands
+from hybrid_qproj.cli.run import encode, search
 from hybrid_qproj.cli.run.encode import run_encode
 from hybrid_qproj.cli.run.index import run_index
 from hybrid_qproj.cli.run.search import run_search
@@ -47,7 +47,8 @@ def models(tiny_bert, tmp_path_factory):
 def quick(models, monkeypatch):
     """Models that are loaded once."""
     loaded = {str(folder): load(folder) for folder in models.values()}
-    monkeypatch.setattr(corpus_commands, "load", lambda name, **_: loaded.get(str(name)) or load(name))
+    for command in (encode, search):
+        monkeypatch.setattr(command, "load", lambda name, **_: loaded.get(str(name)) or load(name))
     return {name: str(folder) for name, folder in models.items()}
 
 

@@ -119,7 +119,7 @@ def test_hard_negatives(encoder):
 def test_codes_of_an_evaluator(encoder):
     """With a precision, the library's evaluator normalises too; its name and ours are said all the same."""
     evaluator = evaluation.EmbeddingSimilarityEvaluator(*COLUMNS[:2], [0.0, 1.0, 0.5], precision="int8")
-    with pytest.raises(ScoringError, match=r"use hybrid_qproj\.training\.pairs\.PairEvaluator"):
+    with pytest.raises(ScoringError, match=r"use hybrid_qproj\.training\.evaluators\.PairEvaluator"):
         evaluator(encoder)
 
 
