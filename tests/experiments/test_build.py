@@ -52,7 +52,7 @@ def test_compares_a_head_of_ones_own(register, loudest, tmp_path, tiny_bert, wri
     embeddings = torch.randn(30, 24)
     with pytest.raises(ConfigError, match="fit: no keyword 'powre'; did you mean 'power'"):
         load_config(changed(path, "power", "powre"))
-    with pytest.raises(ConfigError, match="args: no keyword 'gian': did you mean 'gain'"):
+    with pytest.raises(ConfigError, match="args: no keyword 'gian'; did you mean 'gain'"):
         load_config(changed(changed(path, "powre", "power"), "gain", "gian"))
     with pytest.raises(ConfigError, match=r"head 'mine' .* cannot be built: it has nothing to train, so tune"):
         build_head(load_config(changed(path, "gian = 2.0 }", "gain = 2.0 }\ntune = true")), "mine", 24, 3)

@@ -31,7 +31,7 @@ def test_of_a_subclass():
     assert type(Mine.fit(torch.randn(9, 4), 2)) is Mine
     assert "Args:" in PCAProjection.fit.__doc__
     check_keywords(Mine.fit, {"center": True})
-    with pytest.raises(ValueError, match="no keyword 'centre': did you mean 'center'"):
+    with pytest.raises(ValueError, match="no keyword 'centre'; did you mean 'center'"):
         check_keywords(Mine.fit, {"centre": True})
 
 

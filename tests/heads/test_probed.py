@@ -7,7 +7,7 @@ import pickle
 import pytest
 import torch
 
-from hybrid_qproj.blocks.response import FixedResponses
+from hybrid_qproj.blocks.cache import FixedResponses
 from hybrid_qproj.circuits import get
 from hybrid_qproj.devices import DeviceUnavailableError
 from hybrid_qproj.heads.probed import MappedBlocks, ProbedBlocks
