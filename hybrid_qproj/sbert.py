@@ -25,8 +25,9 @@ require("sentence_transformers", "text", "an encoder with a head")
 from sentence_transformers import SentenceTransformer  # noqa: E402
 
 from hybrid_qproj.models.card import derived_card  # noqa: E402
-from hybrid_qproj.models.encoder import Encoder, EncodingError, HeadPlaceError  # noqa: E402
+from hybrid_qproj.models.encoder import Encoder, EncodingError  # noqa: E402
 from hybrid_qproj.models.modules import UNCOMPRESSED, ProjectionHead, TruncateDim  # noqa: E402
+from hybrid_qproj.models.placement import HeadPlaceError  # noqa: E402
 from hybrid_qproj.text.embeddings.table import EmbeddingTable  # noqa: E402
 from hybrid_qproj.text.positions import cut_at_positions  # noqa: E402
 

@@ -7,7 +7,7 @@ from itertools import compress
 from typing import NamedTuple
 
 from hybrid_qproj.index.errors import StoreError
-from hybrid_qproj.index.store import AngleStore
+from hybrid_qproj.index.reading import StoredAngles
 from hybrid_qproj.index.texts import text_digest
 from hybrid_qproj.retrieval.documents import Document
 
@@ -28,7 +28,7 @@ class Changes(NamedTuple):
         return compress(corpus, self.wanted)
 
 
-def compare(corpus: Iterable[Document], store: AngleStore, update: bool) -> Changes:
+def compare(corpus: Iterable[Document], store: StoredAngles, update: bool) -> Changes:
     """Read a corpus once, from its first document to its last.
 
     Args:

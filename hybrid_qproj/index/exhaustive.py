@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.index.errors import StoreError
-from hybrid_qproj.index.store import AngleStore
+from hybrid_qproj.index.reading import StoredAngles
 from hybrid_qproj.similarity.fidelity import pairwise_log_fidelity
 from hybrid_qproj.similarity.topk import BestScores
 
@@ -27,7 +27,7 @@ class Hits(NamedTuple):
     positions: Tensor
 
 
-def exhaustive_search(store: AngleStore, queries: Tensor, k: int = 10) -> Hits:
+def exhaustive_search(store: StoredAngles, queries: Tensor, k: int = 10) -> Hits:
     """The documents of highest fidelity among all of a store.
 
     Args:
@@ -48,7 +48,7 @@ def exhaustive_search(store: AngleStore, queries: Tensor, k: int = 10) -> Hits:
     return merge([Hits(nothing.scores, nothing.positions), *parts], k)
 
 
-def check_queries(store: AngleStore, queries: Tensor, k: int) -> None:
+def check_queries(store: StoredAngles, queries: Tensor, k: int) -> None:
     """Refuse what cannot be searched for.
 
     Raises:
@@ -64,7 +64,7 @@ def check_queries(store: AngleStore, queries: Tensor, k: int) -> None:
         raise StoreError(f"query {int((~finite).nonzero()[0])} holds numbers that are not finite; expected angles")
 
 
-def best_of_shard(store: AngleStore, shard: int, queries: Tensor, k: int) -> Hits:
+def best_of_shard(store: StoredAngles, shard: int, queries: Tensor, k: int) -> Hits:
     """The documents of highest fidelity in one shard.
 
     Args:

@@ -26,7 +26,7 @@ FORMER: Final = "hybrid-qproj angles 1"
 MANIFEST = "manifest.json"
 NEXT = "next.json"
 """Manifest of the store that is to take the place of this one, while it is encoded."""
-LIMIT = 256 << 20
+LARGEST_MANIFEST = 256 << 20
 """Bytes of a manifest at most."""
 WIDEST = 1 << 20
 """Angles of a document at most."""
@@ -134,10 +134,10 @@ def write_manifest(path: Path, manifest: Manifest) -> str:
         StoreError: so many rows were removed that it could not be read again.
     """
     content = seal(manifest.model_dump())
-    if len(content) > LIMIT:
+    if len(content) > LARGEST_MANIFEST:
         raise StoreError(
-            f"{path} would be larger than {LIMIT:,} bytes with {len(manifest.removed):,} removed documents; encode the "
-            "corpus into another folder"
+            f"{path} would be larger than {LARGEST_MANIFEST:,} bytes with {len(manifest.removed):,} removed documents; "
+            "encode the corpus into another folder"
         )
     write_atomically(path, content)
     return hashlib.sha256(content).hexdigest()
@@ -157,7 +157,7 @@ def read_manifest(path: Path) -> tuple[Manifest, str | None, str]:
     if not inside(path.parent, path.name):
         raise StoreError(f"{path} is a link out of the store's folder; put the file itself there")
     try:
-        content = read_bounded(path, LIMIT)
+        content = read_bounded(path, LARGEST_MANIFEST)
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read ({error})") from error
     try:

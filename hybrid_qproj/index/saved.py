@@ -7,37 +7,32 @@ is to know, and the digest of FAISS's file decides which of them it is: after a 
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from hybrid_qproj._util.extras import require
 from hybrid_qproj._util.files import read_bounded, read_json, write_atomically, writing
 from hybrid_qproj._util.folders import file_digest, inside
 from hybrid_qproj._util.locks import exclusive
 from hybrid_qproj._util.schema import Strict, validated
 from hybrid_qproj._util.seals import seal, unseal
 from hybrid_qproj.index.errors import StoreError
+from hybrid_qproj.index.faiss_bytes import from_bytes, to_bytes
+from hybrid_qproj.index.first_stage import Kind
 from hybrid_qproj.index.manifest import Digest, shards_digest
 from hybrid_qproj.index.store import AngleStore
 
 FORMAT: Final = "hybrid-qproj index 2"
 INDEX = "index.faiss"
 SETTINGS = "index.json"
-LOCK = ".index.lock"
-Kind = Literal["flat", "ivf", "hnsw"]
-KINDS: tuple[str, ...] = get_args(Kind)
-MOST = 1 << 20
+INDEX_LOCK = ".index.lock"
+MOST_CANDIDATES = 1 << 20
 """Candidates of a document at most."""
-ROW = 1024
+EDGE_BYTES = 1024
 """Bytes of a row at most beside its angles: the edges of HNSW."""
-_LIMIT = threading.Lock()
-CELLS = 37
-"""Where the number of cells stands in FAISS's file of an IVF index: behind the header that all indexes have."""
 
 
 class Entry(Strict):
@@ -53,7 +48,7 @@ class Entry(Strict):
     """
 
     kind: Kind
-    candidates: Annotated[int, Field(ge=1, le=MOST)]
+    candidates: Annotated[int, Field(ge=1, le=MOST_CANDIDATES)]
     rows: Annotated[int, Field(ge=1)]
     shards: Annotated[int, Field(ge=1)] | None = None
     store: Digest | None = None
@@ -86,7 +81,7 @@ def index_lock(folder: Path) -> Iterator[None]:
         raise StoreError(f"there is no folder of angles {str(folder)!r}")
     with ExitStack() as stack:
         with writing(folder / INDEX):
-            stack.enter_context(exclusive(folder / LOCK, f"the index in {folder}"))
+            stack.enter_context(exclusive(folder / INDEX_LOCK, f"the index in {folder}"))
         yield
 
 
@@ -104,7 +99,7 @@ def write_index(store: AngleStore, index: Any, kind: Kind, candidates: int) -> N
         StoreError: the store is of the former format, and damaged.
     """
     store.upgrade()
-    content = require("faiss", "index", "an index").serialize_index(index).tobytes()
+    content = to_bytes(index)
     count = _shards(store, index.ntotal)
     entry = Entry(
         kind=kind,
@@ -142,7 +137,7 @@ def read_index(store: AngleStore) -> tuple[Any, Kind, int]:
             raise StoreError(f"{store.folder / name} is a link out of the store's folder; {again}")
     try:
         entries = _entries(path)
-        most = 2 * store.rows * (4 * store.width + ROW) + (64 << 20)
+        most = 2 * store.rows * (4 * store.width + EDGE_BYTES) + (64 << 20)
         content = read_bounded(store.folder / INDEX, most)
         digest = hashlib.sha256(content).hexdigest()
         # Replaced since: what is known of the newer one is there now.
@@ -158,10 +153,7 @@ def read_index(store: AngleStore) -> tuple[Any, Kind, int]:
     if not _is_of(entry, store):
         raise StoreError(f"the index in {store.folder} is of other documents; {again}")
     try:
-        if entry.kind == "ivf":
-            check_cells(content, store.width, entry.rows)
-        index = _deserialize(content)
-        check_index(index, entry.kind, store.width, entry.rows)
+        index = from_bytes(content, entry.kind, store.width, entry.rows)
     except (ValueError, RuntimeError, MemoryError) as error:
         raise StoreError(f"{store.folder / INDEX} cannot be read ({error}); {again}") from error
     return index, entry.kind, entry.candidates
@@ -178,64 +170,6 @@ def _is_of(entry: Entry, store: AngleStore) -> bool:
         and sum(shard.rows for shard in shards) == entry.rows
         and entry.store == shards_digest(shards)
     )
-
-
-def check_cells(content: bytes, width: int, rows: int) -> None:
-    """See how many cells an IVF index says that it has: FAISS believes it, and takes memory for each.
-
-    Args:
-        content: of the file.
-        width: of a row.
-        rows: of the index; it has no more cells.
-
-    Raises:
-        ValueError: more cells than rows, none, or another layout.
-    """
-    cells = int.from_bytes(content[CELLS : CELLS + 8], "little")
-    # Behind the centres of the cells, with a header and their number before them.
-    lists = CELLS + 16 + CELLS + 8 + cells * width * 4
-    place = content.find(b"ilar", lists, lists + 64) if 1 <= cells <= rows else -1
-    if place < 0 or int.from_bytes(content[place + 4 : place + 12], "little") != cells:
-        raise ValueError(f"it says that it has {cells:,} cells for {rows:,} rows")
-
-
-def check_index(index: Any, kind: Kind, width: int, rows: int) -> None:
-    """Make sure that an index is what is said of it.
-
-    Raises:
-        ValueError: it is not.
-    """
-    faiss = require("faiss", "index", "an index")
-    expected = {"flat": faiss.IndexFlat, "ivf": faiss.IndexIVFFlat, "hnsw": faiss.IndexHNSWFlat}[kind]
-    if not isinstance(index, expected) or index.metric_type != faiss.METRIC_L2:
-        raise ValueError(f"it is a {type(index).__name__}; expected an index of kind {kind!r}")
-    if (index.d, index.ntotal) != (width, rows):
-        raise ValueError(f"it holds {index.ntotal:,} rows of {index.d}; expected {rows:,} of {width}")
-    if not index.is_trained:
-        raise ValueError("it is not trained")
-    if kind == "ivf":
-        centres = index.quantizer
-        if index.nprobe < 1 or (centres.d, centres.ntotal) != (width, index.nlist) or not centres.is_trained:
-            raise ValueError("a search of it finds no cell")
-        lists = index.invlists
-        sizes = [lists.list_size(cell) for cell in range(index.nlist)]
-        numbers = [faiss.rev_swig_ptr(lists.get_ids(cell), size) for cell, size in enumerate(sizes) if size]
-        if sum(sizes) != rows or any(part.min() < 0 or part.max() >= rows for part in numbers):
-            raise ValueError("its cells name rows that do not exist")
-    if kind == "hnsw":
-        neighbours = faiss.vector_to_array(index.hnsw.neighbors)
-        offsets, levels = (faiss.vector_to_array(part) for part in (index.hnsw.offsets, index.hnsw.levels))
-        sound = (
-            len(levels) == rows
-            and len(offsets) == rows + 1
-            and offsets[0] == 0
-            and bool((offsets[1:] >= offsets[:-1]).all())
-            and offsets[-1] == len(neighbours)
-            and (not len(neighbours) or (neighbours.min() >= -1 and neighbours.max() < rows))
-            and 0 <= index.hnsw.entry_point < rows
-        )
-        if not sound:
-            raise ValueError("its graph names rows that do not exist")
 
 
 def _shards(store: AngleStore, rows: int) -> int:
@@ -277,17 +211,3 @@ def _entries(path: Path) -> list[Entry]:
     if problem:
         raise ValueError(f"{path} is damaged: {problem}")
     return entries
-
-
-def _deserialize(content: bytes) -> Any:
-    import numpy as np  # noqa: PLC0415 - beside faiss
-
-    faiss = require("faiss", "index", "an index")
-    # One at a time: the limit is FAISS's own, for the whole process.
-    with _LIMIT:
-        before = faiss.get_deserialization_vector_byte_limit()
-        faiss.set_deserialization_vector_byte_limit(len(content))
-        try:
-            return faiss.deserialize_index(np.frombuffer(content, dtype=np.uint8))
-        finally:
-            faiss.set_deserialization_vector_byte_limit(before)

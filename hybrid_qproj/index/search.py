@@ -14,26 +14,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hybrid_qproj._util.extras import require
 from hybrid_qproj.errors import on_one_line
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.exhaustive import Hits, check_queries, exhaustive_search
-from hybrid_qproj.index.saved import INDEX, KINDS, MOST, SETTINGS, Kind, index_lock, read_index, write_index
+from hybrid_qproj.index.first_stage import KINDS, Kind, empty_index, nearest
+from hybrid_qproj.index.saved import INDEX, MOST_CANDIDATES, SETTINGS, index_lock, read_index, write_index
 from hybrid_qproj.index.store import AngleStore
 from hybrid_qproj.similarity.fidelity import LEAST
 
 __all__ = ["CANDIDATES", "INDEX", "KINDS", "SETTINGS", "AngleIndex", "Kind", "index_lock"]
 
-NEIGHBOURS = 32
-"""Edges a node of the HNSW graph."""
-TRAINING = 64
-"""Documents a cell that train IVF's k-means."""
-VISITED = 8
-"""Cells of IVF that a search visits at least, unless told otherwise; a sixteenth of them where there are many."""
 CANDIDATES = 4
 """Documents of the first stage for each that is wanted, unless told otherwise."""
-PAIRS = 1 << 22
-"""Angles of candidates that are scored at once."""
+ANGLES_AT_ONCE = 1 << 22
+"""Of candidates, that are scored at once."""
 
 
 class AngleIndex:
@@ -53,10 +47,10 @@ class AngleIndex:
     """
 
     def __init__(self, store: AngleStore, kind: Kind = "flat", candidates: int = CANDIDATES) -> None:
-        if kind not in KINDS or type(candidates) is not int or not 1 <= candidates <= MOST:
+        if kind not in KINDS or type(candidates) is not int or not 1 <= candidates <= MOST_CANDIDATES:
             raise StoreError(
                 f"kind={kind!r}, candidates={candidates!r:.60}: expected one of {', '.join(KINDS)} and at least 1, "
-                f"{MOST:,} at most"
+                f"{MOST_CANDIDATES:,} at most"
             )
         if not store.rows:
             raise StoreError(f"{store.folder} holds no documents to index")
@@ -65,23 +59,8 @@ class AngleIndex:
     def _set(self, store: AngleStore, kind: Kind, candidates: int, index: Any) -> None:
         self.store, self.kind, self.candidates = store, kind, candidates
         self._growing = threading.Lock()
-        self._index = index or self._empty()
+        self._index = index or empty_index(kind, store)
         self._extend()
-
-    def _empty(self) -> Any:
-        faiss = _faiss()
-        width, rows = self.store.width, self.store.rows
-        if self.kind == "flat":
-            return faiss.IndexFlatL2(width)
-        if self.kind == "hnsw":
-            return faiss.IndexHNSWFlat(width, NEIGHBOURS)
-        cells = max(1, min(round(4 * math.sqrt(rows)), rows // TRAINING))
-        index = faiss.IndexIVFFlat(faiss.IndexFlatL2(width), width, cells)
-        generator = torch.Generator().manual_seed(0)
-        sample = torch.randperm(rows, generator=generator)[: cells * TRAINING].sort().values
-        index.train(self.store.gather(sample).numpy())
-        index.nprobe = max(VISITED, cells // 16)
-        return index
 
     def _extend(self) -> None:
         """Take in what the store has and the index has not."""
@@ -135,12 +114,12 @@ class AngleIndex:
         angles = queries.detach().float().cpu()
         removed = self.store.removed
         wanted = min(self._index.ntotal, k * self.candidates + len(removed))
-        found = torch.from_numpy(self._first_stage(angles, wanted, effort))
+        found = self._candidates(angles, wanted, effort)
         alive = found >= 0
         if removed:
             alive &= ~torch.isin(found, torch.tensor(sorted(removed)))
         scores = torch.full(found.shape, -math.inf)
-        step = max(1, PAIRS // (found.shape[1] * self.store.width))
+        step = max(1, ANGLES_AT_ONCE // (found.shape[1] * self.store.width))
         for start in range(0, len(angles), step):
             part = slice(start, start + step)
             documents = self.store.gather(found[part].clamp_min(0))
@@ -153,16 +132,9 @@ class AngleIndex:
         scores, found = scores.gather(1, best), found.gather(1, best)
         return Hits(scores, torch.where(scores.isinf(), -1, found))
 
-    def _first_stage(self, angles: Tensor, wanted: int, effort: int | None) -> Any:
-        faiss = _faiss()
-        parameters = None
-        if self.kind == "ivf" and effort is not None:
-            parameters = faiss.SearchParametersIVF(nprobe=min(effort, self._index.nlist))
-        elif self.kind == "hnsw":
-            longest = min(effort or 2 * wanted, self._index.ntotal)
-            parameters = faiss.SearchParametersHNSW(efSearch=max(longest, wanted))
+    def _candidates(self, angles: Tensor, wanted: int, effort: int | None) -> Tensor:
         try:
-            return self._index.search(angles.numpy(), wanted, params=parameters)[1]
+            return nearest(self._index, self.kind, angles, wanted, effort)
         except RuntimeError as error:
             # What a file says that no check of ours asks.
             raise StoreError(
@@ -249,7 +221,3 @@ def _scores(queries: Tensor, documents: Tensor) -> Tensor:
             overlaps, others = overlaps.chunk(2, dim=-1)
             overlaps.mul_(others)
     return 2 * overlaps.log().sum(dim=-1)
-
-
-def _faiss() -> Any:
-    return require("faiss", "index", "an index")

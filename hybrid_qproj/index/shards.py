@@ -26,13 +26,13 @@ from hybrid_qproj.index.texts import DIGEST_BYTES
 
 ANGLES, TEXTS = "angles", "texts"
 """Names of the tensors."""
-LONGEST = 4096
+LONGEST_ID = 4096
 """Bytes of an id at most."""
-STEP = 1 << 16
-"""Rows whose values are compared at once."""
+ROWS_AT_ONCE = 1 << 16
+"""Of a shard, whose values are compared at once."""
 FILES = re.compile(r"(angles|ids|texts)-([0-9]{5,12})\.(safetensors|json)")
 _OURS = r"(?:manifest|next|index)\.json|index\.faiss|(?:angles|ids|texts)-[0-9]{5,12}\.(?:safetensors|json)"
-LEFT = re.compile(rf"\.({_OURS})\..*\.tmp.*")
+LEFTOVERS = re.compile(rf"\.({_OURS})\..*\.tmp.*")
 
 
 def check_ids(ids: Sequence[Any]) -> None:
@@ -45,8 +45,8 @@ def check_ids(ids: Sequence[Any]) -> None:
         if not isinstance(name, str):
             raise ValueError(f"the id {name!r:.60} is a {type(name).__name__}; expected a string")
         # Four bytes a letter at most; letters that cannot be written are those of half a pair.
-        if len(name) > LONGEST // 4 and len(name.encode("utf-8", "replace")) > LONGEST:
-            raise ValueError(f"the id {name[:40]!r}... is longer than {LONGEST} bytes")
+        if len(name) > LONGEST_ID // 4 and len(name.encode("utf-8", "replace")) > LONGEST_ID:
+            raise ValueError(f"the id {name[:40]!r}... is longer than {LONGEST_ID} bytes")
         if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name):
             raise ValueError(f"the id {name!r:.60} is no Unicode text")
 
@@ -115,8 +115,8 @@ def check_angles(folder: Path, shard: Shard, stored: Tensor) -> None:
         StoreError: it is damaged.
     """
     _check_digest(folder / shard.file, shard.file_digest)
-    for start in range(0, len(stored), STEP):
-        rows = stored[start : start + STEP]
+    for start in range(0, len(stored), ROWS_AT_ONCE):
+        rows = stored[start : start + ROWS_AT_ONCE]
         if not _are_angles(rows):
             place = start + next(number for number, row in enumerate(rows) if not _are_angles(row[None]))
             raise StoreError(f"{folder / shard.file}: row {place} holds numbers that are no angles in [0, pi]")
@@ -140,7 +140,7 @@ def read_ids(folder: Path, shard: Shard) -> list[str]:
     """
     path = _inside(folder, shard.ids)
     try:
-        content = read_bounded(path, max(SMALL, shard.rows * (LONGEST + 8)))
+        content = read_bounded(path, max(SMALL, shard.rows * (LONGEST_ID + 8)))
         ids = parse_json(content.decode("utf-8"))
         if not isinstance(ids, list) or len(ids) != shard.rows:
             raise StoreError(f"{path} is damaged: expected a list of {shard.rows} ids")
@@ -175,7 +175,7 @@ def sweep(folder: Path, counting: set[str]) -> None:
         counting: names of the files that count.
     """
     for name in _names(folder):
-        if (found := LEFT.fullmatch(name)) is not None:
+        if (found := LEFTOVERS.fullmatch(name)) is not None:
             remove_leftovers(folder / found[1])
         elif FILES.fullmatch(name) and name not in counting:
             (folder / name).unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""A corpus of angles in a folder: safetensors shards that are memory-mapped, lists of ids, and a manifest.
+"""A corpus of angles in a folder that grows: how one is begun, added to, and encoded again.
 
-The manifest names every file that counts, with its digest. A file is written before it is named, and the manifest is
-replaced in one step, so an interruption leaves what was there before or what is whole. Writers hold a lock.
+A file is written before the manifest names it, and the manifest is replaced in one step, so an interruption leaves what
+was there before or what is whole. Writers hold a lock.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from torch import Tensor
 from hybrid_qproj._util.files import writing
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.manifest import FORMAT, MANIFEST, NEXT, Shard, describe, read_manifest, write_manifest
-from hybrid_qproj.index.names import Names
-from hybrid_qproj.index.precision import Precision, pack, stored_width
-from hybrid_qproj.index.shards import bind_shard, check_ids, has_shards, map_angles, read_texts, sweep, write_shard
+from hybrid_qproj.index.precision import Precision, pack
+from hybrid_qproj.index.reading import StoredAngles
+from hybrid_qproj.index.shards import bind_shard, check_ids, has_shards, map_angles, sweep, write_shard
 from hybrid_qproj.index.texts import DIGEST_BYTES
-from hybrid_qproj.index.view import Checks, View
+from hybrid_qproj.index.view import View
 from hybrid_qproj.index.writer import Writer
 
 __all__ = ["MANIFEST", "AngleStore", "Shard", "StoreError"]
 
 
-class AngleStore:
+class AngleStore(StoredAngles):
     """Documents' angles, readable and growable.
 
     Reading is safe from any number of threads. Writing is safe too: threads that share the object wait for each other,
@@ -46,13 +46,8 @@ class AngleStore:
     """
 
     def __init__(self, folder: str | Path, check: bool = True) -> None:
-        self.folder = Path(folder)
-        self._open(MANIFEST, Writer(self.folder), check)
-
-    def _open(self, file: str, writer: Writer, check: bool) -> None:
-        self._file, self._writer, self._check = file, writer, check
-        self._checks, self._names = Checks(check), Names()
-        self._view = View.read(self.folder / file)
+        super().__init__(folder, check)
+        self._writer = Writer(self.folder)
 
     @classmethod
     def create(
@@ -95,81 +90,6 @@ class AngleStore:
                 )
             write_manifest(path / MANIFEST, manifest)
         return cls(path)
-
-    @property
-    def width(self) -> int:
-        """K, angles a document."""
-        return self._view.manifest.width
-
-    @property
-    def precision(self) -> Precision:
-        """In which angles are stored."""
-        return self._view.manifest.precision
-
-    @property
-    def model(self) -> str:
-        """What encoded the documents, for people."""
-        return self._view.manifest.model
-
-    @property
-    def fingerprint(self) -> str | None:
-        """Of the model that encoded the documents; None where it is not known."""
-        return self._view.manifest.fingerprint
-
-    @property
-    def shards(self) -> list[Shard]:
-        """Files of the corpus, in order."""
-        return self._view.manifest.shards
-
-    @property
-    def removed(self) -> frozenset[int]:
-        """Positions of removed documents."""
-        return self._view.removed
-
-    @property
-    def bound(self) -> bool:
-        """Whether the digests of all files are known: not in a store of the former format."""
-        return self._view.manifest.format == FORMAT
-
-    def __len__(self) -> int:
-        """Documents, removed ones left out."""
-        view = self._view
-        return view.manifest.rows - len(view.removed)
-
-    @property
-    def rows(self) -> int:
-        """Rows on disk, removed ones too."""
-        return self._view.manifest.rows
-
-    @property
-    def ids(self) -> list[str]:
-        """Ids of all documents in their order, removed ones too; read when first asked for.
-
-        Raises:
-            StoreError: a list of them is damaged, or an id is there twice.
-        """
-        return self._names.all(self._view)
-
-    @property
-    def bytes_per_document(self) -> int:
-        """Bytes of a document's angles."""
-        return stored_width(self.width, self.precision) * {"float32": 4, "float16": 2, "uint8": 1}[self.precision]
-
-    def texts(self) -> list[bytes | None]:
-        """Digests of the texts of all rows, in order; None where one is not known.
-
-        Raises:
-            StoreError: a file of them is damaged.
-        """
-        found: list[bytes | None] = []
-        for shard in self.shards:
-            texts = read_texts(self.folder, shard)
-            if texts is None:
-                found.extend([None] * shard.rows)
-            else:
-                content = texts.numpy().tobytes()
-                found.extend(content[start : start + DIGEST_BYTES] for start in range(0, len(content), DIGEST_BYTES))
-        return found
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -261,43 +181,6 @@ class AngleStore:
             if not self.bound:
                 self._commit(self.shards, self.removed, self._view.tensors)
 
-    def verify(self) -> None:
-        """Compare every file with its digest now.
-
-        Raises:
-            StoreError: one is damaged; the message names it.
-        """
-        self._view.verify()
-
-    def chunks(self, rows: int = 1 << 16, shard: int | None = None) -> Iterator[tuple[int, Tensor]]:
-        """Rows in order, removed ones too.
-
-        Args:
-            rows: most rows of a chunk.
-            shard: number of the shard whose rows are wanted; None for all.
-
-        Yields:
-            position of the first row, and angles, (at most rows, width), float32.
-
-        Raises:
-            StoreError: a shard is damaged.
-        """
-        yield from self._view.chunks(rows, shard, self._checks)
-
-    def gather(self, positions: Tensor) -> Tensor:
-        """Angles of some rows.
-
-        Args:
-            positions: int64, any shape, 0 to ``rows`` - 1.
-
-        Returns:
-            float32, of the shape of ``positions`` with an axis of ``width`` more.
-
-        Raises:
-            StoreError: there is no such row, or a shard is damaged.
-        """
-        return self._view.gather(positions, self._checks)
-
     def _commit(self, shards: Sequence[Shard], removed: frozenset[int], tensors: Sequence[Tensor]) -> None:
         """The step in which a change happens."""
         now = self._view.manifest
@@ -343,8 +226,8 @@ class AngleStore:
             StoreError: it is missing or damaged.
         """
         other = object.__new__(type(self))
-        other.folder = self.folder
-        other._open(file, self._writer, self._check)
+        other.folder, other._writer = self.folder, self._writer
+        other._open(file, self._check)
         return other
 
     def reopen(self) -> None:
@@ -354,5 +237,5 @@ class AngleStore:
             StoreError: it is damaged.
         """
         with self.writing():
-            self._open(self._file, self._writer, self._check)
+            self._open(self._file, self._check)
             self._sweep()

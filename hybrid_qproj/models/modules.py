@@ -14,7 +14,7 @@ from hybrid_qproj.circuits import Ansatz
 from hybrid_qproj.heads.base import Head
 from hybrid_qproj.heads.checkpoint import CheckpointError, save_module
 from hybrid_qproj.heads.registry import load_head
-from hybrid_qproj.models.encoder import compare_by_head
+from hybrid_qproj.models.placement import compare_by_head
 from hybrid_qproj.similarity.fidelity import LOGARITHMIC
 
 UNCOMPRESSED = "uncompressed_embedding"

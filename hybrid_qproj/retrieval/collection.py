@@ -1,9 +1,8 @@
-"""A collection: documents, queries and judgements, from ir_datasets or files; what is wrong with it is counted."""
+"""A collection: documents, queries and judgements, from ir_datasets or files."""
 
 from __future__ import annotations
 
-from collections.abc import Collection as Sized
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +14,24 @@ from hybrid_qproj.retrieval.documents import Documents, MemoryDocuments
 from hybrid_qproj.retrieval.judged import parse_judged
 from hybrid_qproj.retrieval.lines import is_folder
 from hybrid_qproj.retrieval.packaged import PACKAGED, ranks_itself
+from hybrid_qproj.retrieval.problems import document_problems, missing_texts, query_problems, same_text
 from hybrid_qproj.retrieval.rules import check_grade, check_id, check_text
 from hybrid_qproj.retrieval.sources import beir_file, check_name
 from hybrid_qproj.retrieval.topics import read_topics
 from hybrid_qproj.retrieval.trec import read_qrels
+
+# missing_texts and same_text stand in problems.py, and can be imported from here as ever.
+__all__ = [
+    "Collection",
+    "check_documents",
+    "drops_self",
+    "inspect_documents",
+    "load_collection",
+    "missing_texts",
+    "read_collection",
+    "read_judged",
+    "same_text",
+]
 
 
 @dataclass(frozen=True)
@@ -181,13 +194,7 @@ def _checked(
         for grade in (*grades, *grades.values()):
             check_grade(grade, f"{name}, grades to replace")
         qrels = {query: {d: grades.get(g, g) for d, g in judged.items()} for query, judged in qrels.items()}
-    judged = {query for query, grades_of in qrels.items() if grades_of}
-    problems = [
-        *_count(len(queries.keys() - judged), f"of {len(queries)} queries have no judgements and are left out"),
-        *_count(len(qrels.keys() - queries.keys()), f"of {len(qrels)} judged queries have no text and are left out"),
-        *_count(sum(not text.strip() for text in queries.values()), "queries are empty"),
-    ]
-    return Collection(name, documents, queries, qrels, tuple(problems), drop_self)
+    return Collection(name, documents, queries, qrels, query_problems(queries, qrels), drop_self)
 
 
 def check_documents(collection: Collection) -> tuple[str, ...]:
@@ -218,43 +225,4 @@ def inspect_documents(collection: Collection) -> tuple[tuple[str, ...], dict[str
     Raises:
         DataError: an id is there twice, or there are no documents.
     """
-    judged = {document for grades in collection.qrels.values() for document in grades}
-    there: set[str] = set()
-    own: dict[str, bool] = {}
-    count = empty = 0
-    for document in collection.documents:
-        count += 1
-        empty += not document.text.strip()
-        if document.id in judged:
-            there.add(document.id)
-        query = collection.queries.get(document.id)
-        if query is not None:
-            own[document.id] = same_text(query, document.text)
-    if not count:
-        raise DataError(f"{collection.name} has no documents to retrieve from")
-    problems = (*_count(empty, f"of {count} documents are empty"), *missing_texts("judged documents", judged, there))
-    return problems, own
-
-
-def same_text(query: str, document: str) -> bool:
-    """Whether a query's text is a document's, which may have a title before it."""
-    return bool(query.strip()) and document.strip().endswith(query.strip())
-
-
-def missing_texts(what: str, wanted: Iterable[str], there: Sized[str]) -> tuple[str, ...]:
-    """Count documents that are named but have no text.
-
-    Args:
-        what: names them in the message.
-        wanted: their ids.
-        there: ids with text.
-
-    Returns:
-        one message, or none.
-    """
-    names = set(wanted)
-    return _count(sum(name not in there for name in names), f"of {len(names)} {what} have no text")
-
-
-def _count(number: int, what: str) -> tuple[str, ...]:
-    return (f"{number} {what}",) if number else ()
+    return document_problems(collection.name, collection.documents, collection.queries, collection.qrels)

@@ -13,7 +13,7 @@ from hybrid_qproj.errors import DataError, HybridQprojError, on_one_line
 from hybrid_qproj.retrieval.documents import CheckedDocuments, Document
 from hybrid_qproj.retrieval.rules import check_grade, check_id, check_text
 
-_LONGEST = 200
+_LONGEST_REASON = 200
 READ_THROUGH = 10**6
 """Documents of a dataset of ir_datasets up to which all ids are read where some documents are wanted."""
 
@@ -56,7 +56,7 @@ def explained(name: str, what: str) -> Iterator[None]:
     except Exception as error:
         # It downloads, unpacks and parses: it may raise anything.
         reason = on_one_line(error)
-        reason = reason if len(reason) <= _LONGEST else reason[: _LONGEST - 3] + "..."
+        reason = reason if len(reason) <= _LONGEST_REASON else reason[: _LONGEST_REASON - 3] + "..."
         raise DataError(
             f"ir_datasets cannot read the {what} of {show(name)} ({type(error).__name__}: {reason}); see "
             "https://ir-datasets.com for how to get them"

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from hybrid_qproj._util.excerpts import shorten, show
+from hybrid_qproj._util.excerpts import show
 from hybrid_qproj.errors import DataError
-from hybrid_qproj.retrieval.collection import Collection, missing_texts
+from hybrid_qproj.retrieval.collection import Collection
 from hybrid_qproj.retrieval.datasets import IrDocuments, dataset_queries, open_dataset, read_all
-from hybrid_qproj.retrieval.lines import read_lines
-from hybrid_qproj.retrieval.records import keys_of, read_records
-from hybrid_qproj.retrieval.rules import check_text
-
-HEADERS = (
-    ("query", "positive", "negative"),
-    ("query", "pos", "neg"),
-    ("anchor", "positive", "negative"),
-)
-"""First lines of files that name their columns, which MS MARCO's do not."""
+from hybrid_qproj.retrieval.problems import missing_texts
+from hybrid_qproj.retrieval.triples import read_triples
 
 
 class Example(NamedTuple):
@@ -105,12 +97,12 @@ def read_examples(path: str | Path, negatives: int, queries: float = 1.0, seed: 
     Raises:
         DataError: a malformed line, nothing left, or fewer queries than asked for.
     """
-    every = {query for query, _, _ in _triples(path)}
+    every = {query for query, _, _ in read_triples(path)}
     if not every:
         raise DataError(f"{path} gives no training example: it is empty")
     chosen = set(choose(every, queries, seed))
     found: dict[tuple[str, str], dict[str, None]] = {}
-    for query, positive, rest in _triples(path):
+    for query, positive, rest in read_triples(path):
         if query in chosen:
             known = found.setdefault((query, positive), {})
             for text in rest:
@@ -121,43 +113,6 @@ def read_examples(path: str | Path, negatives: int, queries: float = 1.0, seed: 
     short = len(found) - len(items)
     problems = [f"{short} of {len(found)} examples have fewer than {negatives} negatives"] * (short > 0)
     return _some(Path(path).name, items, problems)
-
-
-def _triples(path: str | Path) -> Iterator[tuple[str, str, list[str]]]:
-    jsonl = Path(path).name.removesuffix(".gz").endswith(".jsonl")
-    for number, query, positive, rest in _jsonl(path) if jsonl else _tsv(path):
-        if not all(text.strip() for text in (query, positive, *rest)):
-            raise DataError(
-                f"{path}, line {number}: a text is blank; expected query, positive and negatives, all texts"
-            )
-        if positive in rest:
-            raise DataError(
-                f"{path}, line {number}: {shorten(positive)} both answers query {shorten(query)} and does not; a pair "
-                "has one grade"
-            )
-        yield query, positive, rest
-
-
-def _jsonl(path: str | Path) -> Iterator[tuple[int, str, str, list[str]]]:
-    for number, record in read_records(path):
-        where = f"{path}, line {number}"
-        given = [key for key in ("negatives", "negative") if key in record]
-        if not {"query", "positive"} <= record.keys() or len(given) != 1:
-            raise DataError(f"{where}: {keys_of(record)}; expected query, positive and negatives, all texts")
-        rest = record[given[0]]
-        texts = [record["query"], record["positive"], *(rest if isinstance(rest, list) else [rest])]
-        query, positive, *rest = (check_text(text, where, "query, positive and negatives, all texts") for text in texts)
-        yield number, query, positive, rest
-
-
-def _tsv(path: str | Path) -> Iterator[tuple[int, str, str, list[str]]]:
-    for number, line in read_lines(path):
-        fields = line.split("\t")
-        if len(fields) != 3:  # noqa: PLR2004 - a triple
-            raise DataError(f"{path}, line {number}: {shorten(line)}; expected query, positive, negative and tabs")
-        if number == 1 and tuple(field.lower() for field in fields) in HEADERS:
-            raise DataError(f"{path}, line 1: {shorten(line)} is a header, and would be read as texts; leave it out")
-        yield number, fields[0], fields[1], fields[2:]
 
 
 def judged_examples(

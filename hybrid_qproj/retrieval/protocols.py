@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.errors import DataError
-from hybrid_qproj.retrieval.collection import Collection, inspect_documents, same_text
+from hybrid_qproj.retrieval.collection import Collection, inspect_documents
 from hybrid_qproj.retrieval.documents import Documents
 from hybrid_qproj.retrieval.measures import Run
+from hybrid_qproj.retrieval.problems import same_text
 from hybrid_qproj.retrieval.ranking import BestDocuments
 from hybrid_qproj.text.sides import Side, encode_side
 

@@ -9,7 +9,7 @@ import numpy as np
 from hybrid_qproj._util.excerpts import show
 from hybrid_qproj.errors import DataError
 
-BATCH = 1 << 16
+IDS_AT_ONCE = 1 << 16
 """Ids that are held as they are; older ones take eight bytes each."""
 
 ONE_ID = "each document needs an id of its own"
@@ -19,8 +19,8 @@ ONE_ID = "each document needs an id of its own"
 class SeenIds:
     """Hashes of the ids seen so far: eight bytes an id, so that a corpus of millions is checked while it streams.
 
-    What is remembered are hashes, and the latest `BATCH` of them meet the older ones together: an id that came long
-    before is noticed at most that many ids late, and with `rest` at the end.
+    What is remembered are hashes, and the latest `IDS_AT_ONCE` of them meet the older ones together: an id that came
+    long before is noticed at most that many ids late, and with `rest` at the end.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class SeenIds:
         if code in self._new:
             return {code}
         self._new.add(code)
-        return self.rest() if len(self._new) == BATCH else set()
+        return self.rest() if len(self._new) == IDS_AT_ONCE else set()
 
     def rest(self) -> set[int]:
         """Hashes that came twice, of the ids that were not yet looked for."""

@@ -20,7 +20,6 @@ import faiss
 
 from hybrid_qproj._util.seals import seal
 from hybrid_qproj.index import AngleIndex, AngleStore, StoreError, exhaustive_search
-from hybrid_qproj.index.saved import check_cells
 from hybrid_qproj.index.texts import text_digests
 
 FILES = ["manifest.json", "angles-00000.safetensors", "ids-00001.json", "texts-00000.safetensors", "index.json"]
@@ -312,18 +311,3 @@ def test_the_index_of_another_store(whole, tmp_path):
         shutil.copy(tmp_path / "a" / name, tmp_path / "b" / name)
     with pytest.raises(StoreError, match="is of other documents; build it again"):
         AngleIndex.load(tmp_path / "b")
-
-
-@pytest.mark.parametrize("place", range(37, 45))
-def test_cells_are_counted_before_memory_is_taken(place):
-    """FAISS takes memory for as many cells as its file says."""
-    faiss = pytest.importorskip("faiss", reason="needs the extra 'index'")
-    rows = np.random.default_rng(0).random((300, 8)).astype(np.float32)
-    index = faiss.IndexIVFFlat(faiss.IndexFlatL2(8), 8, 4)
-    index.train(rows)
-    index.add(rows)
-    content = bytearray(faiss.serialize_index(index))
-    check_cells(bytes(content), 8, 300)
-    content[place] ^= 0x80
-    with pytest.raises(ValueError, match="cells for 300 rows"):
-        check_cells(bytes(content), 8, 300)

@@ -109,7 +109,7 @@ def test_one_query_at_a_time(store, monkeypatch):
     """Candidates are scored in bounded pieces."""
     index = AngleIndex(store)
     whole = index.search(QUERIES, 10)
-    monkeypatch.setattr("hybrid_qproj.index.search.PAIRS", 1)
+    monkeypatch.setattr("hybrid_qproj.index.search.ANGLES_AT_ONCE", 1)
     for a, b in zip(whole, index.search(QUERIES, 10), strict=True):
         assert torch.equal(a, b)
 

@@ -1,12 +1,10 @@
-"""A head's similarity is the one that models, evaluators, losses and codes compare by, or the caller is refused."""
+"""A head's similarity is the one that a model and its codes compare by, or the caller is refused."""
 
 from __future__ import annotations
 
 import inspect
 import json
 import math
-import pickle
-import warnings
 
 import numpy as np
 import pytest
@@ -16,63 +14,16 @@ from hypothesis import strategies as st
 
 pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 
-from scipy.stats import spearmanr
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer import evaluation, losses
-from sentence_transformers.sentence_transformer.modules import Normalize, Router
-from sentence_transformers.util import cos_sim, paraphrase_mining, quantize_embeddings, semantic_search
+from sentence_transformers.util import quantize_embeddings
 
 import hybrid_qproj
-from hybrid_qproj import ClassicalProjection, QuantumProjection, log_fidelity, pairwise_log_fidelity
+from helpers.short_texts import TEXTS
+from hybrid_qproj import QuantumProjection, pairwise_log_fidelity
 from hybrid_qproj.heads.checkpoint import CheckpointError
-from hybrid_qproj.heads.coherent import CoherentProjection
 from hybrid_qproj.models.record import RECORD
-from hybrid_qproj.models.scorers import ScoringError
-from hybrid_qproj.sbert import Encoder, EncodingError, HeadPlaceError, ProjectionHead, with_fitted_head, with_head
+from hybrid_qproj.sbert import Encoder, EncodingError, with_head
 from hybrid_qproj.similarity.quantization import CODES, PRECISIONS, QuantizationError, dequantize, quantize
-from hybrid_qproj.training.evaluators import EvaluationError, PairEvaluator, TripletEvaluator
-
-WORDS = ["a", "quantum", "cat", "sat", "on", "the", "mat", "state"]
-TEXTS = [f"{WORDS[i % 8]} {WORDS[i // 8]} {WORDS[(3 * i + 1) % 7]}" for i in range(40)]
-FIRST, SECOND = TEXTS[:20], TEXTS[20:]
-
-
-@pytest.fixture
-def encoder(tiny_bert):
-    torch.manual_seed(0)
-    return with_head(str(tiny_bert), QuantumProjection(24, 8, init="random", scale=2.0), device="cpu")
-
-
-@pytest.fixture
-def fitted(tiny_bert):
-    return with_fitted_head(SentenceTransformer(str(tiny_bert), device="cpu"), TEXTS, 12)
-
-
-@pytest.fixture
-def coherent(tiny_bert):
-    torch.manual_seed(0)
-    head = CoherentProjection(24, 8, "rotor", plan="tree", init="random", scale=2.0)
-    return with_head(str(tiny_bert), head, device="cpu")
-
-
-@pytest.fixture
-def classical(tiny_bert):
-    torch.manual_seed(0)
-    return with_head(str(tiny_bert), ClassicalProjection(24, 8), device="cpu")
-
-
-@pytest.fixture
-def angles(encoder):
-    return encoder.encode(TEXTS, convert_to_tensor=True).clone()
-
-
-def test_built_by_the_library(encoder, angles):
-    """A plain SentenceTransformer of the modules becomes an Encoder: it compares by log-fidelity, pickled too."""
-    plain = SentenceTransformer(modules=list(encoder), device="cpu")
-    for model in (plain, pickle.loads(pickle.dumps(plain))):  # noqa: S301 - our own, as worker processes get it
-        assert type(model) is Encoder
-        torch.testing.assert_close(model.similarity(angles[:3], angles), pairwise_log_fidelity(angles[:3], angles))
-        assert model.similarity_fn_name == "log_fidelity"
 
 
 def test_loaded_by_the_library(encoder, angles, tmp_path):
@@ -122,163 +73,6 @@ def test_name_counts_as_none(encoder):
     """MTEB takes a true name for one of its own; without one it calls the model's similarity."""
     assert not encoder.similarity_fn_name
     assert json.dumps({"name": encoder.similarity_fn_name}) == '{"name": "log_fidelity"}'
-
-
-def test_head_in_a_wrong_place(encoder):
-    """Normalised angles, and angles that a Router hides, would be compared by cosine."""
-    modules = list(encoder)
-    with pytest.raises(HeadPlaceError, match="a Normalize layer follows a head"):
-        SentenceTransformer(modules=[*modules, Normalize()], device="cpu")
-    router = Router.for_query_document(modules, modules)
-    with pytest.raises(HeadPlaceError, match="stands inside a Router"):
-        SentenceTransformer(modules=[router], device="cpu")
-
-    class Other(SentenceTransformer):
-        pass
-
-    with pytest.raises(HeadPlaceError, match=r"derive the class from hybrid_qproj\.sbert\.Encoder"):
-        Other(modules=modules, device="cpu")
-
-
-def test_head_that_is_added_later(encoder):
-    """Nobody tells a model that was complete; the first batch warns."""
-    model = SentenceTransformer(modules=list(encoder)[:-1], device="cpu")
-    model.append(ProjectionHead(encoder.head))
-    with pytest.warns(UserWarning, match="added to a model that was complete"):
-        model.encode(TEXTS[:2])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        encoder.encode(TEXTS[:2])
-
-
-# Evaluators
-
-
-def test_information_retrieval(encoder, angles):
-    """The library's evaluator asks the model; its measures are those of rankings by log-fidelity."""
-    queries, corpus = {str(i): t for i, t in enumerate(FIRST)}, {str(i): t for i, t in enumerate(SECOND)}
-    scores = pairwise_log_fidelity(angles[:20], angles[20:])
-    other = cos_sim(angles[:20], angles[20:])
-    # Relevant is what log-fidelity puts first, where cosine puts something else.
-    best = {str(i): {str(int(scores[i].argmax()))} for i in range(20) if scores[i].argmax() != other[i].argmax()}
-    assert len(best) > 3
-    evaluator = evaluation.InformationRetrievalEvaluator(queries, corpus, best, write_csv=False)
-    measures = evaluator(encoder)
-    assert measures["log_fidelity_accuracy@1"] == 1.0
-    assert evaluator.primary_metric == "log_fidelity_ndcg@10"
-    wrong = evaluation.InformationRetrievalEvaluator(queries, corpus, best, score_functions={"cosine": cos_sim})
-    with pytest.raises(ScoringError, match=r"would compare by cos_sim.*leave score_functions out"):
-        wrong(encoder)
-
-
-def test_reranking(encoder, angles):
-    """Refused with its own cosine; with the model's similarity, the ranking by log-fidelity."""
-    scores = pairwise_log_fidelity(angles[:1], angles[20:])[0]
-    best = int(scores.argmax())
-    sample = {"query": FIRST[0], "positive": [SECOND[best]], "negative": [t for t in SECOND if t != SECOND[best]]}
-    with pytest.raises(ScoringError, match=r"give it similarity_fct=model\.similarity"):
-        evaluation.RerankingEvaluator([sample], write_csv=False)(encoder)
-    for batched in (True, False):
-        evaluator = evaluation.RerankingEvaluator(
-            [sample], similarity_fct=encoder.similarity, write_csv=False, use_batched_encoding=batched
-        )
-        assert evaluator(encoder)["map"] == 1.0
-
-
-@pytest.mark.parametrize("given", [{}, {"main_similarity": "cosine"}])
-def test_embedding_similarity(encoder, angles, given, tmp_path):
-    """The library's evaluator has its own functions: refused before it writes. Ours has the right correlation."""
-    labels = list(np.random.default_rng(0).normal(size=20))
-    with pytest.raises(ScoringError, match=r"use hybrid_qproj\.training\.evaluators\.PairEvaluator"):
-        evaluation.EmbeddingSimilarityEvaluator(FIRST, SECOND, labels, **given)(encoder, str(tmp_path))
-    assert not list(tmp_path.iterdir())
-    evaluator = PairEvaluator(FIRST, SECOND, labels, name="dev")
-    expected = spearmanr(labels, log_fidelity(angles[:20], angles[20:]).numpy())[0]
-    assert evaluator(encoder)[evaluator.primary_metric] == pytest.approx(expected, abs=1e-6)
-
-
-def test_pair_evaluator_agrees_with_the_librarys(classical):
-    """On a head that is compared by cosine both give the same."""
-    labels = list(np.random.default_rng(0).normal(size=20))
-    theirs = evaluation.EmbeddingSimilarityEvaluator(FIRST, SECOND, labels, write_csv=False)(classical)
-    ours = PairEvaluator(FIRST, SECOND, labels)(classical)
-    assert ours["spearman"] == pytest.approx(theirs["spearman_cosine"], abs=1e-6)
-    assert ours["pearson"] == pytest.approx(theirs["pearson_cosine"], abs=1e-6)
-    triplets = (TEXTS[:13], TEXTS[13:26], TEXTS[26:39])
-    theirs = evaluation.TripletEvaluator(*triplets, write_csv=False)(classical)
-    assert TripletEvaluator(*triplets)(classical)["accuracy"] == pytest.approx(theirs["cosine_accuracy"])
-
-
-def test_triplets(encoder, angles):
-    """Refused, and by our evaluator the share by log-fidelity."""
-    triplets = (TEXTS[:13], TEXTS[13:26], TEXTS[26:39])
-    with pytest.raises(ScoringError, match=r"evaluators\.TripletEvaluator"):
-        evaluation.TripletEvaluator(*triplets)(encoder)
-    closer = log_fidelity(angles[:13], angles[13:26]) > log_fidelity(angles[:13], angles[26:39])
-    assert TripletEvaluator(*triplets)(encoder) == {"accuracy": pytest.approx(closer.double().mean().item())}
-
-
-def test_other_evaluators_with_their_own_cosine(encoder, coherent):
-    """Pairs with labels, paraphrases, translations; for states given by Bloch vectors too."""
-    for evaluator in (
-        evaluation.BinaryClassificationEvaluator(FIRST, SECOND, [0, 1] * 10),
-        evaluation.ParaphraseMiningEvaluator({str(i): t for i, t in enumerate(TEXTS)}, [("0", "1")]),
-        evaluation.TranslationEvaluator(FIRST, SECOND),
-    ):
-        for model in (encoder, coherent):
-            with pytest.raises(ScoringError, match=r"would compare by a similarity of its own; the head's is"):
-                evaluator(model)
-
-
-def test_functions_of_the_library(encoder, angles):
-    """What encodes by itself is refused with its own cosine; given the model's similarity, its scores are that."""
-    with pytest.raises(ScoringError, match=r"paraphrase_mining would compare by cos_sim.*score_function=model\.simil"):
-        paraphrase_mining(encoder, TEXTS[:5])
-    for score, i, j in paraphrase_mining(encoder, TEXTS[:5], score_function=encoder.similarity):
-        assert score == pytest.approx(log_fidelity(angles[i], angles[j]).item(), abs=1e-5)
-    for hit in semantic_search(angles[:1], angles, score_function=encoder.similarity)[0]:
-        assert hit["score"] == pytest.approx(log_fidelity(angles[0], angles[hit["corpus_id"]]).item(), abs=1e-5)
-
-
-def test_evaluators_check_their_texts():
-    """Lengths that differ, and nothing to correlate."""
-    with pytest.raises(EvaluationError, match="got 2 and 1 texts with 2 scores"):
-        PairEvaluator(["a", "b"], ["a"], [1, 0])
-    with pytest.raises(EvaluationError, match="at least 1"):
-        TripletEvaluator([], [], [])
-
-
-# Losses
-
-
-def test_losses_take_the_heads_similarity_or_none(encoder, classical):
-    """The default cosine is refused when the model is called; given the model's similarity, it is what is trained."""
-    features = [encoder.preprocess(TEXTS[:3]), encoder.preprocess(TEXTS[3:6])]
-
-    def run(loss):
-        return loss([dict(column) for column in features], torch.zeros(3))
-
-    for loss in (
-        losses.MultipleNegativesRankingLoss(encoder),
-        losses.CachedMultipleNegativesRankingLoss(encoder),
-        losses.CoSENTLoss(encoder),
-        losses.AnglELoss(encoder),
-        losses.CosineSimilarityLoss(encoder),
-        losses.ContrastiveLoss(encoder),
-        losses.MatryoshkaLoss(encoder, losses.MultipleNegativesRankingLoss(encoder), [8]),
-    ):
-        with pytest.raises(ScoringError, match="the head's similarity is fidelity"):
-            run(loss)
-    for similarity in (encoder.similarity, encoder.head.pairwise_similarity, pairwise_log_fidelity):
-        loss = losses.MultipleNegativesRankingLoss(encoder, scale=2.0, similarity_fct=similarity)
-        queries, positives = (encoder(dict(column))["sentence_embedding"] for column in features)
-        expected = torch.nn.functional.cross_entropy(2 * pairwise_log_fidelity(queries, positives), torch.arange(3))
-        torch.testing.assert_close(run(loss), expected)
-        assert loss.get_config_dict()["similarity_fct"] != "cos_sim"
-    assert run(losses.MultipleNegativesRankingLoss(classical)).isfinite()
-
-
-# Options of encode
 
 
 def test_normalized_embeddings_are_refused(encoder, coherent, classical):

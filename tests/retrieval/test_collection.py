@@ -13,7 +13,6 @@ from hybrid_qproj.errors import DataError
 from hybrid_qproj.retrieval.collection import (
     check_documents,
     load_collection,
-    missing_texts,
     read_collection,
     read_judged,
 )
@@ -80,12 +79,6 @@ def test_judged_passages(tmp_path):
     (tmp_path / "j.jsonl").write_text(json.dumps({"qid": 7, "query": "cat"}) + "\n")
     with pytest.raises(DataError, match="line 1: expected qid, query and passages with docid, rel and text"):
         read_judged(tmp_path / "j.jsonl")
-
-
-def test_missing_texts():
-    """Counted once an id."""
-    assert missing_texts("candidates", ["a", "b", "b"], {"a"}) == ("1 of 2 candidates have no text",)
-    assert missing_texts("candidates", ["a"], {"a"}) == ()
 
 
 def test_unknown_names_get_suggestions():

@@ -22,7 +22,7 @@ from hybrid_qproj.retrieval.unique import SeenIds, refuse_twice
 def test_every_duplicate_is_found(names, batch):
     """Whatever the size of the batches in which older ids are looked for, and nothing else is."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(unique, "BATCH", batch)
+        patch.setattr(unique, "IDS_AT_ONCE", batch)
         seen = SeenIds()
         twice = set().union(*(seen.add(name) for name in names), seen.rest())
     assert twice == {hash(name) for name in names if names.count(name) > 1}
@@ -37,7 +37,7 @@ def test_equal_hashes_are_no_duplicates():
 
 def test_files_name_both_lines(tmp_path, monkeypatch):
     """Far apart, with equal texts too; in each format, and before a file is split into parts."""
-    monkeypatch.setattr(unique, "BATCH", 3)
+    monkeypatch.setattr(unique, "IDS_AT_ONCE", 3)
     names = [str(i) for i in range(10)] + ["1"]
     (tmp_path / "a.tsv").write_text("\n" + "".join(f"{name}\ttext\n" for name in names))
     lines = [{"_id": int(name) if i % 2 else name, "text": "text"} for i, name in enumerate(names)]
