@@ -220,7 +220,7 @@ class CircuitHead(WiredModule, ReplacedAtOnce, Head):
         settings = {
             "features": [self.in_features, self.out_features],
             "ansatz": [self.ansatz.name, self.ansatz.parameter_names, self.ansatz.kept, self.ansatz.wires],
-            "plan": {key: value for key, value in self.plan.config().items() if key != "name"},
+            "plan": self.plan.structure(),
             "normalize": [self.encoding.normalize, self.normalize_output],
             "device": self.probed.what_a_device_adds() if device else None,
         }

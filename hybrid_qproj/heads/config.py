@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from hybrid_qproj._util.plan_table import PlanConfig
 from hybrid_qproj._util.schema import Name, Strict, Width
+from hybrid_qproj.plan.table import PlanConfig
 
 
 class HeadConfig(Strict):
