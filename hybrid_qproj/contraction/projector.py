@@ -20,9 +20,9 @@ from hybrid_qproj.contraction.gather import PlanGather
 from hybrid_qproj.contraction.tiled import TiledPass
 from hybrid_qproj.encoding import encode, reprepare
 
-TILE = 1 << 19
+NUMBERS_PER_PIECE = 1 << 19
 """Numbers of a piece of the batch: a few float32 temporaries of this size stay in a core's cache."""
-GPU_TILE = 1 << 26
+NUMBERS_PER_GPU_PIECE = 1 << 26
 """The same on a GPU, where pieces bound memory only, and each costs the launch of some hundred kernels."""
 
 
@@ -70,7 +70,7 @@ class Projector:
         rows = [rows_of(response) for response in responses]
         # A kernel that is compiled for many rows would be compiled again for a single one.
         alone = embeddings.numel() == embeddings.shape[-1]
-        small = embeddings.numel() <= _tile(embeddings) and (alone or self._compiled is None)
+        small = embeddings.numel() <= _numbers_per_piece(embeddings) and (alone or self._compiled is None)
         # A compiler that is tracing the caller fuses by itself; a small batch stays in cache anyway.
         if torch.compiler.is_compiling() or (small and torch.is_grad_enabled()):
             return self.pure(embeddings, scale, *rows)
@@ -187,8 +187,8 @@ class _Fused(torch.autograd.Function):
 
 
 def _rows(embeddings: Tensor) -> int:
-    return max(1, _tile(embeddings) // embeddings.shape[-1])
+    return max(1, _numbers_per_piece(embeddings) // embeddings.shape[-1])
 
 
-def _tile(embeddings: Tensor) -> int:
-    return GPU_TILE if embeddings.is_cuda else TILE
+def _numbers_per_piece(embeddings: Tensor) -> int:
+    return NUMBERS_PER_GPU_PIECE if embeddings.is_cuda else NUMBERS_PER_PIECE

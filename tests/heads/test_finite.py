@@ -85,7 +85,7 @@ def test_heads(name, dtype, weights, monkeypatch):
     head = HEADS[name]().to(weights)
     x = rows(dtype, 0).requires_grad_()
     for tile in (1 << 19, 3 * D):
-        monkeypatch.setattr(projector, "TILE", tile)
+        monkeypatch.setattr(projector, "NUMBERS_PER_PIECE", tile)
         outputs = head(x)
         assert outputs.dtype == dtype
         assert outputs.isfinite().all()
