@@ -65,11 +65,11 @@ class DrawOptions:
         Raises:
             DrawingError: an option says nothing about this drawing.
         """
-        wiring = "a part that an ansatz alone does not have: --part stage, group or head"
+        merging = "a part that an ansatz alone does not have: --part stage, group or head"
         kind = f"a .{suffix} file" if suffix else "text on the terminal"
         uses = {
-            "sizes": (not saved and part != "block", wiring),
-            "plan": (not saved and part != "block", wiring),
+            "sizes": (not saved and part != "block", merging),
+            "plan": (not saved and part != "block", merging),
             "stage": (part == "stage", "--part stage"),
             "output": (part == "group" or (saved and part == "block"), "--part group, or a block of a saved head"),
             "style": (suffix in IMAGES, f"images ({', '.join(IMAGES)}); this is {kind}"),

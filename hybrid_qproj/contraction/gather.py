@@ -76,7 +76,7 @@ class Gather(nn.Module):
                 part.add_(added)
 
 
-class Wiring(nn.Module):
+class PlanGather(nn.Module):
     """All reads of a plan: two for each stage, one for the output.
 
     Args:

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.blocks.response import contract_rows, rows_of
-from hybrid_qproj.contraction.gather import Wiring
+from hybrid_qproj.contraction.gather import PlanGather
 from hybrid_qproj.contraction.tiled import TiledPass
 from hybrid_qproj.encoding import encode, reprepare
 
-TILE = 1 << 19
+NUMBERS_PER_PIECE = 1 << 19
 """Numbers of a piece of the batch: a few float32 temporaries of this size stay in a core's cache."""
-GPU_TILE = 1 << 26
+NUMBERS_PER_GPU_PIECE = 1 << 26
 """The same on a GPU, where pieces bound memory only, and each costs the launch of some hundred kernels."""
 
 
@@ -30,15 +30,15 @@ class Projector:
     """A plan's arithmetic as a function of embeddings, scale and response tensors.
 
     Args:
-        wiring: the plan's reads.
+        gather: the plan's reads.
         normalize: whether embeddings are divided by their norm.
     """
 
-    def __init__(self, wiring: Wiring, normalize: bool) -> None:
-        self.wiring = wiring
+    def __init__(self, gather: PlanGather, normalize: bool) -> None:
+        self.gather = gather
         self.normalize = normalize
-        self.width = wiring.output.width
-        self._tiled = TiledPass(wiring, normalize)
+        self.width = gather.output.width
+        self._tiled = TiledPass(gather, normalize)
         self._compiled: dict[Any, Callable[..., Any]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class Projector:
         rows = [rows_of(response) for response in responses]
         # A kernel that is compiled for many rows would be compiled again for a single one.
         alone = embeddings.numel() == embeddings.shape[-1]
-        small = embeddings.numel() <= _tile(embeddings) and (alone or self._compiled is None)
+        small = embeddings.numel() <= _numbers_per_piece(embeddings) and (alone or self._compiled is None)
         # A compiler that is tracing the caller fuses by itself; a small batch stays in cache anyway.
         if torch.compiler.is_compiling() or (small and torch.is_grad_enabled()):
             return self.pure(embeddings, scale, *rows)
@@ -87,13 +87,13 @@ class Projector:
     def output(self, cosines: list[Tensor], sines: list[Tensor]) -> Tensor:
         """Angles of the output qubits, (..., k), from what `stages` gives."""
         # A qubit that met no block still stands at -theta: the fidelity of outputs does not see the sign.
-        return torch.atan2(self.wiring.output(sines).abs(), self.wiring.output(cosines))
+        return torch.atan2(self.gather.output(sines).abs(), self.gather.output(cosines))
 
     def stages(self, embeddings: Tensor, scale: Tensor | None, *responses: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Cosines and sines of the qubits' angles: those of the encoding first, then those that each stage writes."""
         cosine, sine = encode(embeddings, scale, self.normalize)
         cosines, sines = [cosine], [sine]
-        for read_c, read_b, rows in zip(self.wiring.control, self.wiring.kept, responses, strict=True):
+        for read_c, read_b, rows in zip(self.gather.control, self.gather.kept, responses, strict=True):
             z = contract_rows(rows, (read_c(cosines), read_c(sines)), (read_b(cosines), read_b(sines)))
             cosines.append(z)
             sines.append(reprepare(z))
@@ -187,8 +187,8 @@ class _Fused(torch.autograd.Function):
 
 
 def _rows(embeddings: Tensor) -> int:
-    return max(1, _tile(embeddings) // embeddings.shape[-1])
+    return max(1, _numbers_per_piece(embeddings) // embeddings.shape[-1])
 
 
-def _tile(embeddings: Tensor) -> int:
-    return GPU_TILE if embeddings.is_cuda else TILE
+def _numbers_per_piece(embeddings: Tensor) -> int:
+    return NUMBERS_PER_GPU_PIECE if embeddings.is_cuda else NUMBERS_PER_PIECE

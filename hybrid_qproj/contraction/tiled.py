@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj._util.norms import units_and_norms
-from hybrid_qproj.contraction.gather import Gather, Wiring
+from hybrid_qproj.contraction.gather import Gather, PlanGather
 
 
 class StageTape(NamedTuple):
@@ -63,14 +63,14 @@ class TiledPass:
     """A plan's arithmetic on a piece of a batch.
 
     Args:
-        wiring: the plan's reads.
+        gather: the plan's reads.
         normalize: whether embeddings are divided by their norm.
     """
 
-    def __init__(self, wiring: Wiring, normalize: bool) -> None:
-        self._output, self._normalize = wiring.output, normalize
+    def __init__(self, gather: PlanGather, normalize: bool) -> None:
+        self._output, self._normalize = gather.output, normalize
         # ModuleList hides the type of what it holds.
-        self._reads: list[tuple[Gather, Gather]] = list(zip(wiring.control, wiring.kept, strict=True))  # type: ignore[arg-type]
+        self._reads: list[tuple[Gather, Gather]] = list(zip(gather.control, gather.kept, strict=True))  # type: ignore[arg-type]
 
     def forward(self, embeddings: Tensor, scale: Tensor | None, responses: Sequence[Tensor]) -> Tape:
         """Run all stages.

@@ -16,7 +16,7 @@ from hybrid_qproj.fitting.merging import Pairs, merge
 from hybrid_qproj.fitting.mixing import mix
 from hybrid_qproj.fitting.rotations import FittedPlan, Rotation, schedule
 
-MOST = 4
+LARGEST_POWER = 4
 POWER = 0.5
 """Covariances are fitted by their square root: standard deviations, not variances."""
 
@@ -55,8 +55,8 @@ class FitSettings:
                 raise FitError(f"{name}={getattr(self, name)!r}: expected one of {', '.join(words)}")
         if self.mixing < 0 or (self.depth is not None and self.depth < 1):
             raise FitError(f"mixing={self.mixing}, depth={self.depth}: expected mixing >= 0 and depth >= 1 or None")
-        if not 0 < self.power <= MOST:
-            raise FitError(f"power={self.power}: expected above 0 and at most {MOST}")
+        if not 0 < self.power <= LARGEST_POWER:
+            raise FitError(f"power={self.power}: expected above 0 and at most {LARGEST_POWER}")
         if self.angles is not None and self.angles < 1:
             raise FitError(f"angles={self.angles}: expected a budget of at least 1, or None")
 

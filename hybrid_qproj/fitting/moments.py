@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hybrid_qproj.fitting.errors import FitError
 
-CHUNK = 1 << 24
+NUMBERS_PER_CHUNK = 1 << 24
 """Numbers of a chunk: 128 MiB in double precision."""
 
 
@@ -102,7 +102,7 @@ def moments_of(embeddings: Any, normalize: bool = True) -> Moments:
     if len(shape) != 2:  # noqa: PLR2004 - a matrix
         raise FitError(f"got {type(embeddings).__name__} of shape {shape}; expected an array (n, d)")
     moments = Moments(shape[1], normalize)
-    step = max(1, CHUNK // max(1, shape[1]))
+    step = max(1, NUMBERS_PER_CHUNK // max(1, shape[1]))
     for start in range(0, shape[0], step):
         moments.add(embeddings[start : start + step])
     return moments

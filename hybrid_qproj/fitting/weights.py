@@ -14,12 +14,12 @@ from hybrid_qproj.devices.cost import check_allowed
 from hybrid_qproj.fitting.errors import FitError
 from hybrid_qproj.fitting.rotations import FittedPlan
 
-STARTS = 4
+RANDOM_STARTS = 4
 """Random starts; each block takes the best."""
-STEPS = 40
-SOLVED = 1e-10
+STEPS_PER_START = 40
+SOLVED_BELOW = 1e-10
 """Sum of squares of a block below which it is done."""
-RANK = 1e-2
+UNSEEN_BELOW = 1e-2
 """Singular values of the derivatives, in relation to the largest, below which a direction counts as unseen."""
 
 
@@ -56,12 +56,12 @@ def fit_weights(ansatz: Ansatz, targets: Tensor, seed: int = 0) -> tuple[Tensor,
     name = "random" if "random" in ansatz.initializers else next(iter(ansatz.initializers))
     best = torch.empty(len(wanted), ansatz.parameters, dtype=torch.float64)
     least = torch.full((len(wanted),), torch.inf, dtype=torch.float64)
-    for _ in range(STARTS):
+    for _ in range(RANDOM_STARTS):
         start = ansatz.initializers[name](len(wanted), generator).double()
         found, loss = _descend(executor, start, wanted)
         better = loss < least
         best[better], least[better] = found[better], loss[better]
-        if bool((least < SOLVED).all()):
+        if bool((least < SOLVED_BELOW).all()):
             break
     return best, _deviation(least, wanted)
 
@@ -127,7 +127,7 @@ def correct_weights(
     for _ in range(rounds):
         _, jacobian = _linearised(exact, best, wanted)
         # Directions that no response sees are left as they are.
-        step = torch.linalg.lstsq(jacobian, residual[..., None], rcond=RANK, driver="gelsd").solution[..., 0]
+        step = torch.linalg.lstsq(jacobian, residual[..., None], rcond=UNSEEN_BELOW, driver="gelsd").solution[..., 0]
         tried = best - step
         found = _measured(device_executor, tried) - wanted
         better = found.square().sum(dim=1) < residual.square().sum(dim=1)
@@ -150,7 +150,7 @@ def _descend(executor: BlockExecutor, weights: Tensor, wanted: Tensor) -> tuple[
     damping = torch.full((len(weights),), 1e-2, dtype=torch.float64)
     residual, jacobian = _linearised(executor, weights, wanted)
     loss = residual.square().sum(dim=1)
-    for _ in range(STEPS):
+    for _ in range(STEPS_PER_START):
         normal = jacobian.mT @ jacobian
         normal = normal + damping[:, None, None] * torch.eye(normal.shape[-1], dtype=torch.float64)
         step = torch.linalg.solve(normal, (jacobian.mT @ residual[..., None])[..., 0])
@@ -163,7 +163,7 @@ def _descend(executor: BlockExecutor, weights: Tensor, wanted: Tensor) -> tuple[
         jacobian = torch.where(better[:, None, None], new_jacobian, jacobian)
         loss = torch.where(better, new_loss, loss)
         damping = torch.where(better, damping / 3, damping * 4).clamp(1e-9, 1e9)
-        if bool((loss < SOLVED).all()):
+        if bool((loss < SOLVED_BELOW).all()):
             break
     return weights, loss
 

@@ -237,7 +237,7 @@ def _state(folder: Path, saved: _Saved, forms: Mapping[str, Form], implied: froz
 def _fill(head: Head, folder: Path, state: Mapping[str, Tensor]) -> None:
     own = head.state_dict()
     try:
-        # A head of the first format says in its config alone how it is wired.
+        # A head of the first format says in its config alone which head it is.
         head.load_state_dict({**{name: own[name] for name in head.IMPLIED}, **state})
     except RuntimeError as error:
         text = on_one_line(error)

@@ -14,19 +14,19 @@ from hybrid_qproj._util.validation import check_embeddings
 from hybrid_qproj.blocks.executor import BlockExecutor
 from hybrid_qproj.blocks.layer import BlockLayer
 from hybrid_qproj.blocks.threads import weights_locked
-from hybrid_qproj.circuits import Ansatz, AnsatzError, find, get
-from hybrid_qproj.contraction.gather import Wiring
+from hybrid_qproj.circuits import Ansatz, find
+from hybrid_qproj.contraction.gather import PlanGather
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.encoding import AngleEncoding
 from hybrid_qproj.heads.base import Content, Head
-from hybrid_qproj.heads.config import CircuitConfig
+from hybrid_qproj.heads.config import CircuitConfig, check_findable
+from hybrid_qproj.heads.identity import BYTES, KEY, IdentifiedModule, identity
 from hybrid_qproj.heads.probed import ProbedBlocks
 from hybrid_qproj.heads.replacing import ReplacedAtOnce
-from hybrid_qproj.heads.wired_as import BYTES, WiredModule, identity
 from hybrid_qproj.plan import Plan, make_plan
 
 
-class CircuitHead(WiredModule, ReplacedAtOnce, Head):
+class CircuitHead(IdentifiedModule, ReplacedAtOnce, Head):
     """A head whose stages are layers of two-qubit blocks.
 
     The constructors of its classes take the arguments below, but for ``probed``, which they make of ``device`` and
@@ -61,7 +61,7 @@ class CircuitHead(WiredModule, ReplacedAtOnce, Head):
     random_start: ClassVar[bool] = True
     has_circuits: ClassVar[bool] = True
     SCHEMA: ClassVar[type[CircuitConfig]] = CircuitConfig
-    IMPLIED: ClassVar[frozenset[str]] = frozenset({"wired_as"})
+    IMPLIED: ClassVar[frozenset[str]] = frozenset({KEY})
 
     def __init__(
         self,
@@ -84,14 +84,14 @@ class CircuitHead(WiredModule, ReplacedAtOnce, Head):
         self.plan = make_plan(plan, in_features, out_features)
         self.encoding = AngleEncoding(normalize, scale, learn_scale)
         self.normalize_output = normalize_output
-        self.wiring = Wiring(self.plan)
+        self.gather = PlanGather(self.plan)
         self.probed = probed
         self.stages = nn.ModuleList(
             BlockLayer(self.ansatz, len(stage), probed.executor, init, generator, stage.tied, flipped)
             for stage, flipped in zip(self.plan.stages, self.plan.flipped(), strict=True)
         )
         # Weights mean nothing under another plan, so a state dict says which one it is of.
-        self.register_buffer("wired_as", self.wiring_identity())
+        self.register_buffer(KEY, self.own_identity())
 
     def _serve_by(self, probed: ProbedBlocks) -> Self:
         self.probed = probed
@@ -141,8 +141,8 @@ class CircuitHead(WiredModule, ReplacedAtOnce, Head):
         """What is given for all blocks, stage by stage."""
         return list(blocks.split([layer.blocks for layer in self.layers]))
 
-    def wiring_identity(self) -> Tensor:
-        """See `WiredModule`."""
+    def own_identity(self) -> Tensor:
+        """See `IdentifiedModule`."""
         return identity(self.ansatz, self.plan, self.encoding.normalize, self.normalize_output)
 
     def bloch_vectors(self, embeddings: Tensor) -> list[Tensor]:
@@ -191,16 +191,7 @@ class CircuitHead(WiredModule, ReplacedAtOnce, Head):
     def config(self) -> dict[str, Any]:
         """See `Head.config`; an ansatz that is found under no name is an `AnsatzError`: nobody could load the head."""
         if not self._named_by_file:
-            try:
-                found = get(self.circuit)
-            except AnsatzError:
-                found = None
-            # Equal, not identical: a head that came back from a worker process holds a copy.
-            if found != self.ansatz:
-                raise AnsatzError(
-                    f"ansatz {self.ansatz.name!r} cannot be saved: it is found under no name. Register it, or give "
-                    "the head its circuit as 'package.module:name'"
-                )
+            check_findable(self.circuit, self.ansatz)
         return {
             **super().config(),
             "circuit": self.circuit,
@@ -220,7 +211,7 @@ class CircuitHead(WiredModule, ReplacedAtOnce, Head):
         settings = {
             "features": [self.in_features, self.out_features],
             "ansatz": [self.ansatz.name, self.ansatz.parameter_names, self.ansatz.kept, self.ansatz.wires],
-            "plan": {key: value for key, value in self.plan.config().items() if key != "name"},
+            "plan": self.plan.structure(),
             "normalize": [self.encoding.normalize, self.normalize_output],
             "device": self.probed.what_a_device_adds() if device else None,
         }
@@ -234,7 +225,7 @@ class CircuitHead(WiredModule, ReplacedAtOnce, Head):
         forms = {f"stages.{n}.weights": Form((stage.rotations, parameters), FLOATING) for n, stage in enumerate(stages)}
         if config.get("scale") is not None:
             forms["encoding.scale"] = Form((), FLOATING)
-        return {**forms, "wired_as": Form((BYTES,), (torch.uint8,))}
+        return {**forms, KEY: Form((BYTES,), (torch.uint8,))}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], ansaetze: Sequence[str | Ansatz] = ()) -> Self:

@@ -106,7 +106,7 @@ class CoherentProjection(CircuitHead):
         check_embeddings(embeddings, self.in_features)
         dtype = torch.promote_types(embeddings.dtype, torch.float32)
         with torch.autocast(embeddings.device.type, enabled=False):
-            return self.wiring.output(self._run(widened(embeddings, dtype))).flatten(-2).to(embeddings.dtype)
+            return self.gather.output(self._run(widened(embeddings, dtype))).flatten(-2).to(embeddings.dtype)
 
     def _run(self, embeddings: torch.Tensor) -> list[torch.Tensor]:
         """Bloch vectors, (..., 3, qubits): those of the encoding first, then those that each stage writes."""
@@ -114,7 +114,7 @@ class CoherentProjection(CircuitHead):
         cosine, sine = encode(embeddings, scale, self.encoding.normalize)
         states = [torch.stack([sine, torch.zeros_like(sine), cosine], dim=-2)]
         for number, stage_maps in enumerate(maps):
-            control, kept = self.wiring.control[number](states), self.wiring.kept[number](states)
+            control, kept = self.gather.control[number](states), self.gather.kept[number](states)
             states.append(apply_maps(stage_maps, control, kept))
         return states
 

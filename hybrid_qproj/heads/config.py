@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from hybrid_qproj._util.plan_table import PlanConfig
 from hybrid_qproj._util.schema import Name, Strict, Width
+from hybrid_qproj.circuits import Ansatz, AnsatzError, get
+from hybrid_qproj.plan.table import PlanConfig
 
 
 class HeadConfig(Strict):
@@ -34,3 +35,25 @@ class CircuitConfig(HeadConfig):
     scale: Annotated[float, Field(gt=0, lt=1e38)] | None = None
     learn_scale: bool = True
     normalize_output: bool = False
+
+
+def check_findable(circuit: str, ansatz: Ansatz) -> None:
+    """Refuse to write down the name of an ansatz that nobody could load by it.
+
+    Args:
+        circuit: what the config would say.
+        ansatz: of the head.
+
+    Raises:
+        AnsatzError: the name finds another ansatz, or none.
+    """
+    try:
+        found = get(circuit)
+    except AnsatzError:
+        found = None
+    # Equal, not identical: a head that came back from a worker process holds a copy.
+    if found != ansatz:
+        raise AnsatzError(
+            f"ansatz {ansatz.name!r} cannot be saved: it is found under no name. Register it, or give the head its "
+            "circuit as 'package.module:name'"
+        )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hybrid_qproj.blocks.executor import BlockExecutor
 from hybrid_qproj.blocks.layer import BlockLayer
-from hybrid_qproj.contraction.gather import Wiring
+from hybrid_qproj.contraction.gather import PlanGather
 from hybrid_qproj.encoding import encode, reprepare
 
 
@@ -20,13 +20,13 @@ class DirectRun(NamedTuple):
     Attributes:
         executor: what runs them.
         layers: the stages.
-        wiring: the plan's reads.
+        gather: the plan's reads.
         normalize: whether embeddings are divided by their norm.
     """
 
     executor: BlockExecutor
     layers: Sequence[BlockLayer]
-    wiring: Wiring
+    gather: PlanGather
     normalize: bool
 
     def stages(
@@ -44,7 +44,7 @@ class DirectRun(NamedTuple):
         """
         cosine, sine = encode(embeddings, scale, self.normalize)
         cosines, sines = [cosine], [sine]
-        reads = zip(self.wiring.control, self.wiring.kept, strict=True)
+        reads = zip(self.gather.control, self.gather.kept, strict=True)
         for layer, raw, (read_c, read_b) in zip(self.layers, weights, reads, strict=True):
             angles = [torch.atan2(read(sines), read(cosines)) for read in (read_c, read_b)]
             z = layer.run(torch.stack(angles, dim=-1).flatten(-2), raw, self.executor).clamp(-1, 1)

@@ -87,7 +87,7 @@ class QuantumProjection(MeasuredHead):
         probed = ProbedBlocks(circuit, device, allow_paid=allow_paid)
         options = init, normalize, scale, learn_scale, normalize_output, generator
         super().__init__(in_features, out_features, circuit, probed, plan, *options)
-        self.projector = Projector(self.wiring, normalize)
+        self.projector = Projector(self.gather, normalize)
 
     @classmethod
     def paper(
@@ -223,7 +223,7 @@ class QuantumProjection(MeasuredHead):
         if scale is not None and not self.training and not bool(scale.isfinite()):
             raise NotFiniteError("the head's scale is not finite; train it again, or load an earlier one")
         if probed.executor.spec.mode == "direct":
-            direct = DirectRun(probed.executor, self.layers, self.wiring, self.encoding.normalize)
+            direct = DirectRun(probed.executor, self.layers, self.gather, self.encoding.normalize)
             return _Setting(scale, self._stagewise(weights), direct)
         return _Setting(scale, self._stagewise(probed(weights, dtype, self.training)), None)
 

@@ -14,13 +14,8 @@ from hybrid_qproj.heads.checkpoint import CONFIG, MOST_SHOWN, CheckpointError, r
 from hybrid_qproj.heads.circuit import CircuitHead
 from hybrid_qproj.heads.coherent import CoherentProjection
 from hybrid_qproj.heads.fixed import LowRankLinear, Uncompressed
-from hybrid_qproj.heads.linear import (
-    ClassicalProjection,
-    GroupedLinear,
-    PCAProjection,
-    RandomProjection,
-    Truncation,
-)
+from hybrid_qproj.heads.grouped import GroupedLinear
+from hybrid_qproj.heads.linear import ClassicalProjection, PCAProjection, RandomProjection, Truncation
 from hybrid_qproj.heads.quantum import QuantumProjection
 from hybrid_qproj.similarity.fidelity import PAIRWISE
 

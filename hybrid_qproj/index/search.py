@@ -20,7 +20,7 @@ from hybrid_qproj.index.exhaustive import Hits, check_queries, exhaustive_search
 from hybrid_qproj.index.first_stage import KINDS, Kind, empty_index, nearest
 from hybrid_qproj.index.saved import INDEX, MOST_CANDIDATES, SETTINGS, index_lock, read_index, write_index
 from hybrid_qproj.index.store import AngleStore
-from hybrid_qproj.similarity.fidelity import LEAST
+from hybrid_qproj.similarity.pairwise import LEAST_OVERLAP
 
 __all__ = ["CANDIDATES", "INDEX", "KINDS", "SETTINGS", "AngleIndex", "Kind", "index_lock"]
 
@@ -214,7 +214,7 @@ class AngleIndex:
 
 def _scores(queries: Tensor, documents: Tensor) -> Tensor:
     """`log_fidelity`, with few passes over memory; overwrites the documents."""
-    overlaps = documents.sub_(queries).mul_(0.5).cos_().abs_().clamp_min_(LEAST)
+    overlaps = documents.sub_(queries).mul_(0.5).cos_().abs_().clamp_min_(LEAST_OVERLAP)
     # A product costs less than a logarithm, and four of the least are still a normal number.
     for _ in range(2):
         if overlaps.shape[-1] % 2 == 0:

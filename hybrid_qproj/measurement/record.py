@@ -87,7 +87,7 @@ def weights_digest(weights: Tensor) -> str:
 
 def plan_digest(head: QuantumProjection) -> str:
     """Digest of which blocks a head has, on which features; not of what its plan is called."""
-    return table_digest({key: value for key, value in head.plan.config().items() if key != "name"})
+    return table_digest(head.plan.structure())
 
 
 def record_seal(record: dict[str, Any], tensors: dict[str, Tensor]) -> str:

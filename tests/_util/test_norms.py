@@ -78,7 +78,7 @@ def test_traced(x):
 @pytest.mark.parametrize("tile", [1 << 19, 40])
 def test_head_on_huge_embeddings(tile, monkeypatch):
     """A head that normalises gives a huge embedding the angles of its direction, whichever way it is computed."""
-    monkeypatch.setattr(projector, "TILE", tile)
+    monkeypatch.setattr(projector, "NUMBERS_PER_PIECE", tile)
     head = QuantumProjection(20, 6, normalize=True, scale=2.0, init="random")
     x = torch.randn(9, 20)
     huge = x * 3e37

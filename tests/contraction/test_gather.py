@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from hybrid_qproj.contraction.gather import Gather, Wiring
+from hybrid_qproj.contraction.gather import Gather, PlanGather
 from hybrid_qproj.plan import Plan, Stage, chain
 
 
@@ -22,15 +22,15 @@ def test_any_order_from_any_results():
     assert Gather([(2, 0), (0, 2), (1, 1), (0, 0)], [3, 2, 1])(results).tolist() == [[20, 2, 11, 0]]
 
 
-def test_wiring_follows_the_latest_value():
+def test_a_plans_gathers_follow_the_latest_value():
     """A stage reads what the stage before wrote, and what waited as it was encoded."""
-    wiring = Wiring(Plan(4, (Stage((3,), (1,)), Stage((1, 2), (0, 3))), (3, 0, 1)))
+    gather = PlanGather(Plan(4, (Stage((3,), (1,)), Stage((1, 2), (0, 3))), (3, 0, 1)))
     results = [torch.tensor([0.0, 1, 2, 3]), torch.tensor([10.0]), torch.tensor([20.0, 21.0])]
-    assert wiring.control[1](results[:2]).tolist() == [10, 2]
-    assert wiring.kept[1](results[:2]).tolist() == [0, 3]
-    assert wiring.output(results).tolist() == [21, 20, 10]
+    assert gather.control[1](results[:2]).tolist() == [10, 2]
+    assert gather.kept[1](results[:2]).tolist() == [0, 3]
+    assert gather.output(results).tolist() == [21, 20, 10]
 
 
 def test_nothing_to_save():
-    """The wiring follows from the plan: its indices are not in the state dict."""
-    assert not Wiring(chain(7, 3)).state_dict()
+    """What is read where follows from the plan: its indices are not in the state dict."""
+    assert not PlanGather(chain(7, 3)).state_dict()

@@ -38,7 +38,7 @@ def pieces(monkeypatch):
     """Pieces of three rows and a rest."""
 
     def cut(head):
-        monkeypatch.setattr(projector, "TILE", 3 * head.in_features)
+        monkeypatch.setattr(projector, "NUMBERS_PER_PIECE", 3 * head.in_features)
 
     return cut
 

@@ -20,7 +20,7 @@ def rows(count=100, width=7, seed=0):
 @pytest.mark.parametrize("kind", ["torch", "numpy", "memmap"])
 def test_equals_numpy(normalize, kind, tmp_path, monkeypatch):
     """Torch, numpy and memory-mapped arrays, in slices that do not divide the rows."""
-    monkeypatch.setattr(moments, "CHUNK", 7 * 30)
+    monkeypatch.setattr(moments, "NUMBERS_PER_CHUNK", 7 * 30)
     array = rows()
     unit = torch.nn.functional.normalize(array, dim=1) if normalize else array
     given = array

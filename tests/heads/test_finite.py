@@ -14,7 +14,8 @@ from hybrid_qproj._util.validation import NotFiniteError
 from hybrid_qproj.contraction import projector
 from hybrid_qproj.heads.coherent import CoherentProjection
 from hybrid_qproj.heads.fixed import LowRankLinear, Uncompressed
-from hybrid_qproj.heads.linear import GroupedLinear, PCAProjection, RandomProjection, Truncation
+from hybrid_qproj.heads.grouped import GroupedLinear
+from hybrid_qproj.heads.linear import PCAProjection, RandomProjection, Truncation
 from hybrid_qproj.similarity.fidelity import PAIRED, PAIRWISE, fidelity, pairwise_fidelity
 
 D, K = 10, 3
@@ -84,7 +85,7 @@ def test_heads(name, dtype, weights, monkeypatch):
     head = HEADS[name]().to(weights)
     x = rows(dtype, 0).requires_grad_()
     for tile in (1 << 19, 3 * D):
-        monkeypatch.setattr(projector, "TILE", tile)
+        monkeypatch.setattr(projector, "NUMBERS_PER_PIECE", tile)
         outputs = head(x)
         assert outputs.dtype == dtype
         assert outputs.isfinite().all()

@@ -25,9 +25,9 @@ from hybrid_qproj.text.sides import Side, encode_side, knows_sides, sides_differ
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-SHARD = 8192
+TEXTS_PER_SHARD = 8192
 """Texts of a file: what an interruption loses at most."""
-HEADER = 4096
+MOST_HEADER_BYTES = 4096
 """Bytes of a file beside its numbers at most; those that are written here have a few hundred."""
 ROWS_CHECKED = 1 << 16
 """Rows looked at for numbers that are none at once."""
@@ -44,9 +44,9 @@ class EmbeddingCache:
 
     In it is a folder for each encoder and side, named by their fingerprint, so that a changed encoder or prompt never
     meets another's embeddings; an encoder that embeds queries as documents has one. In that are files of at most
-    `SHARD` texts, each named by the hash of its content, so that a torn or changed file is noticed, and processes that
-    write at the same time never write the same name with other content. Files that a killed process left half written
-    are removed by the next that writes.
+    `TEXTS_PER_SHARD` texts, each named by the hash of its content, so that a torn or changed file is noticed, and
+    processes that write at the same time never write the same name with other content. Files that a killed process
+    left half written are removed by the next that writes.
 
     Args:
         folder: made when something is written.
@@ -63,7 +63,7 @@ class EmbeddingCache:
         texts: Sequence[str],
         batch_size: int = 64,
         progress: Callable[[int, int], None] = lambda done, total: None,
-        shard: int = SHARD,
+        shard: int = TEXTS_PER_SHARD,
         side: Side | None = None,
     ) -> EmbeddingTable:
         """Embeddings of texts: read where they are known, else computed and written, file by file.
@@ -200,5 +200,5 @@ def _check_shapes(path: Path, shapes: dict[str, tuple[str, tuple[int, ...]]], si
     if shapes["digests"] != ("I64", shape[:1]):
         raise CacheError(f"{path} holds digests {shapes['digests']} for {shape[0]} embeddings; {ADVICE}")
     header = size - shape[0] * (8 + 4 * shape[1])
-    if header > HEADER:
-        raise CacheError(f"{path} has a header of {header:,} bytes, at most {HEADER:,} are taken; {ADVICE}")
+    if header > MOST_HEADER_BYTES:
+        raise CacheError(f"{path} has a header of {header:,} bytes, at most {MOST_HEADER_BYTES:,} are taken; {ADVICE}")

@@ -9,9 +9,10 @@ from pennylane.operation import Operator
 
 from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.viz.circuits.angles import Angle
-from hybrid_qproj.viz.circuits.basis import NAMES_2, NAMES_3, PHASE, standard_parts
+from hybrid_qproj.viz.circuits.basis import NAMES_2, NAMES_3, standard_parts
 from hybrid_qproj.viz.circuits.errors import DrawingError
 from hybrid_qproj.viz.circuits.gates import Gate, constants
+from hybrid_qproj.viz.circuits.matrices import PHASE
 from hybrid_qproj.viz.circuits.subjects import Picture, Reprepare
 from hybrid_qproj.viz.circuits.symbols import decimal
 

@@ -1,76 +1,21 @@
-"""Which qubits meet in which block, stage by stage."""
+"""A plan: its stages and outputs, checked, and as the table of a file."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import chain as chained
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import Any
 
-from hybrid_qproj._util.plan_table import PlanConfig
 from hybrid_qproj._util.schema import validated
-from hybrid_qproj.errors import HybridQprojError
+from hybrid_qproj.plan.ancestry import Ancestry, ancestry
+from hybrid_qproj.plan.errors import PlanError
+from hybrid_qproj.plan.stage import Stage, check_ties
+from hybrid_qproj.plan.table import PlanConfig
 
 LISTED_SIZES = 3
 """Sizes of groups that a plan's repr lists; of more it gives the range."""
-
-
-class PlanError(HybridQprojError, ValueError):
-    """A plan that cannot be built or contradicts itself."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Blocks that run side by side.
-
-    Block g reads qubits ``control[g]`` and ``kept[g]`` as they were before the stage and writes ``kept[g]``.
-    A qubit may be read by several blocks (so two qubits may mix, each block keeping one of them) but is
-    written by one at most.
-
-    Args:
-        control: index of each block's control qubit.
-        kept: index of each block's kept qubit.
-        tied: for each block, the block of this stage whose weights it has: itself, or the one that reads the same two
-            qubits the other way round, so that the two are one rotation. Empty if each has its own.
-    """
-
-    control: tuple[int, ...]
-    kept: tuple[int, ...]
-    tied: tuple[int, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.kept)
-
-    @property
-    def rotations(self) -> int:
-        """Number of blocks that have weights of their own."""
-        return len(set(self.tied)) if self.tied else len(self)
-
-    @cached_property
-    def pairs(self) -> tuple[tuple[int, int], ...]:
-        """(control, kept) of each block."""
-        return tuple(zip(self.control, self.kept, strict=True))
-
-    @cached_property
-    def _writer(self) -> dict[int, int]:
-        """Qubit -> the block that writes it."""
-        return {qubit: block for block, qubit in enumerate(self.kept)}
-
-
-class Ancestry(NamedTuple):
-    """What some outputs of a plan are made of: their light cone.
-
-    Attributes:
-        blocks: (stage, block) of each block that they depend on, first to last.
-        features: the input features that reach them. Those that merge stand side by side: a kept qubit's, then its
-            control's.
-    """
-
-    blocks: tuple[tuple[int, int], ...]
-    features: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -88,6 +33,7 @@ class Plan:
             is named twice.
 
     Examples:
+        >>> from hybrid_qproj.plan import chain, tree
         >>> chain(768, 256)
         Plan(chain, 768 -> 256, stages=2, blocks=512)
         >>> tree(10, 4)
@@ -113,7 +59,7 @@ class Plan:
             _check_unique(f"{where} writes", stage.kept)
             if any(c == b for c, b in zip(stage.control, stage.kept, strict=True)):
                 raise PlanError(f"{where} has a block whose control and kept qubit are the same")
-            _check_ties(where, stage)
+            check_ties(where, stage)
         self._check_range("the plan's output", self.output)
         _check_unique("the plan's output names", self.output)
         if not self.output:
@@ -182,29 +128,14 @@ class Plan:
             PlanError: there is no such output.
 
         Examples:
+            >>> from hybrid_qproj.plan import tree
             >>> tree(6, 2).ancestry(1)
             Ancestry(blocks=((0, 1), (1, 1)), features=(1, 3, 5))
         """
         if outputs is None:
             outputs = range(len(self.output))
         chosen = outputs if isinstance(outputs, Iterable) else [outputs]
-        qubits = [self._output_qubit(output) for output in chosen]
-        needed, found = set(qubits), list[tuple[int, list[int]]]()
-        for number in reversed(range(len(self.stages))):
-            stage = self.stages[number]
-            blocks = sorted(stage._writer[qubit] for qubit in needed if qubit in stage._writer)
-            needed.update(stage.control[block] for block in blocks)
-            found.append((number, blocks))
-        found.reverse()
-        # Features of each qubit that a block has written so far; of all others there is one.
-        merged: dict[int, tuple[int, ...]] = {}
-        for number, blocks in found:
-            pairs = [self.stages[number].pairs[block] for block in blocks]
-            merged |= {b: _union(merged.get(b, (b,)), merged.get(c, (c,))) for c, b in pairs}
-        return Ancestry(
-            tuple((number, block) for number, blocks in found for block in blocks),
-            _union(*(merged.get(qubit, (qubit,)) for qubit in qubits)),
-        )
+        return ancestry(self.stages, [self._output_qubit(output) for output in chosen])
 
     def _output_qubit(self, output: int) -> int:
         if isinstance(output, bool) or not isinstance(output, Integral) or not 0 <= output < len(self.output):
@@ -229,6 +160,10 @@ class Plan:
             ],
             "output": _plain(self.output),
         }
+
+    def structure(self) -> dict[str, Any]:
+        """What `config` says but for the name: all that decides what weights mean."""
+        return {key: value for key, value in self.config().items() if key != "name"}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Plan:
@@ -267,105 +202,3 @@ def _check_unique(what: str, indices: Sequence[int]) -> None:
     twice = [index for index, count in Counter(indices).items() if count > 1]
     if twice:
         raise PlanError(f"{what} qubit {twice[0]} more than once")
-
-
-def _union(*groups: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(chained.from_iterable(groups)))
-
-
-def _check_ties(where: str, stage: Stage) -> None:
-    if not stage.tied:
-        return
-    if len(stage.tied) != len(stage) or not all(
-        isinstance(tied, Integral) and not isinstance(tied, bool) and 0 <= tied < len(stage) for tied in stage.tied
-    ):
-        raise PlanError(
-            f"{where}: tied (twin in a file) names a block of the stage for each of its {len(stage)}, or is empty"
-        )
-    for block, tied in enumerate(stage.tied):
-        mine, theirs = (stage.control[block], stage.kept[block]), (stage.kept[tied], stage.control[tied])
-        if tied != block and (mine != theirs or stage.tied[tied] != tied):
-            raise PlanError(
-                f"{where}: block {block} cannot have the weights of block {tied}; tied blocks read the same two qubits "
-                "the other way round, and one of them has weights of its own"
-            )
-
-
-def _check_sizes(features: int, outputs: int) -> None:
-    if outputs < 1 or outputs >= features:
-        raise PlanError(f"cannot project {features} features to {outputs}: expected 1 <= outputs < features")
-
-
-def chain(features: int, outputs: int) -> Plan:
-    """The published plan: segments of k features merge from the last to the first.
-
-    With features = n * outputs, stage 1 merges the last segment (control) into the one before it (kept), and
-    each later stage the survivor into the next lower segment, down to the first. If the sizes do not divide,
-    the last segment is shorter and some outputs merge one feature less.
-
-    Args:
-        features: input features d.
-        outputs: output features k, 1 <= k < d.
-
-    Returns:
-        a plan of d - k blocks in ceil(d / k) - 1 stages.
-
-    Raises:
-        PlanError: k is not in range.
-    """
-    _check_sizes(features, outputs)
-    stages = []
-    for start in range((features - 1) // outputs * outputs, 0, -outputs):
-        width = min(outputs, features - start)
-        stages.append(Stage(tuple(range(start, start + width)), tuple(range(start - outputs, start - outputs + width))))
-    return Plan(features, tuple(stages), tuple(range(outputs)), "chain")
-
-
-def tree(features: int, outputs: int) -> Plan:
-    """Pairs merge in rounds: output g merges the same features g, g + k, g + 2k, ... as in `chain`.
-
-    Args:
-        features: input features d.
-        outputs: output features k, 1 <= k < d.
-
-    Returns:
-        a plan of d - k blocks in ceil(log2(ceil(d / k))) stages.
-
-    Raises:
-        PlanError: k is not in range.
-    """
-    _check_sizes(features, outputs)
-    groups = [list(range(group, features, outputs)) for group in range(outputs)]
-    stages = []
-    while any(len(group) > 1 for group in groups):
-        pairs = [(c, b) for group in groups for b, c in zip(group[::2], group[1::2], strict=False)]
-        pairs.sort(key=lambda pair: pair[1])
-        stages.append(Stage(tuple(c for c, _ in pairs), tuple(b for _, b in pairs)))
-        groups = [group[::2] for group in groups]
-    return Plan(features, tuple(stages), tuple(range(outputs)), "tree")
-
-
-PLANS: dict[str, Callable[[int, int], Plan]] = {"chain": chain, "tree": tree}
-
-
-def make_plan(plan: str | Plan, features: int, outputs: int) -> Plan:
-    """A plan by name, or the given one checked against the sizes.
-
-    Args:
-        plan: ``"chain"``, ``"tree"`` or a `Plan`.
-        features: input features d.
-        outputs: output features k.
-
-    Returns:
-        the plan.
-
-    Raises:
-        PlanError: there is no such plan, or its sizes differ from the ones asked for.
-    """
-    if isinstance(plan, Plan):
-        if (plan.features, len(plan.output)) != (features, outputs):
-            raise PlanError(f"{plan!r} does not fit a head of {features} -> {outputs} features")
-        return plan
-    if plan not in PLANS:
-        raise PlanError(f"no plan {plan!r}; expected {', '.join(PLANS)} or a Plan")
-    return PLANS[plan](features, outputs)

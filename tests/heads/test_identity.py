@@ -13,8 +13,8 @@ from torch.optim import swa_utils
 
 from hybrid_qproj import QuantumProjection
 from hybrid_qproj.heads.coherent import CoherentProjection
+from hybrid_qproj.heads.identity import HeadMismatchError, describe
 from hybrid_qproj.heads.linear import stored_numbers
-from hybrid_qproj.heads.wired_as import WiringError, describe
 from hybrid_qproj.plan import Plan, Stage, tree
 
 X = torch.linspace(-1, 1, 24).reshape(3, 8)
@@ -37,13 +37,13 @@ def shapes(head):
 @pytest.mark.parametrize("assign", [False, True])
 @pytest.mark.parametrize("strict", [False, True])
 def test_weights_of_another_fit(assign, strict):
-    """Same shapes, other wiring: nothing is loaded, and both are named."""
+    """Same shapes, another plan: nothing is loaded, and both are named."""
     first = fitted(0)
     second = next(other for other in map(fitted, range(1, 99)) if shapes(other) == shapes(first))
     assert first.plan.stages != second.plan.stages
     expected = second(X)
     with pytest.raises(
-        WiringError, match=r"another head: \(rotor, .*Plan\(treelet.*; this one is \(rotor, .*Plan\(treelet"
+        HeadMismatchError, match=r"another head: \(rotor, .*Plan\(treelet.*; this one is \(rotor, .*Plan\(treelet"
     ):
         second.load_state_dict(first.state_dict(), strict=strict, assign=assign)
     assert torch.equal(second(X), expected)
@@ -61,7 +61,7 @@ def test_other_meaning(changes):
         other = head(**changes)
     except ValueError:
         pytest.skip("not of this head")
-    with pytest.raises((WiringError, RuntimeError), match="another head"):
+    with pytest.raises((HeadMismatchError, RuntimeError), match="another head"):
         head().load_state_dict(other.state_dict())
     plan = tree(8, 3)
     renamed = Plan(plan.features, plan.stages, plan.output, "mine")
@@ -74,7 +74,7 @@ def test_inside_a_model():
         warnings.simplefilter("error")
         model = nn.Sequential(nn.Linear(8, 8), head())
         other = nn.Sequential(nn.Linear(8, 8), head(plan="tree"))
-        with pytest.raises(WiringError, match="another head"):
+        with pytest.raises(HeadMismatchError, match="another head"):
             model.load_state_dict(other.state_dict())
         model.load_state_dict(other[0].state_dict(prefix="0."), strict=False)
         model.load_state_dict(copy.deepcopy(model).state_dict())
@@ -84,7 +84,7 @@ def test_without_its_name():
     """A state dict of an earlier version is taken, with a warning that says for which head."""
     old = {name: tensor for name, tensor in head().state_dict().items() if name != "wired_as"}
     fresh = head()
-    with pytest.warns(UserWarning, match=r"does not say how its head is wired; it is taken to be of \(rotor"):
+    with pytest.warns(UserWarning, match=r"does not say which head it is of; it is taken to be of \(rotor"):
         fresh.load_state_dict(old)
     assert torch.equal(fresh.stages[0].weights, old["stages.0.weights"])
 
@@ -116,7 +116,7 @@ def test_it_is_no_weight():
 def test_damaged_name():
     """A tensor of another size is another head's."""
     state = {**head().state_dict(), "wired_as": torch.zeros(3, dtype=torch.uint8)}
-    with pytest.raises(WiringError, match=r"unknown: a tensor of shape \(3,\)"):
+    with pytest.raises(HeadMismatchError, match=r"unknown: a tensor of shape \(3,\)"):
         head().load_state_dict(state)
 
 
@@ -130,7 +130,7 @@ def test_long_names_are_cut():
 
 
 @pytest.mark.parametrize("average", ["ema", "swa"])
-def test_mean_of_models_says_how_it_is_wired(average, tmp_path):
+def test_mean_of_models_says_which_head_it_is_of(average, tmp_path):
     # A mean is taken of the buffers too, and of these bytes it would be another head's.
     trained = head()
     rule = swa_utils.get_ema_multi_avg_fn(0.9) if average == "ema" else None

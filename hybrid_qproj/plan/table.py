@@ -1,4 +1,4 @@
-"""What the table of a saved plan may hold: below the plan, which reads it, and the heads, whose config has one."""
+"""What the table of a saved plan may hold: of `Plan.from_config`, and of the heads, whose config has one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hybrid_qproj._util.schema import Index, Strict, Width
 
 
 class StageConfig(Strict):
-    """A stage of a plan, see `hybrid_qproj.plan.Stage`."""
+    """A stage of a plan, see `hybrid_qproj.plan.stage.Stage`."""
 
     control: Annotated[list[Index], Field(min_length=1)]
     kept: Annotated[list[Index], Field(min_length=1)]
@@ -18,7 +18,7 @@ class StageConfig(Strict):
 
 
 class PlanConfig(Strict):
-    """A plan, see `hybrid_qproj.plan.Plan`."""
+    """A plan, see `hybrid_qproj.plan.plan.Plan`."""
 
     name: Annotated[str, Field(max_length=1000)]
     features: Width
