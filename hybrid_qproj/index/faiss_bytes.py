@@ -8,8 +8,8 @@ from typing import Any
 from hybrid_qproj._util.extras import require
 from hybrid_qproj.index.first_stage import Kind
 
-CELLS_PLACE = 37
-"""Where the number of cells stands in the bytes of an IVF index: behind the header that all indexes have."""
+HEADER_BYTES = 37
+"""Length of the header that all indexes have; behind it stands the number of cells of an IVF index."""
 _READING = threading.Lock()
 
 
@@ -55,9 +55,9 @@ def check_cells(content: bytes, width: int, rows: int) -> None:
     Raises:
         ValueError: more cells than rows, none, or another layout.
     """
-    cells = int.from_bytes(content[CELLS_PLACE : CELLS_PLACE + 8], "little")
+    cells = int.from_bytes(content[HEADER_BYTES : HEADER_BYTES + 8], "little")
     # Behind the centres of the cells, with a header and their number before them.
-    lists = CELLS_PLACE + 16 + CELLS_PLACE + 8 + cells * width * 4
+    lists = HEADER_BYTES + 16 + HEADER_BYTES + 8 + cells * width * 4
     place = content.find(b"ilar", lists, lists + 64) if 1 <= cells <= rows else -1
     if place < 0 or int.from_bytes(content[place + 4 : place + 12], "little") != cells:
         raise ValueError(f"it says that it has {cells:,} cells for {rows:,} rows")

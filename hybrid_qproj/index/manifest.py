@@ -62,7 +62,7 @@ class Shard(Strict):
 
 
 class Manifest(Strict):
-    """What `manifest.json` says; `AngleStore` has the meaning of each key."""
+    """What `manifest.json` says; `StoredAngles` has the meaning of each key."""
 
     format: Literal["hybrid-qproj angles 1", "hybrid-qproj angles 2"]
     width: Annotated[int, Field(ge=1, le=WIDEST)]

@@ -101,7 +101,7 @@ class View(NamedTuple):
         )
 
     def chunks(self, rows: int, shard: int | None, checks: Checks) -> Iterator[tuple[int, Tensor]]:
-        """Rows in order; see `AngleStore.chunks`."""
+        """Rows in order; see `StoredAngles.chunks`."""
         start = 0
         for number, tensor in enumerate(self.tensors):
             if shard in (None, number):
@@ -111,7 +111,7 @@ class View(NamedTuple):
             start += len(tensor)
 
     def gather(self, positions: Tensor, checks: Checks) -> Tensor:
-        """Some rows; see `AngleStore.gather`."""
+        """Some rows; see `StoredAngles.gather`."""
         flat = positions.flatten()
         if len(flat) and not (int(flat.min()) >= 0 and int(flat.max()) < self.manifest.rows):
             raise StoreError(
@@ -129,7 +129,7 @@ class View(NamedTuple):
         return result.view(*positions.shape, self.manifest.width)
 
     def verify(self) -> None:
-        """Compare every file with its digest; see `AngleStore.verify`."""
+        """Compare every file with its digest; see `StoredAngles.verify`."""
         for shard, tensor in zip(self.manifest.shards, self.tensors, strict=True):
             check_angles(self.folder, shard, tensor)
             read_ids(self.folder, shard)
