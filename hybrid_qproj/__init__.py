@@ -7,7 +7,7 @@ from hybrid_qproj._util.validation import NotFiniteError
 from hybrid_qproj.blocks.layer import torch_layer
 from hybrid_qproj.circuits import Ansatz, AnsatzError
 from hybrid_qproj.devices import DeviceSpec, DeviceSpecError, DeviceUnavailableError, PaidDeviceError
-from hybrid_qproj.errors import DataError, HybridQprojError
+from hybrid_qproj.errors import ArgumentError, DataError, HybridQprojError
 from hybrid_qproj.heads.base import Head
 from hybrid_qproj.heads.checkpoint import CheckpointError
 from hybrid_qproj.heads.coherent import CoherentProjection
@@ -34,6 +34,7 @@ __version__ = version("hybrid-qproj")
 __all__ = [
     "Ansatz",
     "AnsatzError",
+    "ArgumentError",
     "CheckpointError",
     "ClassicalProjection",
     "CoherentProjection",

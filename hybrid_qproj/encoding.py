@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hybrid_qproj._util.norms import unit, widened
+from hybrid_qproj.errors import ArgumentError
 
 
 class AngleEncoding(nn.Module):
@@ -27,7 +28,7 @@ class AngleEncoding(nn.Module):
     def __init__(self, normalize: bool = False, scale: float | None = None, learn_scale: bool = True) -> None:
         super().__init__()
         if scale is not None and not _positive(scale):
-            raise ValueError(f"scale={scale!r}: expected a positive finite number or None")
+            raise ArgumentError(f"scale={scale!r}: expected a positive finite number or None")
         self.normalize = normalize
         if scale is None:
             self.register_parameter("scale", None)

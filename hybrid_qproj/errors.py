@@ -14,6 +14,10 @@ class ExpectedError(HybridQprojError, RuntimeError):
     """Work that cannot go on."""
 
 
+class ArgumentError(HybridQprojError, ValueError):
+    """An argument that cannot be meant: what was given, and what is expected."""
+
+
 class DataError(HybridQprojError, ValueError):
     """Data that cannot be read, or from which nothing is left."""
 

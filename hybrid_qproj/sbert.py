@@ -12,7 +12,7 @@ from typing import Any
 from hybrid_qproj._util.extras import require
 from hybrid_qproj.circuits import Ansatz, get
 from hybrid_qproj.devices import DeviceSpec, make_device
-from hybrid_qproj.errors import HybridQprojError
+from hybrid_qproj.errors import ArgumentError, HybridQprojError
 from hybrid_qproj.fitting import FitSettings, Moments
 from hybrid_qproj.fitting.weights import check_corrections
 from hybrid_qproj.heads.base import Head
@@ -103,7 +103,7 @@ def with_head(encoder: str | Path | SentenceTransformer, head: Head, **kwargs: A
     cut_at_positions(encoder)
     width = embedding_width(encoder)
     if width != head.in_features:
-        raise ValueError(f"the encoder gives {width} numbers, the head takes {head.in_features}")
+        raise ArgumentError(f"the encoder gives {width} numbers, the head takes {head.in_features}")
     truncation = [TruncateDim(width)] if encoder.truncate_dim is not None else []
     model = Encoder(
         modules=[*encoder, *truncation, ProjectionHead(head)],

@@ -13,6 +13,7 @@ from hybrid_qproj._util.validation import NotFiniteError
 from hybrid_qproj.blocks.executor import BlockExecutor
 from hybrid_qproj.blocks.response import exact_or_probed
 from hybrid_qproj.blocks.threads import circuits_locked
+from hybrid_qproj.errors import ArgumentError
 
 SETS_KEPT = 8
 """Sets of weights whose responses a cache keeps, so that callers with other dtypes or torch devices do not drive each
@@ -134,7 +135,7 @@ class FixedResponses:
             ValueError: the weights are no longer those that were measured.
         """
         if not torch.equal(weights.detach().double().cpu(), self.weights):
-            raise ValueError(
+            raise ArgumentError(
                 "the head's weights changed since they were measured; calibrate again, or return to running circuits "
                 "with head.to_device(...)"
             )

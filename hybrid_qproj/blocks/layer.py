@@ -15,6 +15,7 @@ from hybrid_qproj.blocks.executor import BlockExecutor
 from hybrid_qproj.circuits import Ansatz, AnsatzError, get
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.devices.checks import check_known
+from hybrid_qproj.errors import ArgumentError
 
 
 class BlockLayer(qml.qnn.TorchLayer):
@@ -115,7 +116,7 @@ class BlockLayer(qml.qnn.TorchLayer):
             ValueError: wrong width, or not floating point.
         """
         if not inputs.is_floating_point() or not inputs.shape or inputs.shape[-1] != 2 * self.blocks:
-            raise ValueError(
+            raise ArgumentError(
                 f"got inputs of shape {tuple(inputs.shape)} and dtype {inputs.dtype}; expected floating-point "
                 f"angles of shape (..., {2 * self.blocks}): a pair for each of the {self.blocks} blocks"
             )
@@ -184,7 +185,7 @@ def torch_layer(
         torch.Size([4, 1])
     """
     if isinstance(blocks, bool) or not isinstance(blocks, int) or blocks < 1:
-        raise ValueError(f"blocks={blocks!r}: expected a whole number of at least 1")
+        raise ArgumentError(f"blocks={blocks!r}: expected a whole number of at least 1")
     ansatz = get(circuit)
     spec = DeviceSpec.parse(device)
     check_known(spec.name)

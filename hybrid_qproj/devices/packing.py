@@ -14,6 +14,7 @@ from pennylane.devices import Device
 from pennylane.tape import QuantumScript
 
 from hybrid_qproj.devices.wrappers.delegate import Delegate
+from hybrid_qproj.errors import ArgumentError
 
 Tapes = Sequence[QuantumScript]
 Restore = Callable[[Sequence[Any]], tuple[Any, ...]]
@@ -34,7 +35,7 @@ def pack_tapes(tapes: Tapes, blocks: int, wires: int) -> tuple[tuple[QuantumScri
         ValueError: ``blocks`` is not positive, a tape uses other wires, or holds a measurement of all wires.
     """
     if blocks < 1:
-        raise ValueError(f"pack={blocks}: expected a whole number of at least 1")
+        raise ArgumentError(f"pack={blocks}: expected a whole number of at least 1")
     groups: list[list[QuantumScript]] = []
     for tape in tapes:
         _check(tape, wires)
@@ -60,7 +61,7 @@ def pack_tapes(tapes: Tapes, blocks: int, wires: int) -> tuple[tuple[QuantumScri
 def _check(tape: QuantumScript, wires: int) -> None:
     foreign = [wire for wire in tape.wires if wire not in range(wires)]
     if foreign or any(not m.wires for m in tape.measurements):
-        raise ValueError(
+        raise ArgumentError(
             f"cannot pack a circuit on wires {tape.wires.tolist()} with measurements {tape.measurements}: expected "
             f"wires 0 to {wires - 1} only, and measurements that name theirs"
         )

@@ -15,7 +15,7 @@ from hybrid_qproj._util.schema import validated
 from hybrid_qproj._util.tensors import Form
 from hybrid_qproj._util.validation import check_sizes
 from hybrid_qproj.circuits import Ansatz
-from hybrid_qproj.errors import HybridQprojError
+from hybrid_qproj.errors import ArgumentError, HybridQprojError
 from hybrid_qproj.heads.checkpoint import forms_of, load_module, save_module
 from hybrid_qproj.heads.config import AnyHeadConfig
 from hybrid_qproj.heads.fit import Fit
@@ -72,7 +72,7 @@ class Head(nn.Module, ABC):
         if self.compresses:
             check_sizes(in_features, out_features)
         elif in_features != out_features:
-            raise ValueError(f"in_features={in_features}, out_features={out_features}: {self.kind} keeps the size")
+            raise ArgumentError(f"in_features={in_features}, out_features={out_features}: {self.kind} keeps the size")
         self.in_features = in_features
         self.out_features = out_features
 

@@ -18,6 +18,7 @@ from hybrid_qproj.circuits import Ansatz, find
 from hybrid_qproj.contraction.gather import PlanGather
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.encoding import AngleEncoding
+from hybrid_qproj.errors import ArgumentError
 from hybrid_qproj.heads.base import Content, Head
 from hybrid_qproj.heads.config import CircuitConfig, check_findable
 from hybrid_qproj.heads.identity import BYTES, KEY, IdentifiedModule, identity
@@ -237,7 +238,9 @@ class CircuitHead(IdentifiedModule, ReplacedAtOnce, Head):
             PlanError: the plan contradicts itself, or the sizes.
         """
         if "allow_paid" in config:
-            raise ValueError("a saved head says allow_paid, which only the caller can say; take it out of the config")
+            raise ArgumentError(
+                "a saved head says allow_paid, which only the caller can say; take it out of the config"
+            )
         name, spec = config["circuit"], DeviceSpec.parse(config.get("device", "default.qubit"))
         known = {"circuit": find(name, ansaetze), "plan": Plan.from_config(config["plan"])}
         head = cls(**{**config, **known, "device": DeviceSpec("default.qubit")})

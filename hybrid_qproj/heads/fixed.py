@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from hybrid_qproj._util.norms import tanh_of_sums
 from hybrid_qproj._util.schema import Strict, Width
 from hybrid_qproj._util.validation import check_embeddings
+from hybrid_qproj.errors import ArgumentError
 from hybrid_qproj.heads.base import Head
 from hybrid_qproj.heads.config import HeadConfig
 
@@ -55,7 +56,7 @@ class LowRankLinear(Head):
     ) -> None:
         super().__init__(in_features, out_features)
         if not 1 <= rank <= out_features:
-            raise ValueError(f"rank={rank}: expected 1 to out_features={out_features}")
+            raise ArgumentError(f"rank={rank}: expected 1 to out_features={out_features}")
         self.rank = rank
         # Variances of Glorot and Bengio's for the product: each output starts as large as a full layer's.
         self.reduce = nn.Parameter(torch.randn(rank, in_features, generator=generator) / in_features**0.5)
@@ -82,7 +83,7 @@ class LowRankLinear(Head):
         """
         rank = (parameters - out_features) // (in_features + out_features)
         if rank < 1:
-            raise ValueError(
+            raise ArgumentError(
                 f"{parameters} parameters are too few: rank 1 of {in_features} -> {out_features} needs "
                 f"{in_features + 2 * out_features}"
             )

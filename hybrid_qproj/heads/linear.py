@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hybrid_qproj._util.norms import tanh_of_sums, unit, widened
 from hybrid_qproj._util.validation import check_embeddings
+from hybrid_qproj.errors import ArgumentError
 from hybrid_qproj.heads.base import Head
 from hybrid_qproj.heads.config import HeadConfig
 from hybrid_qproj.heads.fit import Fit, also_in_place
@@ -49,7 +50,7 @@ class ClassicalProjection(Head):
     ) -> None:
         super().__init__(in_features, out_features)
         if init not in ("random", "truncation"):
-            raise ValueError(f"init={init!r}: expected 'random' or 'truncation'")
+            raise ArgumentError(f"init={init!r}: expected 'random' or 'truncation'")
         # Made without numbers: a layer of torch draws from the global generator. What is drawn here is what it draws.
         empty = nn.Linear(in_features, out_features, device="meta")
         self.linear = empty.to_empty(device=torch.get_default_device())
@@ -152,7 +153,7 @@ class PCAProjection(_FixedLinear):
         """
         shape = tuple(getattr(embeddings, "shape", ()))
         if len(shape) != 2:  # noqa: PLR2004 - a matrix
-            raise ValueError(f"got {type(embeddings).__name__} of shape {shape}; expected a tensor (n, d)")
+            raise ArgumentError(f"got {type(embeddings).__name__} of shape {shape}; expected a tensor (n, d)")
         return cls(shape[1], out_features, center)._fit_in_place(embeddings).eval()
 
     @fit.by
@@ -160,7 +161,7 @@ class PCAProjection(_FixedLinear):
     def _fit_in_place(self, embeddings: Tensor) -> Self:
         check_embeddings(embeddings, self.in_features)
         if embeddings.dim() != 2 or len(embeddings) < 2:  # noqa: PLR2004 - a matrix; a variance needs two rows
-            raise ValueError(f"got shape {tuple(embeddings.shape)}; expected (n, {self.in_features}), n >= 2")
+            raise ArgumentError(f"got shape {tuple(embeddings.shape)}; expected (n, {self.in_features}), n >= 2")
         units = unit(embeddings.double())
         mean = units.mean(dim=0) * self.center
         # eigh sorts ascending.

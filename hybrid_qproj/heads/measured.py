@@ -12,6 +12,7 @@ from hybrid_qproj.blocks.executor import BlockExecutor
 from hybrid_qproj.blocks.response import exact_or_probed
 from hybrid_qproj.blocks.threads import weights_locked
 from hybrid_qproj.devices import DeviceSpec
+from hybrid_qproj.errors import ArgumentError
 from hybrid_qproj.fitting.weights import correct_weights
 from hybrid_qproj.heads.circuit import CircuitHead
 
@@ -88,14 +89,14 @@ class MeasuredHead(CircuitHead):
             ValueError: they were measured on other weights, or the head runs in direct mode.
         """
         if self.mode != "interpolated":
-            raise ValueError(f"device {str(self.device)!r} runs in direct mode, which takes no responses")
+            raise ArgumentError(f"device {str(self.device)!r} runs in direct mode, which takes no responses")
         if weights.shape != (self.plan.blocks, self.ansatz.parameters):
-            raise ValueError(
+            raise ArgumentError(
                 f"got weights of shape {tuple(weights.shape)}; this head has {self.plan.blocks} blocks of "
                 f"{self.ansatz.parameters} parameters"
             )
         if responses.shape != (self.plan.blocks, 3, 3) or not bool(responses.isfinite().all()):
-            raise ValueError(
+            raise ArgumentError(
                 f"got responses of shape {tuple(responses.shape)}; expected finite numbers of shape "
                 f"({self.plan.blocks}, 3, 3)"
             )

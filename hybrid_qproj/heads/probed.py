@@ -14,6 +14,7 @@ from hybrid_qproj.blocks.executor import BlockExecutor
 from hybrid_qproj.circuits import Ansatz, get
 from hybrid_qproj.devices import DeviceSpec, adapter_for
 from hybrid_qproj.devices.checks import check_known
+from hybrid_qproj.errors import ArgumentError
 
 
 class ProbedBlocks:
@@ -97,6 +98,6 @@ class MappedBlocks(ProbedBlocks):
         super().__init__(ansatz, device, remembered, allow_paid)
         spec = self.executor.spec
         if spec.mode != "interpolated":
-            raise ValueError(f"device {str(spec)!r}: a coherent head has no direct mode; leave mode out")
+            raise ArgumentError(f"device {str(spec)!r}: a coherent head has no direct mode; leave mode out")
         self._prober = BlockExecutor(framed(self.executor.ansatz), spec, remembered, allow_paid)
         self._cache = ResponseCache(exact_or_probed_maps)

@@ -8,6 +8,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from hybrid_qproj.errors import ArgumentError
+
 Precision = Literal["float32", "float16", "uint8"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 LEVELS = 255
@@ -43,13 +45,13 @@ def pack(angles: Tensor, precision: Precision) -> Tensor:
         tensor([[0.9990, 1.5015, 2.1430]])
     """
     if precision not in PRECISIONS:
-        raise ValueError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
+        raise ArgumentError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
     if angles.is_complex():
         # torch would drop the imaginary part.
-        raise ValueError(f"angles of type {str(angles.dtype).removeprefix('torch.')}; expected real numbers")
+        raise ArgumentError(f"angles of type {str(angles.dtype).removeprefix('torch.')}; expected real numbers")
     values = angles.detach().float().cpu()
     if not bool(((values >= -SLACK) & (values <= math.pi + SLACK)).all()):
-        raise ValueError("angles must lie in [0, pi]: are these outputs of a quantum head?")
+        raise ArgumentError("angles must lie in [0, pi]: are these outputs of a quantum head?")
     if precision == "uint8":
         return _pack_bytes(values)
     return values.to(getattr(torch, precision))

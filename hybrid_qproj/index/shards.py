@@ -19,6 +19,7 @@ from hybrid_qproj._util.files import SMALL, read_bounded, remove_leftovers, writ
 from hybrid_qproj._util.folders import file_digest, inside
 from hybrid_qproj._util.strict_json import parse_json
 from hybrid_qproj._util.tensors import DTYPES
+from hybrid_qproj.errors import ArgumentError
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.manifest import Shard
 from hybrid_qproj.index.precision import LEVELS, SLACK, TAIL, Precision, stored_width
@@ -43,12 +44,12 @@ def check_ids(ids: Sequence[Any]) -> None:
     """
     for name in ids:
         if not isinstance(name, str):
-            raise ValueError(f"the id {name!r:.60} is a {type(name).__name__}; expected a string")
+            raise ArgumentError(f"the id {name!r:.60} is a {type(name).__name__}; expected a string")
         # Four bytes a letter at most; letters that cannot be written are those of half a pair.
         if len(name) > LONGEST_ID // 4 and len(name.encode("utf-8", "replace")) > LONGEST_ID:
-            raise ValueError(f"the id {name[:40]!r}... is longer than {LONGEST_ID} bytes")
+            raise ArgumentError(f"the id {name[:40]!r}... is longer than {LONGEST_ID} bytes")
         if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name):
-            raise ValueError(f"the id {name!r:.60} is no Unicode text")
+            raise ArgumentError(f"the id {name!r:.60} is no Unicode text")
 
 
 def write_shard(folder: Path, ids: Sequence[str], stored: Tensor, texts: Tensor | None) -> Shard:

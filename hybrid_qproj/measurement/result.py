@@ -13,6 +13,7 @@ from torch import Tensor
 from hybrid_qproj._util.folders import is_file
 from hybrid_qproj._util.schema import validated
 from hybrid_qproj._util.tensors import Form, read_metadata, read_tensors, save_tensors
+from hybrid_qproj.errors import ArgumentError
 from hybrid_qproj.heads.checkpoint import CheckpointError
 from hybrid_qproj.heads.quantum import QuantumProjection
 from hybrid_qproj.measurement.record import FORMAT, FORMER, Record, plain, plan_digest, record_seal, weights_digest
@@ -66,7 +67,7 @@ class Calibration:
         """
         self._check()
         if head.circuit != self.record["circuit"]:
-            raise ValueError(f"circuit {self.record['circuit']!r} was measured; the head has {head.circuit!r}")
+            raise ArgumentError(f"circuit {self.record['circuit']!r} was measured; the head has {head.circuit!r}")
         same_weights = torch.equal(head.block_weights().detach().double().cpu(), self.weights)
         if same_weights and self.record.get("plan") not in (None, plan_digest(head)):
             raise CheckpointError(

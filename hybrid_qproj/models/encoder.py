@@ -11,7 +11,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from torch import Tensor
 
-from hybrid_qproj.errors import HybridQprojError
+from hybrid_qproj.errors import ArgumentError, HybridQprojError
 from hybrid_qproj.heads.base import Head
 from hybrid_qproj.models.card import EncoderCard, SimilarityName
 from hybrid_qproj.models.record import replaced_model
@@ -48,7 +48,7 @@ class Encoder(SentenceTransformer):
         super().__init__(*args, **kwargs)
         last = list(self)[-1] if len(self) else None
         if not isinstance(getattr(last, "head", None), Head):
-            raise ValueError(
+            raise ArgumentError(
                 f"the last module is a {type(last).__name__}; expected a ProjectionHead. Build one with "
                 "with_head(model, head), or load a saved one with hybrid_qproj.load"
             )

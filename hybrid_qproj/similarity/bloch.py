@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj._util.norms import widened
+from hybrid_qproj.errors import ArgumentError
 
 LEAST_FIDELITY = 1e-9
 """Of two qubits: keeps logarithms finite."""
@@ -49,7 +50,7 @@ def pairwise_log_bloch_fidelity(a: Tensor, b: Tensor) -> Tensor:
     """
     a, b = _promote(a, b)
     if a.dim() != 2 or b.dim() != 2:  # noqa: PLR2004 - a matrix has two axes
-        raise ValueError(f"got shapes {tuple(a.shape)} and {tuple(b.shape)}; expected (n, 3 k) and (m, 3 k)")
+        raise ArgumentError(f"got shapes {tuple(a.shape)} and {tuple(b.shape)}; expected (n, 3 k) and (m, 3 k)")
     # Qubits first: (k, rows, 4), so that a product of matrices gives all overlaps of a qubit.
     left, right = _four(a).permute(2, 0, 1), _four(b).permute(2, 1, 0)
     step = max(1, QUBIT_PAIRS_AT_ONCE // max(1, b.numel() // 3))
@@ -59,7 +60,7 @@ def pairwise_log_bloch_fidelity(a: Tensor, b: Tensor) -> Tensor:
 
 def _promote(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     if not a.shape or not b.shape or a.shape[-1] != b.shape[-1] or a.shape[-1] % 3:
-        raise ValueError(
+        raise ArgumentError(
             f"got shapes {tuple(a.shape)} and {tuple(b.shape)}; expected last axes of the same width, a multiple of 3"
         )
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj._util.norms import unit, widened
+from hybrid_qproj.errors import ArgumentError
 from hybrid_qproj.similarity.bloch import log_bloch_fidelity, pairwise_log_bloch_fidelity
 from hybrid_qproj.similarity.pairwise import PairwiseLogFidelity, log_of_pairs
 
@@ -68,7 +69,7 @@ def pairwise_log_fidelity(a: Tensor, b: Tensor) -> Tensor:
     """
     a, b = _promote(a, b)
     if a.dim() != 2 or b.dim() != 2:  # noqa: PLR2004 - a matrix has two axes
-        raise ValueError(f"got shapes {tuple(a.shape)} and {tuple(b.shape)}; expected (n, k) and (m, k)")
+        raise ArgumentError(f"got shapes {tuple(a.shape)} and {tuple(b.shape)}; expected (n, k) and (m, k)")
     return PairwiseLogFidelity.apply(a, b)
 
 
@@ -139,6 +140,6 @@ LOGARITHMIC = frozenset({"fidelity", "bloch_fidelity"})
 
 def _promote(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     if not a.shape or not b.shape or a.shape[-1] != b.shape[-1]:
-        raise ValueError(f"got shapes {tuple(a.shape)} and {tuple(b.shape)}; expected last axes of the same width")
+        raise ArgumentError(f"got shapes {tuple(a.shape)} and {tuple(b.shape)}; expected last axes of the same width")
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
     return widened(a, dtype), widened(b, dtype)

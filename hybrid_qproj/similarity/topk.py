@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from hybrid_qproj.errors import ArgumentError
 from hybrid_qproj.similarity.fidelity import pairwise_log_fidelity
 
 
@@ -79,7 +80,7 @@ def top_k_fidelity(queries: Tensor, documents: Tensor, k: int, chunk: int = 1 <<
         ValueError: k or chunk is not positive, or the widths differ.
     """
     if k < 1 or chunk < 1:
-        raise ValueError(f"k={k}, chunk={chunk}: expected whole numbers of at least 1")
+        raise ArgumentError(f"k={k}, chunk={chunk}: expected whole numbers of at least 1")
     best = BestScores(len(queries), k, queries.device, torch.promote_types(queries.dtype, torch.float32))
     with torch.no_grad():
         for start in range(0, len(documents), chunk):
