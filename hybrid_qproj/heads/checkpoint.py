@@ -49,10 +49,14 @@ class CheckpointError(HybridQprojError, ValueError):
 
 
 class _Saved(NamedTuple):
-    """A config as it was read: its table with the class under ``"class"``, and the weights' digest if it has one."""
+    """A config as it was read: its table with the class under ``"class"``, and the weights' digest if it has one.
+
+    And when its file was written: a writer may put the same config there again, with another in between.
+    """
 
     config: dict[str, Any]
     weights: str | None
+    written: int
 
 
 def save_module(head: Head, folder: str | Path) -> None:
@@ -119,6 +123,7 @@ def _read(folder: Path) -> _Saved:
     if not is_file(path):
         raise CheckpointError(f"{str(folder)!r} holds no saved head: {CONFIG} is missing")
     try:
+        written = path.stat().st_mtime_ns
         config = read_json(path, MOST_CONFIG)
     except ValueError as error:
         raise CheckpointError(f"{error}; copy or save the head again") from error
@@ -127,7 +132,7 @@ def _read(folder: Path) -> _Saved:
     if not isinstance(config, dict) or not isinstance(config.get("class"), str):
         raise CheckpointError(f"{path} does not describe a head: expected a table with the key 'class'")
     if BINDING not in config:
-        return _Saved(config, None)
+        return _Saved(config, None, written)
     binding = config.pop(BINDING)
     if not isinstance(binding, dict) or set(binding) != {"format", "weights", "config"}:
         raise CheckpointError(f"{path}: {BINDING!r} is damaged; copy or save the head again")
@@ -143,7 +148,7 @@ def _read(folder: Path) -> _Saved:
             f"{path} is not as it was written: it was damaged or edited. Copy the head again, or load it and save it "
             "with what is to be changed"
         )
-    return _Saved(config, weights)
+    return _Saved(config, weights, written)
 
 
 def load_state(head: Head, folder: str | Path) -> None:
@@ -221,17 +226,20 @@ def forms_of(module: nn.Module) -> dict[str, Form]:
 
 def _state(folder: Path, saved: _Saved, forms: Mapping[str, Form], implied: frozenset[str]) -> dict[str, Tensor]:
     path = folder / WEIGHTS
-    waiting = path if saved.weights is None else _waiting(folder, saved.weights)
-    # Weights that wait are there while their writer gives them the usual name, or if it died before.
-    places = [place for place in (waiting, path) if place.is_file()]
-    if not places:
-        raise CheckpointError(f"{str(folder)!r} holds no weights: {WEIGHTS} is missing")
-    try:
-        return read_bound_tensors(places[0], forms, saved.weights, implied if saved.weights is None else frozenset())
-    except (ValueError, OSError) as error:
-        raise CheckpointError(
-            f"{error}: it is damaged, or does not fit the head described in {CONFIG}; copy, save or train it again"
-        ) from error
+    waiting = [] if saved.weights is None else [_waiting(folder, saved.weights)]
+    # Weights that wait are there until their writer gives them the usual name, or if it died before.
+    for place in (*waiting, path):
+        if not place.is_file():
+            continue
+        try:
+            return read_bound_tensors(place, forms, saved.weights, implied if saved.weights is None else frozenset())
+        except FileNotFoundError:
+            continue
+        except (ValueError, OSError) as error:
+            raise CheckpointError(
+                f"{error}: it is damaged, or does not fit the head described in {CONFIG}; copy, save or train it again"
+            ) from error
+    raise CheckpointError(f"{str(folder)!r} holds no weights: {WEIGHTS} is missing")
 
 
 def _fill(head: Head, folder: Path, state: Mapping[str, Tensor]) -> None:

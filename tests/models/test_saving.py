@@ -17,6 +17,7 @@ from hybrid_qproj import ClassicalProjection, QuantumProjection
 from hybrid_qproj._util import files
 from hybrid_qproj._util.files import OutputError
 from hybrid_qproj._util.locks import LockedError, exclusive
+from hybrid_qproj.heads import checkpoint
 from hybrid_qproj.heads.checkpoint import CheckpointError
 from hybrid_qproj.heads.registry import load_head
 
@@ -157,6 +158,26 @@ def test_reader_beside_a_writer(tmp_path):
     finally:
         stop.set()
         writer.join()
+
+
+def test_weights_that_get_their_name_meanwhile(tmp_path, monkeypatch):
+    """A reader that saw them wait finds them where their writer put them."""
+    saved = head()
+    saved.save(tmp_path)
+    read = checkpoint.read_bound_tensors
+    waiting = []
+
+    def late(path, *arguments):
+        if not waiting:
+            waiting.append(path)
+            path.rename(tmp_path / "model.safetensors")
+        return read(path, *arguments)
+
+    digest = json.loads((tmp_path / "config.json").read_text())[checkpoint.BINDING]["weights"]
+    (tmp_path / "model.safetensors").rename(tmp_path / f".{digest}.model.safetensors")
+    monkeypatch.setattr(checkpoint, "read_bound_tensors", late)
+    assert torch.equal(load_head(tmp_path)(X), saved.eval()(X))
+    assert waiting[0].name.startswith(".")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -2,7 +2,7 @@
 
     python tests/data/667a48f/make.py tests/data/667a48f BERT
 
-BERT is a folder that `save_tiny_bert` of tests/helpers/text_models.py wrote.
+BERT is a folder that `save_tiny_bert` of tests/text_models.py wrote.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import safetensors.torch
 import torch
 
 from hybrid_qproj import ClassicalProjection, QuantumProjection
+from hybrid_qproj.baselines import GroupedLinear, PCAProjection, RandomProjection, Truncation
+from hybrid_qproj.classical import LowRankLinear, Uncompressed
+from hybrid_qproj.coherent import CoherentProjection
 from hybrid_qproj.fitting import FitSettings
-from hybrid_qproj.heads.coherent import CoherentProjection
-from hybrid_qproj.heads.fixed import LowRankLinear, Uncompressed
-from hybrid_qproj.heads.linear import GroupedLinear, PCAProjection, RandomProjection, Truncation
 from hybrid_qproj.sbert import with_head
 
 TEXTS = ["a quantum cat", "the cat sat on the mat", "a state"]
