@@ -33,7 +33,7 @@ def check_keywords(function: Callable[..., Any], given: Mapping[str, Any]) -> No
     for name, value in given.items():
         if name not in known:
             hint = suggestion(name, known, otherwise=";")
-            raise ValueError(f"no keyword {name!r}{hint} there are {', '.join(known) or 'none'}")
+            raise ValueError(f"no keyword {name!r}{hint} expected one of {', '.join(known) or 'none'}")
         if name in hints and not _fits(value, hints[name]):
             words = " or ".join(dict.fromkeys(_WORDS[kind] for kind in _kinds(hints[name]) if kind in _WORDS))
             raise ValueError(f"{name}: expected {words}")
