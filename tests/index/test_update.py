@@ -279,7 +279,7 @@ import os, sys, shutil, torch
 from pathlib import Path
 torch.set_num_threads(1)
 from hybrid_qproj import load
-from hybrid_qproj.cli import corpus as commands
+from hybrid_qproj.cli.run import encode as commands
 
 model, corpus, out, former = sys.argv[1:]
 encoder = load(model)
