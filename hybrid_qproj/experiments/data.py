@@ -181,6 +181,7 @@ def _embed(
                 config.encoder.batch_size,
                 lambda done, total: progress("embedding texts", done, total),
                 side=part,
+                autocast=config.encoder.autocast,
             )
     return EmbeddingTable.merge([*tables, *cached.values()])
 

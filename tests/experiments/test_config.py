@@ -281,6 +281,33 @@ def test_encoders_beside_the_file(tmp_path, monkeypatch):
         assert (load_config(path).encoder.source, load_config(path).encoder.name) == (source, name)
 
 
+def test_presets_beside_the_cache(tmp_path):
+    """What `make mpnet` fetched is found by the preset; what results belong to stays the preset's name."""
+    path = tmp_path / "a.toml"
+    path.write_text(
+        'name = "a"\nsizes = [4]\n[encoder]\nname = "mpnet"\ncache = "c/embeddings"\n'
+        '[heads.pca]\nkind = "PCAProjection"\n'
+    )
+    assert load_config(path).encoder.source == "mpnet"
+    (tmp_path / "c" / "all-mpnet-base-v2").mkdir(parents=True)
+    (tmp_path / "c" / "all-mpnet-base-v2" / "modules.json").write_text("[]")
+    encoder = load_config(path).encoder
+    assert (encoder.source, encoder.name) == (str(tmp_path / "c" / "all-mpnet-base-v2"), "mpnet")
+
+
+def test_autocast_counts_where_it_is_chosen(tmp_path):
+    """Results from before there was a choice keep their digests."""
+    path = tmp_path / "a.toml"
+    text = 'name = "a"\nsizes = [4]\n[encoder]\n{}[heads.pca]\nkind = "PCAProjection"\n'
+    path.write_text(text.format(""))
+    assert "autocast" not in load_config(path).encoder.model_dump()
+    path.write_text(text.format('autocast = "bfloat16"\n'))
+    assert load_config(path).encoder.model_dump()["autocast"] == "bfloat16"
+    path.write_text(text.format('autocast = "float16"\n'))
+    with pytest.raises(ConfigError, match="bfloat16"):
+        load_config(path)
+
+
 def test_split_of_loose_files(config):
     """It would be ignored: loose files have the judgements that qrels names."""
     config.write_text(config.read_text().replace('qrels = "qrels"', 'qrels = "qrels"\nsplit = "dev"', 1))

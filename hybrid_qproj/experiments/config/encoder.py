@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
 
 from hybrid_qproj.experiments.config.fields import File, Layers, Strict, beside_config, once
 from hybrid_qproj.retrieval.lines import is_file
+from hybrid_qproj.text.embeddings.fingerprint import Autocast
 from hybrid_qproj.text.encoders import MAX_TOKENS, PRESETS, Pooling
 from hybrid_qproj.training.settings import BatchSize
 
@@ -25,7 +34,10 @@ class EncoderConfig(Strict):
         pooling: None for the model's own.
         max_tokens: texts are cut there.
         layers: trained layers, several to compare them; 0 is frozen, then embeddings are computed once.
-        cache: folder of computed embeddings; shared by all experiments that name it.
+        autocast: ``"bfloat16"`` lets frozen encoders compute in it where torch deems that safe: faster on processors
+            that have it, and of other embeddings than float32's by about a hundredth.
+        cache: folder of computed embeddings; shared by all experiments that name it. A preset's model is looked for
+            beside it first, in a folder of the model's name.
         batch_size: texts encoded at once.
     """
 
@@ -33,6 +45,7 @@ class EncoderConfig(Strict):
     pooling: Pooling | None = None
     max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = MAX_TOKENS
     layers: Annotated[tuple[Layers, ...], Field(min_length=1), AfterValidator(once)] = (0,)
+    autocast: Autocast | None = None
     # As text and as a table: defaults are validated like what stands in the file, where there are no paths.
     cache: File = Field(default="embeddings", validate_default=True)
     batch_size: BatchSize = 64
@@ -41,12 +54,23 @@ class EncoderConfig(Strict):
     @model_validator(mode="after")
     def _look_beside_the_file(self, info: ValidationInfo) -> EncoderConfig:
         # Beside the name, not in its place: results belong to what stands in the file, wherever it is read from.
-        if self.name not in PRESETS:
+        preset = PRESETS.get(self.name)
+        if preset is None:
             folder = beside_config(Path(self.name), info)
-            self._folder = str(folder) if any(is_file(folder / mark) for mark in ENCODER_FILES) else None
+        else:
+            folder = self.cache.parent / preset.model.rpartition("/")[2]
+        self._folder = str(folder) if any(is_file(folder / mark) for mark in ENCODER_FILES) else None
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # What is not chosen is not written, so that results from before there was a choice keep their digests.
+        table: dict[str, Any] = handler(self)
+        if self.autocast is None:
+            table.pop("autocast", None)
+        return table
 
     @property
     def source(self) -> str:
-        """What is loaded: the folder that the name leads to from the configuration's folder, else the name."""
+        """What is loaded: the folder that the name leads to from the configuration or its cache, else the name."""
         return self._folder or self.name

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import safetensors
 import safetensors.numpy
+import torch
 
 from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj._util.locks import lock_descriptor
 from hybrid_qproj.errors import HybridQprojError
-from hybrid_qproj.text.embeddings.fingerprint import Mark, side_fingerprint, text_keys
+from hybrid_qproj.text.embeddings.fingerprint import Autocast, Mark, side_fingerprint, text_keys
 from hybrid_qproj.text.embeddings.table import EmbeddingTable
 from hybrid_qproj.text.sides import Side, encode_side, knows_sides, sides_differ
 
@@ -65,6 +66,7 @@ class EmbeddingCache:
         progress: Callable[[int, int], None] = lambda done, total: None,
         shard: int = TEXTS_PER_SHARD,
         side: Side | None = None,
+        autocast: Autocast | None = None,
     ) -> EmbeddingTable:
         """Embeddings of texts: read where they are known, else computed and written, file by file.
 
@@ -76,6 +78,7 @@ class EmbeddingCache:
             shard: texts a file.
             side: what the texts are: queries go through ``encode_query``, documents through ``encode_document``; None
                 for ``encode``.
+            autocast: what the encoder computes in; None for its own type.
 
         Returns:
             a table of everything that is known of the encoder and side, memory-mapped.
@@ -84,7 +87,7 @@ class EmbeddingCache:
             CacheError: a file is damaged or cannot be read, the folder cannot be written, or the encoder gave numbers
                 that are not finite; nothing of that file is written.
         """
-        home = self.folder / side_fingerprint(encoder, side)
+        home = self.folder / side_fingerprint(encoder, side, autocast)
         # Of two routes, the encoder tells the first one's.
         width = None if knows_sides(encoder) else encoder.get_embedding_dimension()
         mark = (side or "plain") if sides_differ(encoder) else None
@@ -99,7 +102,9 @@ class EmbeddingCache:
         missing.sort(key=len)
         for start in range(0, len(missing), shard):
             chunk = missing[start : start + shard]
-            rows = encode_side(encoder, chunk, side, batch_size=batch_size, convert_to_numpy=True).astype(np.float32)
+            with torch.autocast(encoder.device.type, torch.bfloat16, enabled=autocast is not None):
+                rows = encode_side(encoder, chunk, side, batch_size=batch_size, convert_to_numpy=True)
+            rows = rows.astype(np.float32)
             if not np.isfinite(rows).all():
                 bad = int((~np.isfinite(rows)).any(axis=1).argmax())
                 raise CacheError(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 DIGEST_BYTES = 8
 Mark = Literal["query", "document", "plain"]
 """What an embedding is of: a query, a document, or a text that was encoded as neither."""
+Autocast = Literal["bfloat16"]
+"""Type that an encoder computes in where torch deems it safe; embeddings stay float32."""
 MARKS: dict[Mark | None, int] = {
     None: 0,
     "query": 0x9E3779B97F4A7C15,
@@ -73,17 +75,19 @@ def encoder_fingerprint(encoder: SentenceTransformer) -> str:
     return _fingerprint(encoder, {"prompts": encoder.prompts, "default": encoder.default_prompt_name})
 
 
-def side_fingerprint(encoder: SentenceTransformer, side: Side | None) -> str:
+def side_fingerprint(encoder: SentenceTransformer, side: Side | None, autocast: Autocast | None = None) -> str:
     """Hash of all that determines an encoder's embeddings of texts of one side.
 
     Args:
         encoder: the encoder.
         side: None for ``encode``, which knows no sides.
+        autocast: what it computes in; None for its own type.
 
     Returns:
         32 hexadecimal digits; the same for both sides of an encoder that embeds them alike.
     """
-    return _fingerprint(encoder, {"prompt": side_prompt(encoder, side), "task": side if knows_sides(encoder) else None})
+    settings = {"prompt": side_prompt(encoder, side), "task": side if knows_sides(encoder) else None}
+    return _fingerprint(encoder, settings if autocast is None else {**settings, "autocast": autocast})
 
 
 def _fingerprint(encoder: SentenceTransformer, settings: dict[str, Any]) -> str:

@@ -287,3 +287,15 @@ def test_writers_at_the_same_time_lose_nothing(folder, encoder):
     table, steps = encoded(folder, encoder, TEXTS[:3])
     assert steps == []
     assert table.lookup([f"text {number}" for number in range(32)])[:, 0].tolist() == list(range(32))
+
+
+def test_autocast_has_embeddings_of_its_own(folder, encoder):
+    """Near those of single precision, not equal, and never taken for them."""
+    plain = EmbeddingCache(folder).encode(encoder, TEXTS)
+    half = EmbeddingCache(folder).encode(encoder, TEXTS, autocast="bfloat16")
+    again = EmbeddingCache(folder).encode(encoder, TEXTS)
+    a, b = plain.lookup(TEXTS), half.lookup(TEXTS)
+    assert b.dtype == torch.float32
+    assert torch.equal(again.lookup(TEXTS), a)
+    assert not torch.equal(a, b)
+    assert torch.nn.functional.cosine_similarity(a, b).min() > 0.999
