@@ -8,6 +8,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hybrid_qproj._util.excerpts import show
 from hybrid_qproj.errors import DataError
 from hybrid_qproj.experiments.checks import check_tests
@@ -39,6 +41,11 @@ if TYPE_CHECKING:
 
 TEXTS_AT_ONCE = 1 << 16
 """Texts of a corpus that are in memory at once while it is embedded."""
+
+NORMS_CHECKED = 256
+"""Rows of each table whose norms are looked at."""
+UNIT_TOLERANCE = 1e-2
+"""Difference from 1 of the norms of embeddings in half precision that were normalised."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -76,7 +83,7 @@ def read_data(
     Args:
         config: the experiment.
         progress: called with what is going on, how much of it is done, and the total.
-        encoder: the experiment's, where it is open already.
+        encoder: the experiment's without normalisation, where it is open already.
 
     Returns:
         the data. Reading again gives the same; embeddings come from the cache then.
@@ -100,7 +107,7 @@ def read_data(
         table = _embed(config, examples.items, texts, [*tests, *([dev] if dev else [])], progress, encoder)
         width = table.get_embedding_dimension()
     else:
-        width = int((encoder or open_encoder(config)).get_embedding_dimension() or 0)
+        width = int((encoder or open_bare_encoder(config)).get_embedding_dimension() or 0)
     return ExperimentData(width, examples.items, texts, tests, dev, table, tuple(problems))
 
 
@@ -110,7 +117,13 @@ def read_tests(config: ExperimentConfig) -> tuple[TestSet, ...]:
 
 
 def open_encoder(config: ExperimentConfig) -> SentenceTransformer:
-    """The experiment's encoder, new."""
+    """The experiment's encoder, new, as heads stand on it."""
+    chosen = config.encoder
+    return load_encoder(chosen.source, chosen.pooling, chosen.max_tokens, normalize=chosen.normalize)
+
+
+def open_bare_encoder(config: ExperimentConfig) -> SentenceTransformer:
+    """The experiment's encoder, new, without normalisation: what embeddings are computed with that are kept."""
     return load_encoder(config.encoder.source, config.encoder.pooling, config.encoder.max_tokens)
 
 
@@ -171,7 +184,7 @@ def _embed(
             missing[side] = [text for text, row in zip(wanted, rows, strict=True) if row < 0]
         if not any(missing.values()):
             continue
-        encoder = encoder or open_encoder(config)
+        encoder = encoder or open_bare_encoder(config)
         if not sides_differ(encoder):
             missing = {None: list(chain(*missing.values()))}
         for part, wanted in missing.items():
@@ -183,7 +196,24 @@ def _embed(
                 side=part,
                 autocast=config.encoder.autocast,
             )
-    return EmbeddingTable.merge([*tables, *cached.values()])
+    if not config.encoder.normalize:
+        _check_norms(tables, list(cached.values()))
+    return EmbeddingTable.merge([*tables, *cached.values()], config.encoder.normalize)
+
+
+def _check_norms(given: Sequence[EmbeddingTable], encoded: Sequence[EmbeddingTable]) -> None:
+    """Refuse embeddings of unit norm beside the encoder's own, which have another: heads would see two scales."""
+    mine = [table.norms(NORMS_CHECKED) for table in encoded if len(table)]
+    if not mine or np.allclose(np.concatenate(mine), 1.0, atol=UNIT_TOLERANCE):
+        return
+    for table in given:
+        norms = table.norms(NORMS_CHECKED)
+        if len(norms) and np.allclose(norms, 1.0, atol=UNIT_TOLERANCE):
+            raise DataError(
+                "embeddings computed elsewhere have unit norm, those of the encoder for the other texts have a norm of "
+                f"{np.median(np.concatenate(mine)):.3g}: give [encoder] normalize = true, which makes all of unit "
+                "norm, or a file of embeddings that are not normalised"
+            )
 
 
 def _only(table: EmbeddingTable, texts: Sequence[str], there: Side, missing: Side) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from numpy.lib import format as npy
 
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig
-from hybrid_qproj.experiments.data import named_embeddings, open_encoder
+from hybrid_qproj.experiments.data import named_embeddings, open_bare_encoder
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -38,7 +38,7 @@ def find_width(config: ExperimentConfig) -> tuple[int, SentenceTransformer | Non
         raise ConfigError(f"embeddings of different widths: {found}; expected those of one encoder")
     if widths and set(config.encoder.layers) == {0}:
         return next(iter(widths.values())), None
-    encoder = open_encoder(config)
+    encoder = open_bare_encoder(config)
     return int(encoder.get_embedding_dimension() or 0), encoder
 
 

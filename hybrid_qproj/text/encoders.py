@@ -54,8 +54,9 @@ def load_encoder(
     pooling: Pooling | None = None,
     max_tokens: int | None = None,
     device: str | None = None,
+    normalize: bool = False,
 ) -> SentenceTransformer:
-    """Load an encoder without the last layer if that would normalise its embeddings: heads decide that for themselves.
+    """Load an encoder, without the last layer if that would normalise its embeddings: heads decide that for themselves.
 
     All else stays as the model has it: prompts, routes for queries and documents, ``truncate_dim``, other layers.
 
@@ -66,6 +67,7 @@ def load_encoder(
         max_tokens: texts are cut there; no more than the model can take. None for 256, or the model's own limit where
             that is less. Static embeddings take texts whole.
         device: torch device; the fastest there is when None.
+        normalize: whether embeddings have unit norm all the same.
 
     Returns:
         the encoder, float32.
@@ -110,6 +112,8 @@ def load_encoder(
         # What other named similarities make of embeddings of unit norm, cosine makes of them as they are.
         encoder.similarity_fn_name = "cosine"
     _pool(encoder, str(name), pooling or preset.pooling, modules.Pooling)
+    if normalize:
+        encoder.append(modules.Normalize())
     return encoder
 
 

@@ -295,7 +295,7 @@ def test_presets_beside_the_cache(tmp_path):
     assert (encoder.source, encoder.name) == (str(tmp_path / "c" / "all-mpnet-base-v2"), "mpnet")
 
 
-def test_autocast_counts_where_it_is_chosen(tmp_path):
+def test_choices_count_where_they_are_made(tmp_path):
     """Results from before there was a choice keep their digests."""
     path = tmp_path / "a.toml"
     text = 'name = "a"\nsizes = [4]\n[encoder]\n{}[heads.pca]\nkind = "PCAProjection"\n'
@@ -303,6 +303,8 @@ def test_autocast_counts_where_it_is_chosen(tmp_path):
     assert "autocast" not in load_config(path).encoder.model_dump()
     path.write_text(text.format('autocast = "bfloat16"\n'))
     assert load_config(path).encoder.model_dump()["autocast"] == "bfloat16"
+    path.write_text(text.format("normalize = true\n"))
+    assert load_config(path).encoder.model_dump()["normalize"] is True
     path.write_text(text.format('autocast = "float16"\n'))
     with pytest.raises(ConfigError, match="bfloat16"):
         load_config(path)

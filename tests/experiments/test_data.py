@@ -128,3 +128,24 @@ def test_embeddings_of_several_collections(tmp_path):
     data = read_data(load_config(tmp_path / "e.toml"))
     assert data.width == 4
     assert not (tmp_path / "embeddings").exists()
+
+
+def test_embeddings_of_two_scales(tiny_bert, tmp_path):
+    """Of unit norm from a file, of another from the encoder: an error, or all of them at unit norm."""
+    (tmp_path / "a.tsv").write_text("d1\ta cat\nd2\ta state\n")
+    (tmp_path / "a.topics").write_text("q1\ta quantum cat\n")
+    (tmp_path / "a.qrels").write_text("q1 0 d1 1\nq1 0 d2 0\n")
+    one = np.full((1, 24), 24**-0.5)
+    np.savez(tmp_path / "e.npz", docids=["d1"], docs=one, qids=["q1"], queries=one)
+    text = (
+        f'name = "e"\nsizes = [2]\n[encoder]\nname = "{tiny_bert}"\nmax_tokens = 16\n{{}}'
+        '[heads.full]\nkind = "Uncompressed"\n'
+        '[[test]]\nname = "a"\nprotocol = "judged"\ndocuments = "a.tsv"\nqueries = "a.topics"\nqrels = "a.qrels"\n'
+        'embeddings = "e.npz"\n'
+    )
+    (tmp_path / "e.toml").write_text(text.format(""))
+    with pytest.raises(DataError, match=r"have unit norm, those of the encoder .* a norm of .* normalize = true"):
+        read_data(load_config(tmp_path / "e.toml"))
+    (tmp_path / "e.toml").write_text(text.format("normalize = true\n"))
+    data = read_data(load_config(tmp_path / "e.toml"))
+    assert data.table.lookup(["a cat", "a state"]).norm(dim=1).tolist() == pytest.approx([1, 1])

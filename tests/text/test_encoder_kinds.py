@@ -107,6 +107,13 @@ def test_head_is_fitted_to_documents(prompted):
         assert (other(probe) - expected(probe)).abs().max() > 1e-2
 
 
+def test_unit_norm_where_it_is_wanted(tiny_bert):
+    """The same directions, at unit norm."""
+    bare = load_encoder(tiny_bert, device="cpu").encode(["a cat", "a state"], convert_to_tensor=True)
+    found = load_encoder(tiny_bert, device="cpu", normalize=True).encode(["a cat", "a state"], convert_to_tensor=True)
+    torch.testing.assert_close(found, torch.nn.functional.normalize(bare, dim=1))
+
+
 def test_only_the_last_normalize_goes(tiny_bert, tmp_path):
     """One between layers is part of what the encoder computes."""
     base = SentenceTransformer(str(tiny_bert), device="cpu")

@@ -33,6 +33,7 @@ class EncoderConfig(Strict):
             encoder from there starts at the working directory.
         pooling: None for the model's own.
         max_tokens: texts are cut there.
+        normalize: whether heads get embeddings of unit norm, computed elsewhere or not.
         layers: trained layers, several to compare them; 0 is frozen, then embeddings are computed once.
         autocast: ``"bfloat16"`` lets frozen encoders compute in it where torch deems that safe: faster on processors
             that have it, and of other embeddings than float32's by about a hundredth.
@@ -45,6 +46,7 @@ class EncoderConfig(Strict):
     pooling: Pooling | None = None
     max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = MAX_TOKENS
     layers: Annotated[tuple[Layers, ...], Field(min_length=1), AfterValidator(once)] = (0,)
+    normalize: bool = False
     autocast: Autocast | None = None
     # As text and as a table: defaults are validated like what stands in the file, where there are no paths.
     cache: File = Field(default="embeddings", validate_default=True)
@@ -66,8 +68,9 @@ class EncoderConfig(Strict):
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # What is not chosen is not written, so that results from before there was a choice keep their digests.
         table: dict[str, Any] = handler(self)
-        if self.autocast is None:
-            table.pop("autocast", None)
+        for key in ("autocast", "normalize"):
+            if not table.get(key):
+                table.pop(key, None)
         return table
 
     @property

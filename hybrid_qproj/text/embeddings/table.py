@@ -11,6 +11,7 @@ from sentence_transformers.base.modules.input_module import InputModule
 from torch import Tensor
 
 from hybrid_qproj._util.excerpts import shorten
+from hybrid_qproj._util.norms import unit
 from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.heads.checkpoint import CheckpointError
 from hybrid_qproj.text.embeddings.fingerprint import Mark, marked, text_keys
@@ -32,6 +33,7 @@ class EmbeddingTable(InputModule):
         parts: their embeddings, in parts of (rows, d) each, n rows in all; of any floating type, perhaps memory-mapped:
             rows are read when they are looked up.
         side: what the embeddings are of: queries, documents, or texts that are neither; None if they serve as all.
+        normalize: whether rows are given at unit norm, whatever norm they have.
 
     Raises:
         EmbeddingError: the numbers of rows differ, or the parts' widths.
@@ -42,8 +44,11 @@ class EmbeddingTable(InputModule):
         tensor([[0., 1.]])
     """
 
-    def __init__(self, digests: np.ndarray, parts: Sequence[np.ndarray], side: Mark | None = None) -> None:
+    def __init__(
+        self, digests: np.ndarray, parts: Sequence[np.ndarray], side: Mark | None = None, normalize: bool = False
+    ) -> None:
         super().__init__()
+        self.normalize = normalize
         digests = marked(digests, side)
         widths = {part.shape[1] for part in parts}
         rows = sum(len(part) for part in parts)
@@ -74,11 +79,12 @@ class EmbeddingTable(InputModule):
         return cls(text_keys(texts), [embeddings], side)
 
     @classmethod
-    def merge(cls, tables: Sequence[EmbeddingTable]) -> EmbeddingTable:
+    def merge(cls, tables: Sequence[EmbeddingTable], normalize: bool = False) -> EmbeddingTable:
         """One table of several; no row is read.
 
         Args:
             tables: at least one, all of one width.
+            normalize: whether its rows are given at unit norm.
 
         Returns:
             the table; of a text that is in several, the first one's row counts.
@@ -88,7 +94,8 @@ class EmbeddingTable(InputModule):
             unsorted = np.empty_like(table._digests)
             unsorted[table._order] = table._digests
             digests.append(unsorted)
-        return cls(np.concatenate(digests), [part for table in tables for part in table._parts])
+        parts = [part for table in tables for part in table._parts]
+        return cls(np.concatenate(digests), parts, normalize=normalize)
 
     def __len__(self) -> int:
         return len(self._digests)
@@ -151,6 +158,12 @@ class EmbeddingTable(InputModule):
             )
         return self._read(rows)
 
+    def norms(self, rows: int) -> np.ndarray:
+        """Euclidean norms of the first rows, at most so many, (n,) float64; for looking at, not for all."""
+        first = self._read(np.arange(min(rows, len(self))))
+        found: np.ndarray = first.double().norm(dim=1).numpy()
+        return found
+
     def _read(self, rows: np.ndarray) -> Tensor:
         # Memory of torch, not of NumPy: it is aligned, and the last bit of a product depends on that.
         result = torch.empty((len(rows), self.width))
@@ -159,7 +172,7 @@ class EmbeddingTable(InputModule):
         for owner in np.unique(owners):
             mine = owners == owner
             found[mine] = self._parts[owner][rows[mine] - self._starts[owner]]
-        return result
+        return unit(result) if self.normalize else result
 
     def preprocess(
         self, inputs: Sequence[Any], prompt: str | None = None, task: str | None = None, **kwargs: Any

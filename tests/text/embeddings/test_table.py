@@ -36,6 +36,15 @@ def test_rows_of_unknown_texts():
         table.lookup(["a dog", "a mouse"])
 
 
+def test_rows_of_unit_norm():
+    """Whatever norm they are kept with; a merged table says it anew."""
+    table = EmbeddingTable.merge([EmbeddingTable.of(TEXTS, ROWS)], normalize=True)
+    expected = torch.nn.functional.normalize(torch.from_numpy(ROWS).float(), dim=1)
+    torch.testing.assert_close(table.lookup(TEXTS), expected)
+    assert table.norms(3) == pytest.approx([1, 1, 1])
+    assert EmbeddingTable.merge([table]).norms(2) == pytest.approx([5**0.5, 50**0.5])
+
+
 def test_merged_tables():
     """Rows stay with their texts across parts; of a text in both, the first table's row counts."""
     second = EmbeddingTable.of(["a fish", "a cat"], np.full((2, 3), 7.0, dtype=np.float32))
