@@ -33,6 +33,7 @@ from hybrid_qproj.sbert import Encoder, ProjectionHead, with_head
 from hybrid_qproj.similarity.fidelity import LOGARITHMIC
 from hybrid_qproj.text.embeddings.table import EmbeddingTable
 from hybrid_qproj.text.encoders import set_trainable
+from hybrid_qproj.text.resetting import reset_layers
 from hybrid_qproj.training.evaluators import RetrievalEvaluator
 from hybrid_qproj.training.run import train
 from hybrid_qproj.training.settings import ENCODER_RATE
@@ -131,6 +132,8 @@ def build_model(cell: Cell, config: ExperimentConfig, data: ExperimentData, allo
         assert data.table is not None
         return Encoder(modules=[data.table, ProjectionHead(head)], device="cpu")
     encoder = open_encoder(config)
+    if config.encoder.reset:
+        reset_layers(encoder, config.encoder.reset, cell.seed)
     set_trainable(encoder, cell.layers)
     return with_head(encoder, head)
 

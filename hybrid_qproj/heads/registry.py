@@ -13,6 +13,7 @@ from hybrid_qproj.heads.base import Head, HeadError
 from hybrid_qproj.heads.checkpoint import CONFIG, MOST_SHOWN, CheckpointError, read_config
 from hybrid_qproj.heads.circuit import CircuitHead
 from hybrid_qproj.heads.coherent import CoherentProjection
+from hybrid_qproj.heads.controls import LinearAngles, UnboundedLinear
 from hybrid_qproj.heads.fixed import LowRankLinear, Uncompressed
 from hybrid_qproj.heads.grouped import GroupedLinear
 from hybrid_qproj.heads.linear import ClassicalProjection, PCAProjection, RandomProjection, Truncation
@@ -31,6 +32,8 @@ _HEADS: dict[str, type[Head]] = {
         PCAProjection,
         RandomProjection,
         GroupedLinear,
+        LinearAngles,
+        UnboundedLinear,
     )
 }
 

@@ -303,6 +303,11 @@ def test_choices_count_where_they_are_made(tmp_path):
     assert "autocast" not in load_config(path).encoder.model_dump()
     path.write_text(text.format('autocast = "bfloat16"\n'))
     assert load_config(path).encoder.model_dump()["autocast"] == "bfloat16"
+    path.write_text(text.format('reset = "all"\n'))
+    with pytest.raises(ConfigError, match="leave 0, a frozen encoder, out of layers"):
+        load_config(path)
+    path.write_text(text.format('reset = "all"\nlayers = ["all"]\n'))
+    assert load_config(path).encoder.model_dump()["reset"] == "all"
     path.write_text(text.format("normalize = true\n"))
     assert load_config(path).encoder.model_dump()["normalize"] is True
     path.write_text(text.format('autocast = "float16"\n'))

@@ -13,6 +13,7 @@ from hybrid_qproj import ClassicalProjection, QuantumProjection
 from hybrid_qproj._util.validation import NotFiniteError
 from hybrid_qproj.contraction import projector
 from hybrid_qproj.heads.coherent import CoherentProjection
+from hybrid_qproj.heads.controls import LinearAngles, UnboundedLinear
 from hybrid_qproj.heads.fixed import LowRankLinear, Uncompressed
 from hybrid_qproj.heads.grouped import GroupedLinear
 from hybrid_qproj.heads.linear import PCAProjection, RandomProjection, Truncation
@@ -41,6 +42,8 @@ HEADS = {
     "PCA": lambda: PCAProjection(D, K).fit(torch.randn(40, D, generator=torch.Generator().manual_seed(0))),
     "random": lambda: RandomProjection(D, K),
     "grouped": lambda: GroupedLinear(D, K),
+    "linear angles": lambda: LinearAngles(D, K),
+    "unbounded": lambda: UnboundedLinear(D, K),
     "low rank": lambda: LowRankLinear(D, K, 2),
     "uncompressed": lambda: Uncompressed(D),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from hybrid_qproj.heads.controls import LinearAngles, UnboundedLinear
 from hybrid_qproj.heads.grouped import GroupedLinear
 from hybrid_qproj.heads.linear import (
     ClassicalProjection,
@@ -16,7 +17,15 @@ from hybrid_qproj.heads.linear import (
 )
 from hybrid_qproj.heads.registry import load_head
 
-BASELINES = [ClassicalProjection, Truncation, PCAProjection, RandomProjection, GroupedLinear]
+BASELINES = [
+    ClassicalProjection,
+    Truncation,
+    PCAProjection,
+    RandomProjection,
+    GroupedLinear,
+    LinearAngles,
+    UnboundedLinear,
+]
 
 
 @pytest.mark.parametrize("cls", BASELINES)

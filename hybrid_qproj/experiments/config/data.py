@@ -120,7 +120,7 @@ class LabelsConfig(Strict):
         source: a judged collection.
         docpairs: id of ir_datasets with docpairs, such as msmarco-passage/train/triples-small.
         triples: TSV or JSONL of texts.
-        negatives: hard negatives an example.
+        negatives: hard negatives an example; 0, of triples alone, for objectives with negatives from the batch.
         relevant: least grade of a positive.
         queries: training queries at most, before the grid's fractions.
         seed: of the choice of queries and negatives.
@@ -129,7 +129,7 @@ class LabelsConfig(Strict):
     source: DataConfig | None = None
     docpairs: str | None = None
     triples: File | None = None
-    negatives: Annotated[int, Field(ge=1, le=10_000)] = 4
+    negatives: Annotated[int, Field(ge=0, le=10_000)] = 4
     relevant: Grade = 2
     queries: Fraction = 1.0
     seed: Seed = 42
@@ -138,6 +138,8 @@ class LabelsConfig(Strict):
     def _one_source(self) -> LabelsConfig:
         if sum(value is not None for value in (self.source, self.docpairs, self.triples)) != 1:
             raise ValueError("expected exactly one of source, docpairs and triples")
+        if self.negatives == 0 and self.triples is None:
+            raise ValueError("negatives = 0 goes with triples alone; of judgements and docpairs there is 1 at least")
         return self
 
 

@@ -37,6 +37,7 @@ class EncoderConfig(Strict):
         layers: trained layers, several to compare them; 0 is frozen, then embeddings are computed once.
         autocast: ``"bfloat16"`` lets frozen encoders compute in it where torch deems that safe: faster on processors
             that have it, and of other embeddings than float32's by about a hundredth.
+        reset: last layers, or "all", whose weights are drawn anew with each seed before training: from scratch.
         cache: folder of computed embeddings; shared by all experiments that name it. A preset's model is looked for
             beside it first, in a folder of the model's name.
         batch_size: texts encoded at once.
@@ -48,6 +49,7 @@ class EncoderConfig(Strict):
     layers: Annotated[tuple[Layers, ...], Field(min_length=1), AfterValidator(once)] = (0,)
     normalize: bool = False
     autocast: Autocast | None = None
+    reset: Layers = 0
     # As text and as a table: defaults are validated like what stands in the file, where there are no paths.
     cache: File = Field(default="embeddings", validate_default=True)
     batch_size: BatchSize = 64
@@ -64,11 +66,17 @@ class EncoderConfig(Strict):
         self._folder = str(folder) if any(is_file(folder / mark) for mark in ENCODER_FILES) else None
         return self
 
+    @model_validator(mode="after")
+    def _reset_layers_train(self) -> EncoderConfig:
+        if self.reset and 0 in self.layers:
+            raise ValueError("reset draws weights that must be trained; leave 0, a frozen encoder, out of layers")
+        return self
+
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # What is not chosen is not written, so that results from before there was a choice keep their digests.
         table: dict[str, Any] = handler(self)
-        for key in ("autocast", "normalize"):
+        for key in ("autocast", "normalize", "reset"):
             if not table.get(key):
                 table.pop(key, None)
         return table
