@@ -1,6 +1,6 @@
 """Training from scratch on little data: the second claim of arXiv:2501.04591, as far as it can be tested on a CPU.
 
-Makes what examples/scratch needs (a two-layer BERT, and pairs of a sentence and the passage that it was taken from), runs
+Makes what examples/scratch needs (a two-layer BERT; pairs of a sentence and the passage that it was taken from), runs
 its experiments, and writes the tables and figures of docs/results.md. Needs ../shared/data beside the checkout.
 Interrupted runs go on; names choose some: python -m benchmarks.scratch main
 """

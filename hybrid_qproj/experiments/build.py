@@ -52,7 +52,8 @@ def build_head(
             head = cls(width, k, **args)
         if chosen.tune and not trainable_parameters(head):
             raise ValueError("it has nothing to train, so tune cannot go on from its fit; leave tune out")
-        return head.requires_grad_(False) if chosen.is_fitted and not chosen.tune else head
+        still = chosen.frozen or (chosen.is_fitted and not chosen.tune)
+        return head.requires_grad_(False) if still else head
     except (TypeError, ValueError) as error:
         raise ConfigError(f"head {name!r} ({chosen.kind}, {width} -> {k}) cannot be built: {error}") from error
 

@@ -124,3 +124,20 @@ def test_settings_belong_to_those_that_have_them(tmp_path, write_experiment):
         with pytest.raises(ConfigError, match=message):
             load_config(path)
     assert CoherentProjection.fitting is None
+
+
+def test_a_head_that_stays_as_it_starts(tmp_path, tiny_bert, write_experiment):
+    """Untrained, a cell a seed where its start is random; a fitted one is told what it wants."""
+    path = write_experiment(tmp_path, tiny_bert)
+    text = path.read_text()
+    path.write_text(text + '\n[heads.start]\nkind = "ClassicalProjection"\nfrozen = true\n')
+    config = load_config(path)
+    assert all("frozen" not in head.model_dump() for name, head in config.heads.items() if name != "start")
+    assert config.heads["start"].model_dump()["frozen"] is True
+    assert trainable_parameters(build_head(config, "start", 24, 4)) == 0
+    mine = [cell for cell in cells(config, 24) if cell.head == "start"]
+    assert len(mine) == config.seeds * len(config.sizes)
+    assert {cell.objective for cell in mine} == {""}
+    path.write_text(text + '\n[heads.start]\nkind = "PCAProjection"\nfrozen = true\n')
+    with pytest.raises(ConfigError, match="frozen is for heads that are not fitted"):
+        load_config(path)

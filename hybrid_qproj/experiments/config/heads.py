@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
 
 from hybrid_qproj.circuits import get
 from hybrid_qproj.devices import DeviceSpec
@@ -27,6 +35,7 @@ class HeadConfig(Strict):
             `hybrid_qproj.fitting.FitSettings`; what the fit decides then comes from the experiment's texts.
         sample: of how many of the texts a fitted head is made, each seed drawing others; None for all of them.
         tune: whether a fitted head is then trained, as the others are.
+        frozen: whether a head that is not fitted stays as it starts; an encoder with layers to train trains all the same.
         parameters_of: for a class that takes a budget, as LowRankLinear: the head of this experiment whose number of
             parameters it may have.
         training: settings that differ from the experiment's.
@@ -42,6 +51,7 @@ class HeadConfig(Strict):
     fit: dict[str, Any] | None = None
     sample: Count | None = None
     tune: bool = False
+    frozen: bool = False
     parameters_of: str | None = None
     training: dict[str, Any] = Field(default_factory=dict)
     training_for: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -69,6 +79,8 @@ class HeadConfig(Strict):
             )
         if self.tune and not self.is_fitted:
             raise ValueError("tune goes on from a fit; give fit, or leave tune out")
+        if self.frozen and self.is_fitted:
+            raise ValueError("frozen is for heads that are not fitted; one that is stays as it is fitted without tune")
         if self.fit is not None:
             if cls.fitting is None or cls.fitting.settings is None:
                 raise ValueError(f"fit is for {_those(_has_settings)}; got {self.kind}")
@@ -78,6 +90,14 @@ class HeadConfig(Strict):
             within("fit", check_keywords, cls.fitting.settings, self.fit)
             cls.fitting.settings(**self.fit)
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # What is not chosen is not written, so that results from before there was a choice keep their digests.
+        table: dict[str, Any] = handler(self)
+        if not self.frozen:
+            table.pop("frozen", None)
+        return table
 
     @property
     def head_class(self) -> type[Head]:
