@@ -35,7 +35,7 @@ class HeadConfig(Strict):
             `hybrid_qproj.fitting.FitSettings`; what the fit decides then comes from the experiment's texts.
         sample: of how many of the texts a fitted head is made, each seed drawing others; None for all of them.
         tune: whether a fitted head is then trained, as the others are.
-        frozen: whether a head that is not fitted stays as it starts; an encoder with layers to train trains all the same.
+        frozen: whether a head that is not fitted stays as it starts; layers of the encoder that are to train do.
         parameters_of: for a class that takes a budget, as LowRankLinear: the head of this experiment whose number of
             parameters it may have.
         training: settings that differ from the experiment's.
