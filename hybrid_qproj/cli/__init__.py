@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from hybrid_qproj import __version__
 from hybrid_qproj.cli.calibrate import calibrate
 from hybrid_qproj.cli.compare import compare
 from hybrid_qproj.cli.demo import demo
@@ -47,9 +48,18 @@ for command in (
     app.command()(command)
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hybrid-qproj {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     """Quantum projection heads for text embeddings."""
     debugging.set(debug)

@@ -9,6 +9,7 @@ import typer
 
 from hybrid_qproj.cli.errors import need_experiments, one_line_errors
 from hybrid_qproj.cli.options import Ansaetze, Config, Device, Yes
+from hybrid_qproj.cli.quiet import without_bars
 
 
 def evaluate(
@@ -24,4 +25,5 @@ def evaluate(
         need_experiments()
         from hybrid_qproj.cli.run.evaluate import run_evaluate  # noqa: PLC0415 - imports extras
 
-        run_evaluate(model, config, out, ansaetze=ansatz or (), quantum_device=device, allow_paid=yes)
+        with without_bars():
+            run_evaluate(model, config, out, ansaetze=ansatz or (), quantum_device=device, allow_paid=yes)
