@@ -19,6 +19,7 @@ from hybrid_qproj.cli.evaluate import evaluate
 from hybrid_qproj.cli.fit import fit
 from hybrid_qproj.cli.gallery import gallery
 from hybrid_qproj.cli.index import index
+from hybrid_qproj.cli.plot import plot
 from hybrid_qproj.cli.search import search
 from hybrid_qproj.cli.train import train
 from hybrid_qproj.cli.usage import DiscreetGroup
@@ -44,6 +45,7 @@ for command in (
     search,
     draw,
     gallery,
+    plot,
 ):
     app.command()(command)
 

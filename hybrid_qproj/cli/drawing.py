@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.circuits import Ansatz, get, names
+from hybrid_qproj.cli.heads import open_head
 from hybrid_qproj.plan import Plan, make_plan
 from hybrid_qproj.viz.circuits.errors import DrawingError
 from hybrid_qproj.viz.circuits.figure import PAPER, check_style
@@ -132,7 +133,7 @@ def run_draw(
         raise DrawingError(
             f"--sizes {options.sizes[0]} {options.sizes[1]}: expected at most {MOST_FEATURES:,} features"
         )
-    head = _load(what, ansaetze) if saved else None
+    head = open_head(what, ansaetze) if saved else None
     ansatz = get(what) if head is None else head.ansatz
     built = make_plan(options.plan or PLAN, *(options.sizes or SIZES)) if head is None else head.plan
     if part == "head":
@@ -174,12 +175,6 @@ def read_values(text: str) -> dict[str, float]:
             raise DrawingError(f"--values: {name.strip()!r} has two values")
         found[name.strip()] = number
     return found
-
-
-def _load(folder: str, ansaetze: Sequence[str]) -> CircuitHead:
-    from hybrid_qproj.loading import load_quantum_head  # noqa: PLC0415 - a second that an ansatz saves
-
-    return load_quantum_head(folder, ansaetze)
 
 
 def _picture(ansatz: Ansatz, plan: Plan, head: CircuitHead | None, part: str, stage: int, output: int) -> Picture:

@@ -47,9 +47,9 @@ def say(console: Console, problems: Sequence[str]) -> None:
         console.print(f"note: {problem}", highlight=False, markup=False)
 
 
-def row_table(rows: Sequence[Row], measure: str) -> Table:
+def row_table(rows: Sequence[Row], measure: str, title: str) -> Table:
     """Rows of results by one measure, for a terminal."""
-    table = Table(title=measure, box=box.SIMPLE_HEAD)
+    table = Table(title=title, box=box.SIMPLE_HEAD)
     for column in ("head", "objective"):
         table.add_column(column)
     for column in ("k", "queries", "parameters", *rows[0].scores):
