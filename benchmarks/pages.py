@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import hybrid_qproj
+from benchmarks import pypi
 from hybrid_qproj import QuantumProjection
 from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.heads.linear import (
@@ -259,6 +260,7 @@ def main() -> None:
     write_atomically(RESULTS / "demo.md", demo_page().encode())
     for page in PAGES:
         write_atomically(page, render(page.read_text(encoding="utf-8")).encode())
+    write_atomically(pypi.PAGE, pypi.pypi_page((ROOT / "README.md").read_text(encoding="utf-8")).encode())
 
 
 if __name__ == "__main__":

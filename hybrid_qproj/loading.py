@@ -59,9 +59,9 @@ def load(
         MissingExtraError: sentence-transformers is not installed.
     """
     require("sentence_transformers", "text", "an encoder with a head")
-    folder = _local(path)
+    folder = local_folder(path)
     encoder = _steady(folder, device, ansaetze)
-    _choose_device(encoder.head, quantum_device, allow_paid)
+    choose_device(encoder.head, quantum_device, allow_paid)
     return encoder
 
 
@@ -158,7 +158,18 @@ def load_quantum_head(path: str | Path, ansaetze: Sequence[str | Ansatz] = ()) -
     return head
 
 
-def _choose_device(head: Head, device: str | None, allow_paid: bool) -> None:
+def choose_device(head: Head, device: str | None, allow_paid: bool) -> None:
+    """Move a saved head to another device, or allow its own.
+
+    Args:
+        head: the head.
+        device: device string that replaces the saved one; None for that.
+        allow_paid: whether circuits may run on a device that can cost money.
+
+    Raises:
+        CheckpointError: a device is given, and the head is classical.
+        DeviceUnavailableError: nobody knows the device.
+    """
     if isinstance(head, CircuitHead):
         if device is not None:
             head.to_device(device, allow_paid)
@@ -169,7 +180,16 @@ def _choose_device(head: Head, device: str | None, allow_paid: bool) -> None:
         raise CheckpointError(f"quantum_device: the model's head is a {head.kind}, which has no circuits")
 
 
-def _local(path: str | Path) -> Path:
+def local_folder(path: str | Path) -> Path:
+    """The folder of a saved model, fetched from the hub if it is none here.
+
+    Args:
+        path: a folder, or a hub id.
+
+    Raises:
+        CheckpointError: neither.
+        MissingExtraError: huggingface_hub is not installed.
+    """
     folder = Path(path)
     if not is_folder(folder) and is_folder(folder.parent):
         # A writer may have died between its two steps, where a system cannot exchange two folders; where nothing can be

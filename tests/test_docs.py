@@ -19,13 +19,13 @@ PAGES = [page for page in PAGES if "_build" not in page.parts]
 
 
 def _commands():
-    text = (ROOT / "docs/drawing.md").read_text()
-    return [line.removeprefix("$ ") for line in text.splitlines() if line.startswith("$ hybrid-qproj")]
+    text = (ROOT / "docs/drawing.md").read_text() + (ROOT / "docs/cli.md").read_text()
+    return [line.removeprefix("$ ") for line in text.splitlines() if re.match(r"\$ hybrid-qproj (draw|plot)", line)]
 
 
 @pytest.mark.parametrize("command", _commands())
 def test_drawing_commands(command, tmp_path, monkeypatch):
-    """Each command of the drawing page, as it stands."""
+    """Each command that draws, as it stands."""
     pytest.importorskip("matplotlib", reason="needs the extra 'draw'")
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, shlex.split(command)[1:])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
+import inspect
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -33,11 +36,38 @@ def test_errors_have_one_root():
     assert all(issubclass(error, hybrid_qproj.HybridQprojError) for error in errors)
 
 
-def test_import_loads_no_extra():
+def test_import_loads_nothing_yet():
+    """Neither extras nor torch and PennyLane: names are imported when they are asked for."""
     code = (
         "import sys, hybrid_qproj; "
-        "print(*sorted({'sentence_transformers', 'transformers', 'faiss', 'ir_datasets', 'triton'} "
+        "print(*sorted({'torch', 'pennylane', 'numpy', 'transformers', 'faiss', 'ir_datasets', 'triton'} "
         "& sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_types_see_what_runs():
+    """The imports that type checkers read are those of the table by which names are found."""
+    source = inspect.getsource(hybrid_qproj).split("if TYPE_CHECKING:")[1].split("__version__")[0]
+    read = {
+        alias.asname or alias.name: (node.module, alias.name)
+        for node in ast.walk(ast.parse(textwrap.dedent(source)))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    found = {}
+    for module, names in hybrid_qproj._NAMES.items():
+        for name in names:
+            there, _, here = name.partition(" as ")
+            found[here or there] = (f"hybrid_qproj.{module}", there)
+    assert found == read
+    assert sorted([*found, "__version__"]) == hybrid_qproj.__all__
+
+
+def test_names_and_packages_are_listed():
+    """For people who look around, whatever was imported before."""
+    assert {*hybrid_qproj.__all__, "circuits", "devices", "similarity"} <= set(dir(hybrid_qproj))
+    code = "import hybrid_qproj; print(hybrid_qproj.errors.DataError.__name__, hybrid_qproj.plan.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["DataError", "hybrid_qproj.plan"]

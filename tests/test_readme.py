@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import pypi
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
@@ -34,6 +36,24 @@ def test_text_example_runs(tmp_path, monkeypatch):
     scope: dict[str, object] = {}
     exec(second.replace('"all-MiniLM-L6-v2"', repr(str(package.get_model_path()))), scope)  # noqa: S102 - our own text
     assert scope["encoder"].encode(["a cat"]).shape == (1, 128)
+
+
+def test_the_page_of_an_index_is_this_readme():
+    """`python -m benchmarks.pages` would change nothing; its links work from anywhere."""
+    page = pypi.PAGE.read_text(encoding="utf-8")
+    assert page == pypi.pypi_page(README)
+    targets = re.findall(r"\]\(([^)]*)\)", page)
+    assert targets
+    assert all(target.startswith("https://") for target in targets)
+    assert "<!--" not in page
+
+
+def test_the_page_of_an_index_renders():
+    """As PyPI renders it: with its tables and code."""
+    markdown = pytest.importorskip("readme_renderer.markdown", reason="needs readme_renderer[md], which PyPI uses")
+    html = markdown.render(pypi.PAGE.read_text(encoding="utf-8"))
+    assert html.count("<table>") == 1
+    assert html.count("<pre") == len(re.findall("^```", README, re.MULTILINE)) / 2
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\((?!https?:)([^)#]+)\)", README))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from hybrid_qproj import __version__
 from hybrid_qproj.cli.calibrate import calibrate
 from hybrid_qproj.cli.compare import compare
 from hybrid_qproj.cli.demo import demo
@@ -18,6 +19,7 @@ from hybrid_qproj.cli.evaluate import evaluate
 from hybrid_qproj.cli.fit import fit
 from hybrid_qproj.cli.gallery import gallery
 from hybrid_qproj.cli.index import index
+from hybrid_qproj.cli.plot import plot
 from hybrid_qproj.cli.search import search
 from hybrid_qproj.cli.train import train
 from hybrid_qproj.cli.usage import DiscreetGroup
@@ -43,13 +45,23 @@ for command in (
     search,
     draw,
     gallery,
+    plot,
 ):
     app.command()(command)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hybrid-qproj {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
 def _root(
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     """Quantum projection heads for text embeddings."""
     debugging.set(debug)

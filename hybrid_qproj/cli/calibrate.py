@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hybrid_qproj.cli.errors import one_line_errors
+from hybrid_qproj.cli.heads import open_head
 from hybrid_qproj.cli.options import Ansaetze, Yes
 
 
@@ -24,10 +25,9 @@ def calibrate(
     from hybrid_qproj.devices import DeviceSpec, can_cost  # noqa: PLC0415 - keeps --help fast
     from hybrid_qproj.estimate import check_runs  # noqa: PLC0415 - keeps --help fast
     from hybrid_qproj.estimate import estimate as count  # noqa: PLC0415 - keeps --help fast
-    from hybrid_qproj.loading import load_quantum_head  # noqa: PLC0415 - keeps --help fast
 
     with one_line_errors():
-        head, spec = load_quantum_head(model, ansatz or ()), DeviceSpec.parse(device)
+        head, spec = open_head(model, ansatz or ()), DeviceSpec.parse(device)
         if can_cost(spec) and not yes:
             tables.make_console().print(tables.estimate_table(count(head, spec)))
         check_runs(head, spec, yes)

@@ -9,6 +9,7 @@ import typer
 
 from hybrid_qproj.cli.errors import need_experiments, one_line_errors
 from hybrid_qproj.cli.options import Ansaetze, Config, Yes
+from hybrid_qproj.cli.quiet import without_bars
 
 
 def compare(
@@ -23,4 +24,5 @@ def compare(
         need_experiments()
         from hybrid_qproj.cli.run.compare import run_compare  # noqa: PLC0415 - imports extras
 
-        run_compare(config, out, workers, ansaetze=ansatz or (), allow_paid=yes)
+        with without_bars():
+            run_compare(config, out, workers, ansaetze=ansatz or (), allow_paid=yes)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hybrid_qproj.cli.errors import need_experiments, one_line_errors
+from hybrid_qproj.cli.quiet import without_bars
 
 
 def demo(
@@ -25,4 +26,5 @@ def demo(
         need_experiments("demo")
         from hybrid_qproj.cli.run.demo import run_demo  # noqa: PLC0415 - imports extras
 
-        run_demo(out, sizes, seeds, workers)
+        with without_bars():
+            run_demo(out, sizes, seeds, workers)

@@ -7,11 +7,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.circuits import Ansatz, get, names
-from hybrid_qproj.heads.circuit import CircuitHead
-from hybrid_qproj.loading import load_quantum_head
+from hybrid_qproj.cli.heads import open_head
 from hybrid_qproj.plan import Plan, make_plan
 from hybrid_qproj.viz.circuits.errors import DrawingError
 from hybrid_qproj.viz.circuits.figure import PAPER, check_style
@@ -19,7 +19,9 @@ from hybrid_qproj.viz.circuits.gallery import write_gallery
 from hybrid_qproj.viz.circuits.save import IMAGES, SOURCES, check_place, format_of, save_image, save_picture
 from hybrid_qproj.viz.circuits.subjects import Picture, block_picture, group_picture, stage_picture
 from hybrid_qproj.viz.circuits.text import to_text
-from hybrid_qproj.viz.method.merges import merge_graph
+
+if TYPE_CHECKING:
+    from hybrid_qproj.heads.circuit import CircuitHead
 
 PARTS = ("block", "stage", "group", "head")
 
@@ -131,12 +133,14 @@ def run_draw(
         raise DrawingError(
             f"--sizes {options.sizes[0]} {options.sizes[1]}: expected at most {MOST_FEATURES:,} features"
         )
-    head = load_quantum_head(what, ansaetze) if saved else None
+    head = open_head(what, ansaetze) if saved else None
     ansatz = get(what) if head is None else head.ansatz
     built = make_plan(options.plan or PLAN, *(options.sizes or SIZES)) if head is None else head.plan
     if part == "head":
         if out is None:
             return repr(built)
+        from hybrid_qproj.viz.method.merges import merge_graph  # noqa: PLC0415 - as heads, a second that others save
+
         save_image(merge_graph(built, style="schematic", circuit=ansatz.name), out)
         return None
     picture = _picture(ansatz, built, head, part, options.stage or 0, options.output or 0)

@@ -9,6 +9,7 @@ import typer
 
 from hybrid_qproj.cli.errors import one_line_errors
 from hybrid_qproj.cli.options import Ansaetze, Device, Yes
+from hybrid_qproj.cli.quiet import without_bars
 
 
 def encode(
@@ -38,18 +39,19 @@ def encode(
         require("sentence_transformers", "text", "encoding text")
         from hybrid_qproj.cli.run.encode import run_encode  # noqa: PLC0415 - imports extras
 
-        store = run_encode(
-            model,
-            documents,
-            out,
-            precision,  # type: ignore[arg-type]  # checked there
-            batch_size,
-            shard,
-            engine,
-            workers,
-            update,
-            quantum_device=device,
-            allow_paid=yes,
-            ansaetze=ansatz or (),
-        )
-        typer.echo(f"{len(store):,} documents of {store.bytes_per_document} bytes: {out}")
+        with without_bars():
+            store = run_encode(
+                model,
+                documents,
+                out,
+                precision,  # type: ignore[arg-type]  # checked there
+                batch_size,
+                shard,
+                engine,
+                workers,
+                update,
+                quantum_device=device,
+                allow_paid=yes,
+                ansaetze=ansatz or (),
+            )
+            typer.echo(f"{len(store):,} documents of {store.bytes_per_document} bytes: {out}")

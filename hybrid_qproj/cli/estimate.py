@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from hybrid_qproj.cli.errors import one_line_errors
+from hybrid_qproj.cli.heads import open_head
 from hybrid_qproj.cli.options import Ansaetze, Json
 
 
@@ -22,10 +23,9 @@ def estimate(
     """Count circuits, shots, gates, memory and price of a head on a device. Sends nothing."""
     from hybrid_qproj.cli import tables  # noqa: PLC0415 - keeps --help fast
     from hybrid_qproj.estimate import estimate as count  # noqa: PLC0415 - keeps --help fast
-    from hybrid_qproj.loading import load_quantum_head  # noqa: PLC0415 - keeps --help fast
 
     with one_line_errors():
-        result = count(load_quantum_head(model, ansatz or ()), device, documents, price_per_shot, price_per_task)
+        result = count(open_head(model, ansatz or ()), device, documents, price_per_shot, price_per_task)
         if json:
             typer.echo(tables.to_json(result))
             return

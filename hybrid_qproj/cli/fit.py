@@ -9,6 +9,7 @@ import typer
 
 from hybrid_qproj.cli.errors import one_line_errors
 from hybrid_qproj.cli.options import Yes
+from hybrid_qproj.cli.quiet import without_bars
 
 
 def fit(
@@ -37,22 +38,23 @@ def fit(
         from hybrid_qproj._util.extras import require  # noqa: PLC0415 - keeps --help fast
 
         require("sentence_transformers", "text", "encoding text")
-        from hybrid_qproj.cli.fitting import run_fit  # noqa: PLC0415 - imports extras
+        from hybrid_qproj.cli.fitting import one_line, run_fit  # noqa: PLC0415 - imports extras
         from hybrid_qproj.fitting import FitSettings  # noqa: PLC0415 - keeps --help fast
 
         settings = FitSettings(mixing, merging, pairs, depth, power, angles)  # type: ignore[arg-type]  # checked there
-        fitted = run_fit(
-            encoder,
-            documents,
-            k,
-            out,
-            circuit,
-            device,
-            settings,
-            corrections,
-            limit,
-            max_tokens=max_tokens,
-            force=force,
-            allow_paid=yes,
-        )
-        typer.echo(f"{fitted.head}: {out}")
+        with without_bars():
+            fitted = run_fit(
+                encoder,
+                documents,
+                k,
+                out,
+                circuit,
+                device,
+                settings,
+                corrections,
+                limit,
+                max_tokens=max_tokens,
+                force=force,
+                allow_paid=yes,
+            )
+            typer.echo(f"{one_line(fitted.head)}: {out}")

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from itertools import islice, takewhile
 from pathlib import Path
 
-from rich.progress import Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hybrid_qproj._util.files import writing
 from hybrid_qproj._util.outputs import LOCK, check_folder, held
@@ -17,6 +17,8 @@ from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.errors import HybridQprojError
 from hybrid_qproj.fitting.fit import FitSettings
 from hybrid_qproj.fitting.weights import check_corrections
+from hybrid_qproj.heads.base import Head
+from hybrid_qproj.heads.circuit import CircuitHead
 from hybrid_qproj.retrieval.documents import Documents
 from hybrid_qproj.retrieval.sources import open_source
 from hybrid_qproj.sbert import Encoder, with_fitted_head
@@ -100,6 +102,20 @@ def run_fit(
     return fitted
 
 
+def one_line(head: Head) -> str:
+    """A fitted head in a line.
+
+    Examples:
+        >>> from hybrid_qproj import QuantumProjection
+        >>> one_line(QuantumProjection(16, 4, "rotor", plan="tree"))
+        'QuantumProjection 16 -> 4, 12 rotor blocks in 2 stages'
+    """
+    said = f"{type(head).__name__} {head.in_features} -> {head.out_features}"
+    if isinstance(head, CircuitHead):
+        said += f", {head.plan.blocks:,} {head.circuit} blocks in {len(head.plan.stages)} stages"
+    return said
+
+
 @contextmanager
 def _parents(out: Path) -> Iterator[None]:
     """Make the folders that the model's folder, which appears whole, will lie in; removed where nothing came of it."""
@@ -131,10 +147,13 @@ def _fit(
     allow_paid: bool,
 ) -> Encoder:
     model = load_encoder(encoder, max_tokens=max_tokens)
+    # Reading is nothing beside encoding, and what is malformed far down is seen before it.
+    total = sum(1 for _ in islice(source, limit))
     texts = (document.text for document in islice(source, limit))
-    columns = (TextColumn("{task.description} {task.completed:,}"), TimeElapsedColumn())
-    with Progress(*columns, console=make_console()) as progress:
-        task = progress.add_task("texts", total=None)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = make_console()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("texts", total=total)
         return with_fitted_head(
             model,
             texts,

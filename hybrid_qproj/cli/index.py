@@ -20,7 +20,6 @@ def index(
         from hybrid_qproj._util.extras import require  # noqa: PLC0415 - keeps --help fast
 
         require("faiss", "index", "an index")
-        require("sentence_transformers", "text", "encoding text")
         from hybrid_qproj.cli.run.index import run_index  # noqa: PLC0415 - imports extras
 
         built = run_index(folder, kind, candidates)  # type: ignore[arg-type]  # checked there

@@ -9,7 +9,6 @@ from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
-from transformers.utils import logging as transformers_logging
 
 from hybrid_qproj.experiments.summary import Row
 
@@ -17,8 +16,6 @@ from hybrid_qproj.experiments.summary import Row
 @contextmanager
 def reading(console: Console) -> Iterator[Callable[[str, int, int], None]]:
     """A bar while data are read and embedded; see `hybrid_qproj.experiments.data.read_data`."""
-    # Its bars would stand between ours.
-    transformers_logging.disable_progress_bar()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("reading data", total=None)
@@ -50,9 +47,9 @@ def say(console: Console, problems: Sequence[str]) -> None:
         console.print(f"note: {problem}", highlight=False, markup=False)
 
 
-def row_table(rows: Sequence[Row], measure: str) -> Table:
+def row_table(rows: Sequence[Row], measure: str, title: str) -> Table:
     """Rows of results by one measure, for a terminal."""
-    table = Table(title=measure, box=box.SIMPLE_HEAD)
+    table = Table(title=title, box=box.SIMPLE_HEAD)
     for column in ("head", "objective"):
         table.add_column(column)
     for column in ("k", "queries", "parameters", *rows[0].scores):

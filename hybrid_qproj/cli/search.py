@@ -9,6 +9,7 @@ import typer
 
 from hybrid_qproj.cli.errors import one_line_errors
 from hybrid_qproj.cli.options import Ansaetze, Device, Yes
+from hybrid_qproj.cli.quiet import without_bars
 
 
 def search(
@@ -34,18 +35,19 @@ def search(
         require("sentence_transformers", "text", "encoding text")
         from hybrid_qproj.cli.run.search import run_search  # noqa: PLC0415 - imports extras
 
-        lines = run_search(
-            model,
-            folder,
-            queries,
-            k,
-            out,
-            engine,
-            workers,
-            effort,
-            text,
-            quantum_device=device,
-            allow_paid=yes,
-            ansaetze=ansatz or (),
-        )
-        typer.echo(f"run: {out}" if out else "\n".join(lines))
+        with without_bars():
+            lines = run_search(
+                model,
+                folder,
+                queries,
+                k,
+                out,
+                engine,
+                workers,
+                effort,
+                text,
+                quantum_device=device,
+                allow_paid=yes,
+                ansaetze=ansatz or (),
+            )
+            typer.echo(f"run: {out}" if out else "\n".join(lines))

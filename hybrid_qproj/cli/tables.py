@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -14,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from hybrid_qproj.devices.listing import DeviceRow
-from hybrid_qproj.estimate import Estimate
+if TYPE_CHECKING:
+    from hybrid_qproj.devices.listing import DeviceRow
+    from hybrid_qproj.estimate import Estimate
 
 WIDTH = 120
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")

@@ -9,6 +9,7 @@ import typer
 
 from hybrid_qproj.cli.errors import need_experiments, one_line_errors
 from hybrid_qproj.cli.options import Ansaetze, Config, Yes
+from hybrid_qproj.cli.quiet import without_bars
 
 
 def train(
@@ -26,4 +27,5 @@ def train(
         need_experiments()
         from hybrid_qproj.cli.run.train import run_train  # noqa: PLC0415 - imports extras
 
-        run_train(config, out, head, size, objective, seed, ansaetze=ansatz or (), allow_paid=yes)
+        with without_bars():
+            run_train(config, out, head, size, objective, seed, ansaetze=ansatz or (), allow_paid=yes)

@@ -94,6 +94,25 @@ def check_runs_of(tests: Iterable[TestSet]) -> None:
             check_columns(name, f"test {test.name!r}, a document's id")
 
 
+def check_grades(test: TestSet, measures: Sequence[str]) -> None:
+    """Refuse measures that would be 0 whatever is ranked.
+
+    Args:
+        test: what to evaluate on.
+        measures: their names.
+
+    Raises:
+        ConfigError: no document is as relevant as a measure wants.
+    """
+    binary = [measure for measure in measures if not measure.startswith(GRADED)]
+    highest = max((grade for grades in test.qrels.values() for grade in grades.values()), default=0)
+    if binary and highest < test.relevant:
+        raise ConfigError(
+            f"test {test.name!r}: relevant = {test.relevant}, but no judgement has a grade above {highest}, so "
+            f"that {', '.join(binary)} would be 0 whatever the head; lower relevant, or leave these measures out"
+        )
+
+
 def check_tests(config: ExperimentConfig, tests: Sequence[TestSet]) -> None:
     """Refuse collections that cannot give the numbers that are asked for.
 
@@ -104,14 +123,8 @@ def check_tests(config: ExperimentConfig, tests: Sequence[TestSet]) -> None:
     Raises:
         ConfigError: no document is as relevant as a measure wants, or too few queries for the tests of significance.
     """
-    binary = [measure for measure in config.measures if not measure.startswith(GRADED)]
     for test in tests:
-        highest = max((grade for grades in test.qrels.values() for grade in grades.values()), default=0)
-        if binary and highest < test.relevant:
-            raise ConfigError(
-                f"test {test.name!r}: relevant = {test.relevant}, but no judgement has a grade above {highest}, so "
-                f"that {', '.join(binary)} would be 0 whatever the head; lower relevant, or leave these measures out"
-            )
+        check_grades(test, config.measures)
     counts = {test.name: len(test.qrels) for test in tests}
     wanted = {name: sum(counts[test] for test in members) for name, members in config.pools.items()} or counts
     for name, queries in wanted.items():

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hybrid_qproj.experiments.records import Histogram, Record
-from hybrid_qproj.experiments.summary import Key, Row, pareto_front
+from hybrid_qproj._util.files import read_json
+from hybrid_qproj._util.suggest import suggestion
+from hybrid_qproj.experiments.records import Histogram, Record, RecordError, read_records
+from hybrid_qproj.experiments.summary import Key, Row, pareto_front, summarise
+from hybrid_qproj.viz.method.canvas import PlotError
 from hybrid_qproj.viz.results import (
     Distribution,
     Point,
@@ -19,6 +23,9 @@ from hybrid_qproj.viz.results import (
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+LARGEST = 1 << 30
+"""Bytes of results.json, which holds every query's values."""
 
 
 def figures(
@@ -51,6 +58,51 @@ def figures(
     sizes = {row.key.k for row in rows}
     shown = [r for r in records if Key.of(r.cell) in keys and r.cell.k in (min(sizes), max(sizes))]
     return found | {"histograms": similarity_histograms(distributions(shown, pairs), pairs)}
+
+
+def report_figure(folder: Path, name: str, test: str | None = None, measure: str | None = None) -> Figure:
+    """A figure of a report again, of another test or measure if that is asked for.
+
+    Args:
+        folder: results of ``compare``.
+        name: quality, curves or histograms.
+        test: which test; the first when None.
+        measure: which measure; the first when None.
+
+    Returns:
+        the figure.
+
+    Raises:
+        RecordError: the folder holds no such results.
+        PlotError: there is no such figure, test or measure in it.
+        MissingExtraError: matplotlib is not installed.
+    """
+    records = _reported(folder)
+    rows = summarise(records)
+    tests, measures = list(rows[0].scores), list(next(iter(rows[0].scores.values())))
+    for what, asked, known in (("test", test, tests), ("measure", measure, measures)):
+        if asked is not None and asked not in known:
+            raise PlotError(f"{what} {asked!r}: {folder} has {', '.join(known)}{suggestion(asked, known)}")
+    shown = test or tests[0]
+    found = figures(rows, records, [shown], measure or measures[0], shown)
+    if name not in found:
+        raise PlotError(f"{folder} has no {name}: its heads were trained on one amount of data")
+    return found[name]
+
+
+def _reported(folder: Path) -> list[Record]:
+    """Records of the rows of a report: older ones may lie beside them."""
+    path = folder / "results.json"
+    try:
+        keys = {Key(**row["key"]) for row in read_json(path, LARGEST)["rows"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RecordError(
+            f"{path} cannot be read ({type(error).__name__}: {error}); expected the folder of a finished compare"
+        ) from error
+    records = [record for record in read_records(folder) if Key.of(record.cell) in keys]
+    if not records:
+        raise RecordError(f"{folder} has none of the records that {path.name} is made of")
+    return records
 
 
 def points(rows: Sequence[Row], test: str, measure: str) -> list[Point]:

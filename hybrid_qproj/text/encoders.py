@@ -85,7 +85,7 @@ def load_encoder(
     source = preset.model
     if preset.package is not None:
         source = str(require(preset.package, "demo", f"the encoder {name!r}").get_model_path())
-    if _has_head(Path(source)):
+    if has_head(Path(source)):
         raise EncoderError(f"encoder {str(name)!r} has a head already; load it with hybrid_qproj.load({str(name)!r})")
     try:
         # Checkpoints in half precision would make heads compute in it.
@@ -117,7 +117,12 @@ def load_encoder(
     return encoder
 
 
-def _has_head(folder: Path) -> bool:
+def has_head(folder: Path) -> bool:
+    """Whether a folder holds a saved encoder that has a head; nothing else of it is read.
+
+    Args:
+        folder: there or not.
+    """
     try:
         return "hybrid_qproj.sbert.ProjectionHead" in (folder / "modules.json").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

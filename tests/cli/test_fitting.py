@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 import torch
@@ -50,6 +51,7 @@ def test_fit(tiny_bert, corpus, tmp_path, monkeypatch):
     arguments += ["--device", device, "--corrections", "1", "--limit", "50", "--max-tokens", "32"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
+    assert re.fullmatch(r"QuantumProjection 24 -> 3, \d+ rotor blocks in \d+ stages: \S+\n", result.output)
     found = hybrid_qproj.load(tmp_path / "m")
     encoder = SentenceTransformer(str(tiny_bert), device="cpu")
     embeddings = encoder.encode(TEXTS[:50], convert_to_tensor=True).clone()

@@ -70,6 +70,7 @@ def _commands(work, out):
         "encode": ["encode", model, texts, "--out", out / "angles"],
         "search": ["search", model, work / "angles", "the cat", "--engine", "exhaustive"],
         "evaluate": ["evaluate", model, config, "--out", out / "e"],
+        "plot": ["plot", "response", model, "--out", out / "p.svg"],
         "train": ["train", config, "--out", out / "t", *training],
         "compare": ["compare", config, "--out", out / "r", "--workers", "1"],
         "fit": [
@@ -79,7 +80,7 @@ def _commands(work, out):
     }
 
 
-RUNNING = ("calibrate", "encode", "search", "evaluate", "train", "compare", "fit")
+RUNNING = ("calibrate", "encode", "search", "evaluate", "train", "compare", "fit", "plot")
 HARMLESS = ("demo", "devices", "estimate", "index", "draw", "gallery")
 """No circuit of theirs runs on a device that anybody names; gallery and demo take none."""
 

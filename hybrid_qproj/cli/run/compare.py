@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
+
+from rich.console import Console
 
 from hybrid_qproj._util.outputs import output_folder
 from hybrid_qproj.cli.progress import row_table
@@ -11,8 +13,9 @@ from hybrid_qproj.cli.run.grid import run_grid
 from hybrid_qproj.cli.tables import make_console
 from hybrid_qproj.experiments.checks import check_devices, check_files
 from hybrid_qproj.experiments.config import ConfigError, load_config
+from hybrid_qproj.experiments.records import Record
 from hybrid_qproj.experiments.report import write_report
-from hybrid_qproj.experiments.summary import Row
+from hybrid_qproj.experiments.summary import Row, summarise
 from hybrid_qproj.experiments.toml import read_toml
 
 LARGE_TABLE = 60
@@ -55,9 +58,17 @@ def run_compare(
     check_devices(config, config.heads, allow_paid)
     with output_folder(out, "results of compare"):
         console = make_console()
-        finished = run_grid(config, read_toml(path), out, console, workers, allow_paid)
+
+        def early(records: Sequence[Record]) -> None:
+            _show(console, summarise(records, config.pools), config.measures[0], f"{config.measures[0]}, first seeds")
+
+        finished = run_grid(config, read_toml(path), out, console, workers, allow_paid, early)
         rows = write_report(out, config, finished.records)
-        if len(rows) <= LARGE_TABLE:
-            console.print(row_table(rows, config.measures[0]))
+        _show(console, rows, config.measures[0], config.measures[0])
         console.print(f"Report: {out / 'results.md'}", highlight=False)
     return rows
+
+
+def _show(console: Console, rows: Sequence[Row], measure: str, title: str) -> None:
+    if len(rows) <= LARGE_TABLE:
+        console.print(row_table(rows, measure, title))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -79,13 +79,35 @@ def run_evaluate(
             say(console, [f"{test.name}: {problem}" for problem in test.problems])
             run = runs[test.name] = rank(encoder, test, config.encoder.batch_size)
             per_query[test.name] = evaluate_run(test.qrels, run, config.measures, test.relevant)
-            means[test.name] = {name: float(np.mean(list(v.values()))) for name, v in per_query[test.name].items()}
+            means[test.name] = means_of(per_query[test.name])
             table.add_row(test.name, str(len(test.queries)), *(f"{value:.4f}" for value in means[test.name].values()))
-        found = json.dumps({"means": means, "queries": per_query}, indent=1).encode()
+        found = means_and_queries(per_query)
         written = {files[name]: partial(write_run, run=run, tag="hybrid-qproj") for name, run in runs.items()}
         write_together(out, {**written, MEASURES: found})
         console.print(table)
     return means
+
+
+def means_of(values: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Mean over queries of each measure.
+
+    Args:
+        values: measure -> query id -> value.
+    """
+    return {measure: float(np.mean(list(queries.values()))) for measure, queries in values.items()}
+
+
+def means_and_queries(values: Mapping[str, Mapping[str, Mapping[str, float]]]) -> bytes:
+    """The file of measures.
+
+    Args:
+        values: test -> measure -> query id -> value.
+
+    Returns:
+        JSON: the means, and every query's values.
+    """
+    means = {test: means_of(found) for test, found in values.items()}
+    return json.dumps({"means": means, "queries": values}, indent=1).encode()
 
 
 def _run_files(tests: Sequence[str]) -> dict[str, str]:

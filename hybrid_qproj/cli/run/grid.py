@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from hybrid_qproj.experiments.config import ExperimentConfig
 from hybrid_qproj.experiments.data import ExperimentData, read_data
 from hybrid_qproj.experiments.grid import run_cells, unfinished
 from hybrid_qproj.experiments.manifest import write_manifest
-from hybrid_qproj.experiments.records import Record, check_complete, read_records
+from hybrid_qproj.experiments.records import Cell, Record, check_complete, read_records
 from hybrid_qproj.experiments.width import find_width
 
 
@@ -38,6 +38,7 @@ def run_grid(
     console: Console,
     workers: int | None = None,
     allow_paid: bool = False,
+    early: Callable[[Sequence[Record]], None] | None = None,
 ) -> Finished:
     """Run the cells of an experiment that have no record yet.
 
@@ -48,6 +49,7 @@ def run_grid(
         console: where progress is shown.
         workers: processes; one a core for frozen encoders, else one.
         allow_paid: whether the heads' devices may be such that can cost money.
+        early: called once with the records of every cell's first seed, when these are done and others are not.
 
     Returns:
         the records of all cells, and the data.
@@ -60,7 +62,8 @@ def run_grid(
     """
     width, encoder = find_width(config)
     everything = cells(config, width)
-    todo = unfinished(everything, config, out)
+    # First seeds first: a whole table of them is there long before the last.
+    todo = sorted(unfinished(everything, config, out), key=lambda cell: cell.seed)
     with reading(console) as progress:
         data = read_data(config, progress, encoder)
     say(console, data.problems)
@@ -73,11 +76,43 @@ def run_grid(
         markup=False,
     )
     if todo:
+        firsts = _Firsts(everything, todo, out, early)
         with running(console, len(todo)) as advance:
-            run_cells(todo, config, data, out, workers, done=lambda _: advance(), allow_paid=allow_paid)
+
+            def done(record: Record) -> None:
+                advance()
+                firsts.done(record)
+
+            run_cells(todo, config, data, out, workers, done, allow_paid)
     wanted = {cell: digest(cell, config) for cell in everything}
     found = {r.cell: r for r in read_records(out) if wanted.get(r.cell) == r.digest}
     queries = {test.name: list(test.qrels) for test in data.tests}
     for record in found.values():
         check_complete(out, record, queries, config.measures)
     return Finished([found[cell] for cell in everything], data)
+
+
+class _Firsts:
+    """Says when the first seed of every cell is done, once, if others are not."""
+
+    def __init__(
+        self,
+        everything: Sequence[Cell],
+        todo: Sequence[Cell],
+        out: Path,
+        say: Callable[[Sequence[Record]], None] | None,
+    ) -> None:
+        self._wanted = [cell for cell in everything if cell.seed == 0]
+        self._missing = {cell for cell in todo if cell.seed == 0}
+        self._left = len(todo)
+        self._out = out
+        self._say = say
+
+    def done(self, record: Record) -> None:
+        self._left -= 1
+        self._missing.discard(record.cell)
+        if self._say is None or self._missing or not self._left:
+            return
+        say, self._say = self._say, None
+        known = {found.cell: found for found in read_records(self._out)}
+        say([known[cell] for cell in self._wanted])
