@@ -20,12 +20,13 @@ class NotFiniteError(EmbeddingsError):
     """Embeddings that hold NaN or infinities."""
 
 
-def check_sizes(in_features: int, out_features: int) -> None:
+def check_sizes(in_features: int, out_features: int, rotation: bool = False) -> None:
     """Refuse sizes that are no compression.
 
     Args:
         in_features: d.
         out_features: k.
+        rotation: whether k = d is sound: what only rotates is compressed by a codec.
 
     Raises:
         SizeError: not whole numbers with 1 <= k < d.
@@ -33,7 +34,7 @@ def check_sizes(in_features: int, out_features: int) -> None:
     for name, value in (("in_features", in_features), ("out_features", out_features)):
         if isinstance(value, bool) or not isinstance(value, int):
             raise SizeError(f"{name}={value!r}: expected a whole number")
-    if not 1 <= out_features < in_features:
+    if not 1 <= out_features < in_features + rotation:
         raise SizeError(
             f"in_features={in_features}, out_features={out_features}: a projection compresses, so expected "
             f"1 <= out_features < in_features"

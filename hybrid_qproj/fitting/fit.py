@@ -70,7 +70,7 @@ class FitSettings:
         Raises:
             FitError: the sizes are no compression, or depth or budget are too small for them.
         """
-        check_sizes(features, outputs)
+        check_sizes(features, outputs, rotation=self.mixing > 0 and self.merging == "select")
         merging = features - outputs if self.merging == "treelet" else 0
         if self.depth is not None and merging and features > outputs * 2**self.depth:
             least = math.ceil(math.log2(features / outputs))
@@ -92,7 +92,7 @@ def fit_plan(covariance: Tensor, outputs: int, settings: FitSettings | None = No
 
     Args:
         covariance: of the embeddings' numbers, (d, d).
-        outputs: k, 1 <= k < d.
+        outputs: k, 1 <= k < d; d too where the settings mix and merge nothing.
         settings: how pairs are chosen; the defaults if None.
 
     Returns:

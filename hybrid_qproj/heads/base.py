@@ -42,6 +42,7 @@ class Head(nn.Module, ABC):
     Args:
         in_features: d.
         out_features: k, 1 <= k < d; d again where the class does not compress.
+        rotation: whether k = d is sound, as of a head whose outputs a codec compresses.
 
     Raises:
         ValueError: the sizes are no compression.
@@ -67,10 +68,10 @@ class Head(nn.Module, ABC):
     IMPLIED: ClassVar[frozenset[str]] = frozenset()
     """Names in the state dict that follow from the config, and that older saved heads lack."""
 
-    def __init__(self, in_features: int, out_features: int) -> None:
+    def __init__(self, in_features: int, out_features: int, rotation: bool = False) -> None:
         super().__init__()
         if self.compresses:
-            check_sizes(in_features, out_features)
+            check_sizes(in_features, out_features, rotation)
         elif in_features != out_features:
             raise ArgumentError(f"in_features={in_features}, out_features={out_features}: {self.kind} keeps the size")
         self.in_features = in_features

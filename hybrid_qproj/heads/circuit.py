@@ -35,7 +35,7 @@ class CircuitHead(IdentifiedModule, ReplacedAtOnce, Head):
 
     Args:
         in_features: d, width of the embeddings.
-        out_features: k, number of output qubits, 1 <= k < d.
+        out_features: k, number of output qubits, 1 <= k < d; with a `Plan` that keeps all of them d.
         circuit: ansatz of the blocks: a name, ``"package.module:name"`` or an `Ansatz`.
         device: device string, such as ``"default.qubit"`` or ``"lightning.qubit?mode=direct"``.
         probed: the blocks on their device.
@@ -78,7 +78,7 @@ class CircuitHead(IdentifiedModule, ReplacedAtOnce, Head):
         normalize_output: bool,
         generator: torch.Generator | None,
     ) -> None:
-        super().__init__(in_features, out_features)
+        super().__init__(in_features, out_features, rotation=isinstance(plan, Plan) and bool(plan.stages))
         self.ansatz = probed.executor.ansatz
         self.circuit = circuit if isinstance(circuit, str) else circuit.name
         self._named_by_file = False

@@ -132,7 +132,8 @@ class QuantumProjection(MeasuredHead):
         Args:
             embeddings: (n, d), torch, numpy or memory-mapped, read in slices; or `Moments` of rows that passed by.
                 Each row is divided by its norm, here and in the head.
-            out_features: k, 1 <= k < d.
+            out_features: k, 1 <= k < d; with ``FitSettings(mixing=..., merging="select")`` d too, a rotation of all
+                numbers, which makes codes better (`hybrid_qproj.codec.Codec`) and compresses nothing by itself.
             circuit: ansatz of the blocks. A rotor does the fitted rotations as they are; another's weights come as
                 close to them as they can.
             device: device string. No circuit runs there while fitting, unless corrections are asked for.

@@ -281,3 +281,22 @@ def test_principal_angle(a, b, c):
     first = a * math.cos(t) ** 2 + b * math.sin(t) ** 2 + c * math.sin(2 * t)
     assert (b - a) / 2 * math.sin(2 * t) + c * math.cos(2 * t) == pytest.approx(0, abs=1e-12)
     assert first >= a + b - first - 1e-12
+
+
+def test_a_rotation_of_all_features():
+    """Mixing that merges nothing may keep every feature: its map is orthogonal."""
+    covariance = moments_of(data()).covariance
+    fitted = fit_plan(covariance, 12, FitSettings(mixing=3, merging="select"))
+    assert fitted.plan.output == tuple(range(12))
+    matrix = linear_map(fitted)
+    torch.testing.assert_close(matrix @ matrix.T, torch.eye(12, dtype=torch.float64))
+    # Nothing is dropped, so that there is nothing to exchange with.
+    within = fit_plan(covariance, 12, FitSettings(mixing=3, merging="select", angles=1000))
+    assert within.plan.stages == fitted.plan.stages
+
+
+@pytest.mark.parametrize("settings", [None, FitSettings(mixing=2), FitSettings(merging="select")])
+def test_no_rotation(settings):
+    """What merges, or does nothing, keeps fewer features than there are."""
+    with pytest.raises(ValueError, match="in_features=12, out_features=12: a projection compresses"):
+        fit_plan(moments_of(data()).covariance, 12, settings)

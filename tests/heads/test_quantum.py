@@ -14,6 +14,7 @@ import torch
 from hybrid_qproj import QuantumProjection, circuits
 from hybrid_qproj.circuits import AnsatzError
 from hybrid_qproj.devices import DeviceSpecError, DeviceUnavailableError
+from hybrid_qproj.fitting import FitSettings
 from hybrid_qproj.heads.checkpoint import BINDING
 from hybrid_qproj.plan import PlanError
 
@@ -211,3 +212,13 @@ def test_unsaveable_ansatz(tmp_path):
     with pytest.raises(AnsatzError, match="cannot be saved"):
         head.save(tmp_path / "head")
     assert not list(tmp_path.rglob("*.*"))
+
+
+def test_a_rotation_keeps_all_numbers(tmp_path):
+    """k = d with a plan that mixes: cosines of deviations are those of the embeddings; saved like any head."""
+    embeddings = torch.randn(200, 12, generator=torch.Generator().manual_seed(0))
+    head = QuantumProjection.fit(embeddings, 12, settings=FitSettings(mixing=3, merging="select"), scale=0.01)
+    units, deviations = torch.nn.functional.normalize(embeddings, dim=1), head(embeddings).detach() - math.pi / 2
+    torch.testing.assert_close(deviations @ deviations.T, units @ units.T, atol=1e-3, rtol=0)
+    head.save(tmp_path / "head")
+    assert torch.equal(QuantumProjection.load(tmp_path / "head")(embeddings), head(embeddings))
