@@ -90,7 +90,7 @@ def test_unknown_names_get_suggestions():
 
 CODE = """
 from hybrid_qproj.retrieval.collection import load_collection
-from hybrid_qproj.retrieval.examples import docpair_examples
+from hybrid_qproj.retrieval.labelled import docpair_examples
 collection = load_collection("msmarco-passage/trec-dl-2019/judged")
 print(len(collection.queries), len(collection.qrels), len(list(collection.documents)))
 print(collection.documents.get(["3", "0", "nope"]))

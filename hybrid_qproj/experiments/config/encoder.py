@@ -33,7 +33,8 @@ class EncoderConfig(Strict):
             encoder from there starts at the working directory.
         pooling: None for the model's own.
         max_tokens: texts are cut there.
-        layers: trained layers, several to compare them; 0 is frozen, then embeddings are computed once.
+        layers: trained layers, several to compare them: N is the last N of them, ``"all"`` everything, and a list those
+            of these numbers, the lowest layer being 0; 0 is frozen, then embeddings are computed once.
         autocast: ``"bfloat16"`` lets frozen encoders compute in it where torch deems that safe: faster on processors
             that have it, and of other embeddings than float32's by about a hundredth.
         cache: folder of computed embeddings; shared by all experiments that name it. A preset's model is looked for
