@@ -111,8 +111,8 @@ def _epochs(config: ExperimentConfig, records: Sequence[Record]) -> list[str]:
     for test in (config.pools or epochs[0].measures) if any(epoch.measures for epoch in epochs) else ():
         parts.append(f"## {measure} by epoch, {test}\n")
         parts.append(
-            "Means over queries and seeds, in the last columns ± standard deviation over seeds. An epoch that is chosen "
-            "by its result on the test itself looks better than it is.\n"
+            "Means over queries and seeds, in the last columns ± standard deviation over seeds. An epoch that is "
+            "chosen by its result on the test itself looks better than it is.\n"
         )
         parts.append(epochs_to_markdown(records, config.pools, test, measure))
     if any(epoch.validation is not None for epoch in epochs):
