@@ -55,6 +55,12 @@ def msmarco(tmp_path):
 
 
 @pytest.fixture
+def published_data(tmp_path):
+    """A folder with the miniature MS MARCO's training data as the publication has them."""
+    return miniature.write_published(tmp_path / "MSMARCO")
+
+
+@pytest.fixture
 def register(monkeypatch):
     """The function that registers a class of heads, whose effect ends with the test."""
     monkeypatch.setattr(registry, "_HEADS", dict(registry._HEADS))

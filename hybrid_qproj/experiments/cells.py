@@ -7,12 +7,10 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from hybrid_qproj._util.extras import require
 from hybrid_qproj.experiments.build import (
     build_head,
     build_objectives,
@@ -24,9 +22,9 @@ from hybrid_qproj.experiments.build import (
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig
 from hybrid_qproj.experiments.data import ExperimentData, open_encoder
 from hybrid_qproj.experiments.manifest import with_contents
-from hybrid_qproj.experiments.records import Cell, Histogram, Record
+from hybrid_qproj.experiments.records import Cell, Histogram, Record, name_layers
+from hybrid_qproj.experiments.training import Trained, batch_size, train_cell
 from hybrid_qproj.heads.linear import stored_numbers, trainable_parameters
-from hybrid_qproj.retrieval.examples import Example, choose_queries
 from hybrid_qproj.retrieval.measures import Run, evaluate_run
 from hybrid_qproj.retrieval.protocols import TestSet, rank
 from hybrid_qproj.sbert import Encoder, ProjectionHead, with_head
@@ -34,17 +32,10 @@ from hybrid_qproj.similarity.fidelity import LOGARITHMIC
 from hybrid_qproj.text.embeddings.table import EmbeddingTable
 from hybrid_qproj.text.encoders import set_trainable
 from hybrid_qproj.text.resetting import reset_layers
-from hybrid_qproj.training.evaluators import RetrievalEvaluator
-from hybrid_qproj.training.run import train
 from hybrid_qproj.training.settings import ENCODER_RATE
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 BYTES_PER_NUMBER = 4  # float32
 BINS = 20
-LOOKUP_BATCH = 4096
-"""Texts looked up at once: a table costs no memory beside its rows."""
 
 
 def cells(config: ExperimentConfig, width: int) -> list[Cell]:
@@ -67,10 +58,11 @@ def cells(config: ExperimentConfig, width: int) -> list[Cell]:
             for k in sizes_of(config, name, width):
                 head = build_head(config, name, width, k)
                 if is_fitted(config, name) and layers != 0:
-                    raise ConfigError(f"head {name!r} is fitted to frozen embeddings; it cannot train {layers} layers")
+                    which = f"{layers} layers" if isinstance(layers, int) else f"layers {name_layers(layers)}"
+                    raise ConfigError(f"head {name!r} is fitted to frozen embeddings; it cannot train {which}")
                 if trainable_parameters(head) == 0 and layers == 0:
-                    seeds = config.seeds if is_random(config, name) else 1
-                    found += [Cell(name, k, "", None, layers, seed) for seed in range(seeds)]
+                    seeds = config.all_seeds if is_random(config, name) else config.all_seeds[:1]
+                    found += [Cell(name, k, "", None, layers, seed) for seed in seeds]
                     continue
                 if not config.objectives:
                     raise ConfigError(f"head {name!r} trains, but the experiment has no [objectives.NAME] to train for")
@@ -82,7 +74,7 @@ def cells(config: ExperimentConfig, width: int) -> list[Cell]:
                     found += [
                         Cell(name, k, objective, fraction, layers, seed)
                         for fraction in fractions
-                        for seed in range(config.seeds)
+                        for seed in config.all_seeds
                     ]
     _check_names(found)
     return found
@@ -107,16 +99,20 @@ def digest(cell: Cell, config: ExperimentConfig) -> str:
     for key in ("layers", "batch_size"):
         del parts["encoder"][key]
     head = config.heads[cell.head]
-    parts["head"] = head.model_dump(mode="json", exclude={"sizes", "objectives"})
+    parts["head"] = head.model_dump(mode="json", exclude={"sizes", "objectives", "training_at"})
+    if cell.k in head.training_at:
+        parts["head"]["training_at"] = head.training_at[cell.k]
     if head.parameters_of:
         parts["like"] = config.heads[head.parameters_of].model_dump(mode="json", include={"kind", "args"})
     if parts["training"]["learning_rate"] is None and (
-        not cell.objective or config.settings(cell.head, cell.objective).learning_rate is not None
+        not cell.objective or config.settings(cell.head, cell.objective, cell.k).learning_rate is not None
     ):
         # Nothing depends on the default: records from when it was this one stay valid.
         parts["training"]["learning_rate"] = ENCODER_RATE
     if cell.objective:
         parts["objective"] = config.objectives[cell.objective].model_dump(mode="json")
+        if config.each_epoch:
+            parts["each_epoch"] = True
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -138,35 +134,6 @@ def build_model(cell: Cell, config: ExperimentConfig, data: ExperimentData, allo
     return with_head(encoder, head)
 
 
-def train_cell(
-    model: Encoder, cell: Cell, config: ExperimentConfig, data: ExperimentData, folder: Path, keep: bool
-) -> tuple[float, float]:
-    """Train a cell's model.
-
-    Args:
-        model: changed in place.
-        cell: the cell.
-        config: the experiment.
-        data: its data.
-        folder: of checkpoints.
-        keep: whether there are checkpoints, from which an interrupted run goes on.
-
-    Returns:
-        the loss before and after, on the same examples.
-    """
-    head, objective = config.heads[cell.head], config.objectives[cell.objective]
-    objectives = build_objectives(head, objective)
-    datasets = {}
-    if "labels" in objectives:
-        chosen = choose_queries(data.examples, cell.queries if cell.queries is not None else 1.0, cell.seed)
-        datasets["labels"] = _labelled(chosen)
-    if "texts" in objectives:
-        datasets["texts"] = _dataset({"text": list(data.texts)})
-    evaluator = RetrievalEvaluator(data.dev, config.measures, batch_size(model, config)) if data.dev else None
-    settings = config.settings(cell.head, cell.objective)
-    return train(model, datasets, objectives, settings, folder, cell.seed, evaluator, keep)
-
-
 def run_cell(
     cell: Cell, config: ExperimentConfig, data: ExperimentData, work: Path, allow_paid: bool = False
 ) -> Record:
@@ -182,7 +149,7 @@ def run_cell(
     Returns:
         the record.
     """
-    model, loss = make_model(cell, config, data, work / cell.name, allow_paid)
+    model, trained = make_model(cell, config, data, work / cell.name, allow_paid)
     runs = {test.name: rank(model, test, batch_size(model, config)) for test in data.tests}
     record = Record(
         cell=cell,
@@ -190,11 +157,12 @@ def run_cell(
         parameters=trainable_parameters(model.head) if cell.objective else 0,
         stored=stored_numbers(model.head),
         bytes_per_document=BYTES_PER_NUMBER * int(model.get_embedding_dimension() or 0),
-        loss=loss,
+        loss=None if trained is None else trained.loss,
         measures={
             test.name: evaluate_run(test.qrels, runs[test.name], config.measures, test.relevant) for test in data.tests
         },
         histograms={test.name: histogram(model.head.similarity, test, runs[test.name]) for test in data.tests},
+        epochs=None if trained is None else trained.epochs,
     )
     shutil.rmtree(work / cell.name, ignore_errors=True)
     return record
@@ -202,7 +170,7 @@ def run_cell(
 
 def make_model(
     cell: Cell, config: ExperimentConfig, data: ExperimentData, folder: Path, allow_paid: bool = False
-) -> tuple[Encoder, tuple[float, float] | None]:
+) -> tuple[Encoder, Trained | None]:
     """The model of a cell: built, fitted or trained, in eval mode.
 
     Args:
@@ -213,7 +181,7 @@ def make_model(
         allow_paid: whether its head's device may be one that can cost money.
 
     Returns:
-        the model, and its loss before and after where something is trained.
+        the model, and how its training went where something is trained.
     """
     torch.manual_seed(cell.seed)  # dropout
     model = build_model(cell, config, data, allow_paid)
@@ -221,7 +189,7 @@ def make_model(
         return model.eval(), None
     # Cells on a table take seconds: writing checkpoints would take longer than running them again. But of the steps
     # of a run, one can be chosen only if it was saved.
-    chosen = data.dev is not None or config.settings(cell.head, cell.objective).held_out > 0
+    chosen = data.dev is not None or config.settings(cell.head, cell.objective, cell.k).held_out > 0
     return model, train_cell(model, cell, config, data, folder, keep=cell.layers != 0 or chosen)
 
 
@@ -251,20 +219,3 @@ def histogram(similarity: str, test: TestSet, run: Run) -> Histogram:
     # Rounding may leave a cosine of equal vectors just above 1.
     counts = {relevant: np.histogram(np.clip(v, edges[0], 1.0), edges)[0].tolist() for relevant, v in values.items()}
     return Histogram(edges.tolist(), counts[True], counts[False], "fidelity" if bounded else "cosine")
-
-
-def batch_size(model: Encoder, config: ExperimentConfig) -> int:
-    """Texts that a model encodes at once."""
-    return LOOKUP_BATCH if isinstance(model[0], EmbeddingTable) else config.encoder.batch_size
-
-
-def _labelled(examples: Sequence[Example]) -> Dataset:
-    columns = {"query": [e.query for e in examples], "positive": [e.positive for e in examples]}
-    negatives = min((len(e.negatives) for e in examples), default=0)
-    for number in range(negatives):
-        columns[f"negative_{number + 1}"] = [e.negatives[number] for e in examples]
-    return _dataset(columns)
-
-
-def _dataset(columns: Mapping[str, list[str]]) -> Dataset:
-    return require("datasets", "train", "training").Dataset.from_dict(dict(columns))

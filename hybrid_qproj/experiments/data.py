@@ -21,13 +21,8 @@ from hybrid_qproj.experiments.config import (
     TextsConfig,
 )
 from hybrid_qproj.retrieval.collection import Collection, load_collection, read_collection, read_judged
-from hybrid_qproj.retrieval.examples import (
-    Example,
-    Examples,
-    docpair_examples,
-    judged_examples,
-    read_examples,
-)
+from hybrid_qproj.retrieval.examples import Example, Examples
+from hybrid_qproj.retrieval.labelled import docpair_examples, judged_examples, read_examples
 from hybrid_qproj.retrieval.protocols import TestSet, make_test_set
 from hybrid_qproj.retrieval.trec import read_run
 from hybrid_qproj.text.embeddings.cache import EmbeddingCache
@@ -137,13 +132,13 @@ def _collection(source: DataConfig) -> Collection:
 
 
 def _examples(labels: LabelsConfig) -> Examples:
+    queries, seed, exact = labels.queries, labels.seed, labels.exact
     if labels.triples is not None:
-        return read_examples(labels.triples, labels.negatives, labels.queries, labels.seed)
+        return read_examples(labels.triples, labels.negatives, queries, seed, exact)
     if labels.docpairs is not None:
-        return docpair_examples(labels.docpairs, labels.negatives, labels.queries, labels.seed)
+        return docpair_examples(labels.docpairs, labels.negatives, queries, seed, exact)
     assert labels.source is not None
-    collection = _collection(labels.source)
-    return judged_examples(collection, labels.negatives, labels.relevant, labels.queries, labels.seed)
+    return judged_examples(_collection(labels.source), labels.negatives, labels.relevant, queries, seed, exact)
 
 
 def _texts(config: TextsConfig) -> tuple[str, ...]:

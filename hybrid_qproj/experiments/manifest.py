@@ -49,7 +49,7 @@ def write_manifest(folder: Path, config: ExperimentConfig, table: dict[str, Any]
         "system": f"{platform.system()} {platform.machine()}",
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "versions": versions(PACKAGES),
-        "seeds": list(range(config.seeds)),
+        "seeds": list(config.all_seeds),
         "config": table,
         "drop_self": {test.name: test.drops_self for test in config.test},
         "data": {str(path): digest for path, digest in data_hashes(config, table).items()},

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from hybrid_qproj._util.files import read_bounded, write_atomically
 from hybrid_qproj._util.strict_json import parse_json
 from hybrid_qproj.errors import HybridQprojError
+from hybrid_qproj.training.epochs import Epoch
 
 CELLS = "cells"
 MOST_BYTES = 1 << 30
@@ -23,6 +24,15 @@ class RecordError(HybridQprojError, ValueError):
     """A record that cannot be read."""
 
 
+Layers = int | Literal["all"] | tuple[int, ...]
+"""Trained encoder layers: how many of the last ones, all, or the numbers of some."""
+
+
+def name_layers(layers: Layers) -> int | str:
+    """Layers as they stand in a configuration: ``4``, ``all``, ``[0, 9, 10, 11]``."""
+    return str(list(layers)) if isinstance(layers, tuple) else layers
+
+
 class Cell(NamedTuple):
     """One run of the grid.
 
@@ -31,7 +41,7 @@ class Cell(NamedTuple):
         k: size.
         objective: name of the objective; "" where nothing is trained.
         queries: training queries, a number (integer) or a share (float); None where no labels are used.
-        layers: trained encoder layers; 0 is a frozen encoder.
+        layers: trained encoder layers: how many of the last ones, or their numbers; 0 is a frozen encoder.
         seed: of everything random.
     """
 
@@ -39,7 +49,7 @@ class Cell(NamedTuple):
     k: int
     objective: str
     queries: int | float | None
-    layers: int | Literal["all"]
+    layers: Layers
     seed: int
 
     @property
@@ -48,7 +58,9 @@ class Cell(NamedTuple):
         parts = [self.head, f"k{self.k}", self.objective or "untrained"]
         if self.queries is not None:
             parts.append(f"q{self.queries}")
-        text = "_".join([*parts, f"l{self.layers}", f"s{self.seed}"])
+        # Numbers of layers follow a dot, which tells the fifth one from the last four.
+        layers = "".join(f".{n}" for n in self.layers) if isinstance(self.layers, tuple) else self.layers
+        text = "_".join([*parts, f"l{layers}", f"s{self.seed}"])
         return "".join(c if c.isalnum() or c in "._-" else "-" for c in text)
 
 
@@ -82,6 +94,7 @@ class Record:
         loss: before and after training, on the same examples, where something is trained.
         measures: test -> measure -> query -> value.
         histograms: test -> similarities of its pairs.
+        epochs: what was measured after each epoch of training, where the experiment asks for that.
     """
 
     cell: Cell
@@ -92,6 +105,7 @@ class Record:
     loss: tuple[float, float] | None
     measures: dict[str, dict[str, dict[str, float]]]
     histograms: dict[str, Histogram]
+    epochs: list[Epoch] | None = None
 
 
 _RECORD = TypeAdapter(Record)
@@ -101,6 +115,8 @@ def write_record(folder: Path, record: Record) -> None:
     """Write a record to ``folder/cells``, whole or not at all."""
     (folder / CELLS).mkdir(parents=True, exist_ok=True)
     table: dict[str, Any] = {**asdict(record), "cell": record.cell._asdict()}
+    if record.epochs is None:
+        del table["epochs"]
     write_atomically(folder / CELLS / f"{record.cell.name}.json", json.dumps(table).encode())
 
 
@@ -129,7 +145,13 @@ def read_record(path: Path) -> Record:
     return record
 
 
-def check_complete(folder: Path, record: Record, tests: Mapping[str, Collection[str]], measures: Sequence[str]) -> None:
+def check_complete(
+    folder: Path,
+    record: Record,
+    tests: Mapping[str, Collection[str]],
+    measures: Sequence[str],
+    each_epoch: bool = False,
+) -> None:
     """Make sure that a record has what a report is made of.
 
     Args:
@@ -137,14 +159,19 @@ def check_complete(folder: Path, record: Record, tests: Mapping[str, Collection[
         record: the record.
         tests: test -> ids of its judged queries.
         measures: the experiment's.
+        each_epoch: whether they were also taken after each epoch, if something was trained.
 
     Raises:
         RecordError: it lacks something, as one that was edited may.
     """
-    whole = all(
-        test in record.histograms
-        and all(set(record.measures.get(test, {}).get(m, ())) == set(queries) for m in measures)
+    watched = record.epochs or []
+    taken = [record.measures, *(epoch.measures for epoch in watched if each_epoch)]
+    whole = set(tests) <= record.histograms.keys() and not (each_epoch and record.cell.objective and not watched)
+    whole = whole and all(
+        set(found.get(test, {}).get(m, ())) == set(queries)
+        for found in taken
         for test, queries in tests.items()
+        for m in measures
     )
     sound = all(
         len(table.edges) == len(table.relevant) + 1 == len(table.other) + 1 > 1 for table in record.histograms.values()

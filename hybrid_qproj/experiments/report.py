@@ -8,6 +8,7 @@ from pathlib import Path
 from hybrid_qproj._util.outputs import write_together
 from hybrid_qproj.experiments.comparisons import Comparison, compare
 from hybrid_qproj.experiments.config import ExperimentConfig
+from hybrid_qproj.experiments.epoch_tables import epochs_to_csv, epochs_to_markdown, validation_to_markdown
 from hybrid_qproj.experiments.figures import figures, saturation
 from hybrid_qproj.experiments.records import Record, RecordError
 from hybrid_qproj.experiments.summary import Row, summarise
@@ -24,7 +25,7 @@ from hybrid_qproj.viz.image import image_bytes
 
 
 def write_report(folder: Path, config: ExperimentConfig, records: Sequence[Record]) -> list[Row]:
-    """Write results.md, .csv and .json, comparisons.csv, and the figures as .svg and .png.
+    """Write results.md, .csv and .json, comparisons.csv, and the figures as .svg and .png; epochs.csv where there are.
 
     Args:
         folder: exists.
@@ -62,6 +63,8 @@ def write_report(folder: Path, config: ExperimentConfig, records: Sequence[Recor
         "results.json": to_json(rows, comparisons),
         "results.md": _markdown(config, rows, records, comparisons),
     }
+    if any(record.epochs for record in records):
+        texts["epochs.csv"] = epochs_to_csv(records, config.pools)
     write_together(folder, {**pictures, **{name: text.encode() for name, text in texts.items()}})
     return rows
 
@@ -77,6 +80,7 @@ def _markdown(
     for measure in config.measures:
         parts += [f"## {measure}\n", "Mean over queries and seeds ± standard deviation over seeds.\n"]
         parts.append(rows_to_markdown(rows, measure))
+    parts += _epochs(config, records)
     groups: dict[tuple[str, str], list[Comparison]] = {}
     for comparison in comparisons:
         groups.setdefault((comparison.baseline.head, comparison.test), []).append(comparison)
@@ -88,7 +92,7 @@ def _markdown(
         )
         parts.append(comparisons_to_markdown(group))
     parts += ["## Saturation\n", "Share of all ranked pairs in the lowest and the highest of 20 bins, first seed.\n"]
-    first = [record for record in records if record.cell.seed == 0]
+    first = [record for record in records if record.cell.seed == config.first_seed]
     lines = []
     for record in first:
         low, high = saturation(record.histograms[config.test[0].name])
@@ -98,3 +102,19 @@ def _markdown(
         )
     parts.append(markdown(["head", "k", "objective", "similarity", "lowest", "highest"], lines))
     return "\n".join(parts)
+
+
+def _epochs(config: ExperimentConfig, records: Sequence[Record]) -> list[str]:
+    """What was measured after each epoch, where that was asked for."""
+    epochs = [epoch for record in records for epoch in record.epochs or ()]
+    measure, parts = config.measures[0], []
+    for test in (config.pools or epochs[0].measures) if any(epoch.measures for epoch in epochs) else ():
+        parts.append(f"## {measure} by epoch, {test}\n")
+        parts.append(
+            "Means over queries and seeds, in the last columns ± standard deviation over seeds. An epoch that is "
+            "chosen by its result on the test itself looks better than it is.\n"
+        )
+        parts.append(epochs_to_markdown(records, config.pools, test, measure))
+    if any(epoch.validation is not None for epoch in epochs):
+        parts += ["## Validation loss by epoch\n", "Mean over seeds.\n", validation_to_markdown(records)]
+    return parts

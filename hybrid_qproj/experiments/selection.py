@@ -126,4 +126,5 @@ def claim(out: Path, cell: Cell, config: ExperimentConfig) -> None:
 
 
 def _claim(cell: Cell, config: ExperimentConfig) -> dict[str, object]:
-    return {"cell": cell._asdict(), "digest": digest(cell, config)}
+    layers = list(cell.layers) if isinstance(cell.layers, tuple) else cell.layers
+    return {"cell": {**cell._asdict(), "layers": layers}, "digest": digest(cell, config)}

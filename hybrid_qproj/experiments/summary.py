@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from hybrid_qproj.experiments.records import Cell, Record
+from hybrid_qproj.experiments.records import Cell, Layers, Record, name_layers
 
 
 class Key(NamedTuple):
@@ -18,12 +18,16 @@ class Key(NamedTuple):
     k: int
     objective: str
     queries: int | float | None
-    layers: int | Literal["all"]
+    layers: Layers
 
     @classmethod
     def of(cls, cell: Cell) -> Key:
         """The key of a cell."""
         return cls(*cell[:-1])
+
+    def shown(self) -> list[Any]:
+        """The fields as tables have them: layers as they stand in a configuration."""
+        return [*self[:-1], name_layers(self.layers)]
 
 
 class Score(NamedTuple):
@@ -36,6 +40,12 @@ class Score(NamedTuple):
 
     mean: float
     sd: float | None
+
+    @classmethod
+    def of(cls, means: Sequence[float] | np.ndarray[Any, Any]) -> Score:
+        """The score of the means over queries of each seed."""
+        values = np.asarray(means)
+        return cls(float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else None)
 
 
 @dataclass(frozen=True)
@@ -80,15 +90,13 @@ def summarise(records: Sequence[Record], pools: Mapping[str, Sequence[str]] | No
 def _row(key: Key, group: Sequence[Record], pools: Mapping[str, Sequence[str]]) -> Row:
     scores: dict[str, dict[str, Score]] = {}
     per_query: dict[str, dict[str, dict[str, float]]] = {}
-    tables = [with_pools(record, pools) for record in group]
+    tables = [pooled(record.measures, pools) for record in group]
     for test, measures in tables[0].items():
         for measure, values in measures.items():
             queries = list(values)
             # (seeds, queries)
             matrix = np.array([[table[test][measure][query] for query in queries] for table in tables])
-            means = matrix.mean(axis=1)
-            sd = float(means.std(ddof=1)) if len(means) > 1 else None
-            scores.setdefault(test, {})[measure] = Score(float(means.mean()), sd)
+            scores.setdefault(test, {})[measure] = Score.of(matrix.mean(axis=1))
             over_seeds = matrix.mean(axis=0).tolist()
             per_query.setdefault(test, {})[measure] = dict(zip(queries, over_seeds, strict=True))
     first = group[0]
@@ -115,21 +123,23 @@ def pareto_front(rows: Sequence[Row], test: str, measure: str) -> list[Row]:
     return front
 
 
-def with_pools(record: Record, pools: Mapping[str, Sequence[str]]) -> dict[str, dict[str, dict[str, float]]]:
-    """A record's measures with those of pools of tests.
+def pooled(
+    measures: Mapping[str, dict[str, dict[str, float]]], pools: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Measures on tests, with those on pools of tests.
 
     Args:
-        record: the record.
+        measures: test -> measure -> query -> value; empty where nothing was measured.
         pools: name -> tests.
 
     Returns:
         test or pool -> measure -> query -> value.
     """
-    found = dict(record.measures)
-    for pool, tests in pools.items():
+    found = dict(measures)
+    for pool, tests in pools.items() if measures else ():
         found[pool] = {
             # Two tests may number their queries alike.
-            measure: {f"{test}/{query}": v for test in tests for query, v in record.measures[test][measure].items()}
-            for measure in record.measures[tests[0]]
+            measure: {f"{test}/{query}": v for test in tests for query, v in measures[test][measure].items()}
+            for measure in measures[tests[0]]
         }
     return found

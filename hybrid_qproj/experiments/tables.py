@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any, Literal
 
 from hybrid_qproj.experiments.comparisons import Comparison
+from hybrid_qproj.experiments.records import name_layers
 from hybrid_qproj.experiments.summary import Key, Row, Score
 
 ALPHA = 0.05
@@ -27,15 +28,16 @@ def rows_to_markdown(rows: Sequence[Row], measure: str) -> str:
         Markdown: mean over queries and seeds, and after +- the standard deviation over seeds.
     """
     tests = list(rows[0].scores) if rows else []
-    header = [*_key_columns(rows), "parameters", "stored", "bytes/doc", "seeds", *(f"{t}" for t in tests)]
+    keys = [row.key for row in rows]
+    header = [*key_columns(keys), "parameters", "stored", "bytes/doc", "seeds", *(f"{t}" for t in tests)]
     lines = [
         [
-            *_key_cells(rows, row.key),
+            *key_cells(keys, row.key),
             f"{row.parameters:,}",
             f"{row.stored:,}",
             f"{row.bytes_per_document:,}",
             str(row.seeds),
-            *(_score(row.scores[test][measure]) for test in tests),
+            *(show_score(row.scores[test][measure]) for test in tests),
         ]
         for row in rows
     ]
@@ -72,14 +74,16 @@ def sizes_to_markdown(
     table = {(row.key.head, row.key.objective, row.key.queries, row.key.k): row for row in rows if row not in full}
     header = ["head", "objective", "queries", numbers, *(f"k = {k}" for k in sizes)]
     lines = [
-        [r.key.head, r.key.objective or "-", "-", "0", f"{_score(r.scores[test][measure])} (k = {r.key.k})"]
+        [r.key.head, r.key.objective or "-", "-", "0", f"{show_score(r.scores[test][measure])} (k = {r.key.k})"]
         + [""] * (len(sizes) - 1)
         for r in full
     ]
     for head, objective, queries in dict.fromkeys(key[:3] for key in table):
         found = [table.get((head, objective, queries, k)) for k in sizes]
         counts = [f"{getattr(row, numbers):,}" for row in found if row is not None]
-        values = ["" if row is None else _score(row.scores[test][measure]) + marks.get(row.key, "") for row in found]
+        values = [
+            "" if row is None else show_score(row.scores[test][measure]) + marks.get(row.key, "") for row in found
+        ]
         span = counts[0] if len(set(counts)) == 1 else f"{counts[0]} to {counts[-1]}"
         lines.append([head, objective or "-", "-" if queries is None else str(queries), span, *values])
     if len({line[2] for line in lines}) <= 2:  # noqa: PLR2004 - one amount of labels, and none
@@ -103,7 +107,7 @@ def comparisons_to_markdown(comparisons: Sequence[Comparison]) -> str:
             str(c.head.k),
             c.head.objective or "-",
             "-" if c.head.queries is None else str(c.head.queries),
-            str(c.head.layers),
+            str(name_layers(c.head.layers)),
             c.baseline.head,
             f"{c.difference:+.4f}" + ("*" if c.corrected < ALPHA else ""),
             f"{c.low:+.4f} to {c.high:+.4f}",
@@ -118,7 +122,17 @@ def comparisons_to_markdown(comparisons: Sequence[Comparison]) -> str:
 def rows_to_csv(rows: Sequence[Row]) -> str:
     """All scores, a line a row, test and measure."""
     lines = [
-        [*row.key, row.parameters, row.stored, row.bytes_per_document, row.seeds, test, measure, score.mean, score.sd]
+        [
+            *row.key.shown(),
+            row.parameters,
+            row.stored,
+            row.bytes_per_document,
+            row.seeds,
+            test,
+            measure,
+            score.mean,
+            score.sd,
+        ]
         for row in rows
         for test, measures in row.scores.items()
         for measure, score in measures.items()
@@ -130,7 +144,7 @@ def rows_to_csv(rows: Sequence[Row]) -> str:
 def comparisons_to_csv(comparisons: Sequence[Comparison]) -> str:
     """All comparisons, a line each."""
     lines = [
-        [*c.head, c.baseline.head, c.test, c.measure, c.difference, c.low, c.high, c.p, c.corrected]
+        [*c.head.shown(), c.baseline.head, c.test, c.measure, c.difference, c.low, c.high, c.p, c.corrected]
         for c in comparisons
     ]
     columns = ["baseline", "test", "measure", "difference", "low", "high", "p", "p_holm"]
@@ -162,16 +176,18 @@ def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in (header, rule, *lines))
 
 
-def _key_columns(rows: Sequence[Row]) -> list[str]:
-    """The key's fields that differ between rows, and those that name a row in any case."""
-    varying = [f for f in ("objective", "queries", "layers") if len({getattr(r.key, f) for r in rows}) > 1]
+def key_columns(keys: Sequence[Key]) -> list[str]:
+    """The fields that differ between the keys of a table, and those that name a row in any case."""
+    varying = [f for f in ("objective", "queries", "layers") if len({getattr(key, f) for key in keys}) > 1]
     return ["head", "k", *varying]
 
 
-def _key_cells(rows: Sequence[Row], key: Key) -> list[str]:
-    values = [getattr(key, name) for name in _key_columns(rows)]
-    return ["-" if value in ("", None) else str(value) for value in values]
+def key_cells(keys: Sequence[Key], key: Key) -> list[str]:
+    """What stands in those columns for one of the keys."""
+    shown = dict(zip(Key._fields, key.shown(), strict=True))
+    return ["-" if shown[name] in ("", None) else str(shown[name]) for name in key_columns(keys)]
 
 
-def _score(score: Score) -> str:
+def show_score(score: Score) -> str:
+    """A mean, and after ± the standard deviation where there is one."""
     return f"{score.mean:.4f}" + ("" if score.sd is None else f" ± {score.sd:.4f}")

@@ -1,13 +1,14 @@
-"""Classical heads at the two ends of the comparison: as few parameters as the quantum head, and no compression."""
+"""Heads at the two ends of the comparison: as few parameters as the quantum head, and no compression."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
-from hybrid_qproj._util.norms import tanh_of_sums
+from hybrid_qproj._util.norms import tanh_of_sums, widened
 from hybrid_qproj._util.schema import Strict, Width
 from hybrid_qproj._util.validation import check_embeddings
 from hybrid_qproj.errors import ArgumentError
@@ -26,6 +27,7 @@ class UncompressedConfig(Strict):
 
     in_features: Width
     out_features: Width | None = None
+    tanh: bool = False
 
 
 class LowRankLinear(Head):
@@ -109,6 +111,7 @@ class Uncompressed(Head):
     Args:
         in_features: d.
         out_features: d again, or None.
+        tanh: whether tanh is taken of each number, as in the published code of arXiv:2501.04591.
 
     Raises:
         ValueError: the sizes differ.
@@ -117,10 +120,50 @@ class Uncompressed(Head):
     compresses: ClassVar[bool] = False
     SCHEMA: ClassVar[type[UncompressedConfig]] = UncompressedConfig
 
+    def __init__(self, in_features: int, out_features: int | None = None, tanh: bool = False) -> None:
+        super().__init__(in_features, in_features if out_features is None else out_features)
+        self.tanh = tanh
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Return (..., d) as it is, or its tanh."""
+        check_embeddings(embeddings, self.in_features)
+        return tanh_of_sums(lambda numbers: numbers, embeddings) if self.tanh else embeddings
+
+    def config(self) -> dict[str, Any]:
+        """Constructor keywords as plain values."""
+        # What is not chosen is not written: heads that were saved before there was a choice keep their fingerprints.
+        return {**super().config(), **({"tanh": True} if self.tanh else {})}
+
+
+class UncompressedQubits(Head):
+    """A qubit for each number of the embedding, none merged with another, compared by fidelity.
+
+    What a quantum head is measured against where only the compression is to differ, as in the published code of
+    arXiv:2501.04591.
+
+    Args:
+        in_features: d.
+        out_features: d again, or None.
+
+    Raises:
+        ValueError: the sizes differ.
+
+    Examples:
+        >>> import torch
+        >>> UncompressedQubits(3)(torch.tensor([-100.0, 0.0, 100.0])) / torch.pi
+        tensor([0.0000, 0.5000, 1.0000])
+    """
+
+    compresses: ClassVar[bool] = False
+    similarity: ClassVar[str] = "fidelity"
+    SCHEMA: ClassVar[type[HeadConfig]] = HeadConfig
+
     def __init__(self, in_features: int, out_features: int | None = None) -> None:
         super().__init__(in_features, in_features if out_features is None else out_features)
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        """Return (..., d) as it is."""
+        """The angles of `hybrid_qproj.encoding.AngleEncoding`, (..., d) in [0, pi]; computed in float32 at least."""
         check_embeddings(embeddings, self.in_features)
-        return embeddings
+        wide = widened(embeddings, torch.promote_types(embeddings.dtype, torch.float32))
+        with torch.autocast(embeddings.device.type, enabled=False):
+            return (torch.sigmoid(2 * wide) * math.pi).to(embeddings.dtype)

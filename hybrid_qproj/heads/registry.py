@@ -14,7 +14,7 @@ from hybrid_qproj.heads.checkpoint import CONFIG, MOST_SHOWN, CheckpointError, r
 from hybrid_qproj.heads.circuit import CircuitHead
 from hybrid_qproj.heads.coherent import CoherentProjection
 from hybrid_qproj.heads.controls import LinearAngles, UnboundedLinear
-from hybrid_qproj.heads.fixed import LowRankLinear, Uncompressed
+from hybrid_qproj.heads.fixed import LowRankLinear, Uncompressed, UncompressedQubits
 from hybrid_qproj.heads.grouped import GroupedLinear
 from hybrid_qproj.heads.linear import ClassicalProjection, PCAProjection, RandomProjection, Truncation
 from hybrid_qproj.heads.quantum import QuantumProjection
@@ -27,6 +27,7 @@ _HEADS: dict[str, type[Head]] = {
         CoherentProjection,
         LowRankLinear,
         Uncompressed,
+        UncompressedQubits,
         ClassicalProjection,
         Truncation,
         PCAProjection,

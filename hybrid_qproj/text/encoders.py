@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -164,25 +165,27 @@ def _pool(encoder: SentenceTransformer, name: str, pooling: Pooling | None, laye
         setattr(encoder, children[place][0], new)
 
 
-def set_trainable(encoder: SentenceTransformer, layers: int | Literal["all"]) -> None:
+def set_trainable(encoder: SentenceTransformer, layers: int | Literal["all"] | Sequence[int]) -> None:
     """Choose what of an encoder trains.
 
     Args:
         encoder: the encoder, with or without a head, which stays as it is.
         layers: 0 freezes it, N trains its last N transformer layers (of each route, where queries and documents have
-            their own), ``"all"`` everything, embeddings too.
+            their own), ``"all"`` everything, embeddings too; a list those of these numbers, the lowest layer being 0.
 
     Raises:
-        EncoderError: there are not that many layers, or N > 0 and there are no transformer layers.
+        EncoderError: there are not that many layers, or layers are to train and there are none.
     """
     for module in encoder:
         # Layers behind the transformer (Dense) are the encoder's too; what holds a head is not.
         if not any(isinstance(part, Head) for part in module.modules()):
             module.requires_grad_(layers == "all")
-    if layers in {"all", 0}:
+    if layers == "all":
+        return
+    if layers == 0:
         return
     parts = input_modules(encoder)
     # A route of static embeddings has no layers to train; an encoder without any is an error.
     with_layers = [part for part in parts if encoder_stacks(part)] or parts
     for part in with_layers:
-        freeze_encoder(part, int(layers))
+        freeze_encoder(part, layers)

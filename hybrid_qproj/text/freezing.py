@@ -1,6 +1,8 @@
-"""Train the last layers of an encoder and nothing below them."""
+"""Train some layers of an encoder and nothing else of it."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -58,21 +60,28 @@ def encoder_layers(model: nn.Module) -> nn.ModuleList:
     return found[0]
 
 
-def freeze_encoder(model: nn.Module, trainable_layers: int = 0) -> None:
+def freeze_encoder(model: nn.Module, trainable_layers: int | Sequence[int] = 0) -> None:
     """Freeze an encoder but for its last layers; a head beside the encoder stays as it is.
 
     Args:
         model: a Hugging Face model, or a model with one inside, such as a SentenceTransformer.
-        trainable_layers: how many of the last transformer layers train, 0 to all. Embeddings train never; what
-            follows the last layer (BERT's pooler) only in a model that uses it, so it is frozen too.
+        trainable_layers: how many of the last transformer layers train, 0 to all; or the numbers of those that do, the
+            lowest layer being 0. Embeddings train never; what follows the last layer (BERT's pooler) only in a model
+            that uses it, so it is frozen too.
 
     Raises:
-        EncoderError: the number is out of range or the layers are not found.
+        EncoderError: a number is out of range, or stands there twice, or the layers are not found.
     """
     layers = encoder_layers(model)
-    if not 0 <= trainable_layers <= len(layers):
-        raise EncoderError(f"trainable_layers={trainable_layers}: expected 0 to {len(layers)}")
+    if isinstance(trainable_layers, int):
+        if not 0 <= trainable_layers <= len(layers):
+            raise EncoderError(f"trainable_layers={trainable_layers}: expected 0 to {len(layers)}")
+        trainable_layers = range(len(layers) - trainable_layers, len(layers))
+    elif len(set(trainable_layers)) < len(trainable_layers) or not set(trainable_layers) <= set(range(len(layers))):
+        raise EncoderError(
+            f"trainable_layers={list(trainable_layers)}: expected numbers of layers, 0 to {len(layers) - 1}, each once"
+        )
     backbone = next(m for m in model.modules() if hasattr(m, "config") and any(x is layers for x in m.modules()))
     backbone.requires_grad_(False)
-    for layer in layers[len(layers) - trainable_layers :]:
-        layer.requires_grad_(True)
+    for number in trainable_layers:
+        layers[number].requires_grad_(True)

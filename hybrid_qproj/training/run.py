@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transformers import PrinterCallback
+from transformers import PrinterCallback, TrainerCallback
 
 from hybrid_qproj.heads.linear import trainable_parameters
 from hybrid_qproj.sbert import Encoder
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from hybrid_qproj.training.evaluators import RetrievalEvaluator
+    from hybrid_qproj.training.watch import EpochWatch
 
 
 def train(
@@ -40,6 +41,7 @@ def train(
     seed: int = 0,
     evaluator: RetrievalEvaluator | HeldOutLoss | None = None,
     keep: bool = True,
+    watch: EpochWatch | None = None,
 ) -> Losses:
     """Train a model, or go on with a run that was interrupted.
 
@@ -56,6 +58,7 @@ def train(
         seed: of the order of the data and of dropout.
         evaluator: run after each epoch, or as often as the settings say; the best weights are kept.
         keep: whether checkpoints and logs are written.
+        watch: has what was measured after each epoch; what is trained does not depend on it.
 
     Returns:
         the loss before and after.
@@ -87,6 +90,13 @@ def train(
         judge = HeadLoss(model, BestDistillation(objective.teacher_scale))
         evaluator = HeldOutLoss(held_out, judge, settings.batch_size)
     in_batch = any(isinstance(objective, Contrastive) and objective.in_batch for objective in objectives.values())
+    checkpoint = resume_point(folder) if keep else None
+    callbacks: list[TrainerCallback] = []
+    if settings.checkpoint_steps and keep:
+        callbacks.append(CheckpointEvery(settings.checkpoint_steps))
+    if watch is not None:
+        watch.begin(model, objectives.get("labels"), settings.batch_size, checkpoint)
+        callbacks.append(watch)
     columns = columns_of(model, {name: dataset.column_names for name, dataset in rest.items()})
     trainer = HeadTrainer(
         model,
@@ -95,10 +105,10 @@ def train(
         args=training_arguments(settings, folder, seed, evaluator, keep, in_batch, columns),
         train_dataset=rest,
         evaluator=evaluator,
-        callbacks=[CheckpointEvery(settings.checkpoint_steps)] if settings.checkpoint_steps and keep else [],
+        watch=watch,
+        callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
-    checkpoint = resume_point(folder) if keep else None
     finished = checkpoint and finished_with(checkpoint)
     if finished:
         # The trainer would take one step more.

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from hybrid_qproj.heads.checkpoint import CheckpointError
 from hybrid_qproj.sbert import Encoder
 from hybrid_qproj.training import checkpoints
 from hybrid_qproj.training.columns import Columns
+from hybrid_qproj.training.epochs import write_epochs
 from hybrid_qproj.training.head_loss import HeadLoss
 from hybrid_qproj.training.settings import TrainingSettings
 
@@ -33,6 +34,9 @@ from sentence_transformers import (  # noqa: E402 - after the checks above
 )
 from sentence_transformers.base.evaluation import BaseEvaluator  # noqa: E402
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments  # noqa: E402
+
+if TYPE_CHECKING:
+    from hybrid_qproj.training.watch import EpochWatch
 
 LEAST_FREE = 1 << 20
 """Bytes: with less, a disk is full."""
@@ -51,14 +55,23 @@ class HeadTrainer(SentenceTransformerTrainer):
         encoder: the model.
         losses: by the name of the data they are trained on.
         folder: of checkpoints and logs.
+        watch: whose measurements go into the checkpoints; also one of the callbacks.
         **kwargs: the parent's arguments but for ``model`` and ``loss``.
     """
 
-    def __init__(self, encoder: Encoder, losses: Mapping[str, HeadLoss], folder: Path, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        losses: Mapping[str, HeadLoss],
+        folder: Path,
+        watch: EpochWatch | None = None,
+        **kwargs: Any,
+    ) -> None:
         # The parent keeps them too, under types that know less.
         self.encoder = encoder
         self.losses = losses
         self.folder = folder
+        self.watch = watch
         modules: dict[str, nn.Module] = {**losses}
         super().__init__(model=encoder, loss=modules, **kwargs)
 
@@ -114,6 +127,8 @@ class HeadTrainer(SentenceTransformerTrainer):
             folder.mkdir(parents=True, exist_ok=True)
             checkpoints.save_model(self.encoder, folder)
             checkpoints.save_losses(self.losses, folder)
+            if self.watch is not None:
+                write_epochs(folder, self.watch.epochs)
         # The folder was replaced: what the others write into it must not go into the one before.
         self.accelerator.wait_for_everyone()
 

@@ -65,6 +65,30 @@ def test_shipped_examples_are_sound(path):
         ("training = { learning_rate = 5e-2 }", "training = { lr = 1 }", "lr"),
         ("training = { learning_rate = 5e-2 }", "training_for = { x = {} }", "training_for names .*'x'"),
         ("fractions = [2, 4]", "fractions = [1.5]", "fractions.0"),
+        ("seeds = 2", "seeds = 2\nfirst_seed = -1", "first_seed: Input should be greater than or equal to 0"),
+        ("seeds = 2", "seeds = 2\nfirst_seed = 4294967295", "2 seeds from first_seed = 4294967295 on would exceed"),
+        ("layers = [0]", "layers = [[]]", "encoder.layers.0.*at least 1 item"),
+        ("layers = [0]", "layers = [[0, 0]]", "encoder.layers.0.*: 0 stands there twice"),
+        ("layers = [0]", "layers = [[-1]]", "encoder.layers.0.*greater than or equal to 0"),
+        ("layers = [0]", "layers = [[0, 1], [1, 0]]", r"encoder.layers: \(0, 1\) stands there twice"),
+        ("negatives = 2", "negatives = 2\nexact = 1", "labels.exact: Input should be a valid boolean"),
+        ("negatives = 2", "negatives = 2\nvalidation = 0", "labels.validation"),
+        ("negatives = 2", "negatives = 2\nvalidation = 1.5", "labels.validation"),
+        (
+            "training = { learning_rate = 5e-2 }",
+            "training_at = { 4 = {} }",
+            r"training_at names \[4\], which are no sizes",
+        ),
+        (
+            "training = { learning_rate = 5e-2 }",
+            "training_at = { three = {} }",
+            "training_at.*a whole number in digits",
+        ),
+        (
+            "training = { learning_rate = 5e-2 }",
+            "training_at = { 3 = { learning_rate = -1.0 } }",
+            "training of head 'quantum' for 'labels': learning_rate: Input should be greater than 0",
+        ),
         ('name = "small"', "name = ", "is no TOML"),
     ],
 )
@@ -104,6 +128,68 @@ def test_settings_are_merged(config):
     assert experiment.settings("quantum", "labels").steps == 4
     quantum = experiment.settings("quantum", "both")
     assert (quantum.learning_rate, quantum.steps, quantum.batch_size) == (5e-2, 9, 4)
+
+
+def test_settings_at_a_size(config):
+    """They count last, at that size alone, and in its cells' digests alone."""
+    edited(config, "sizes = [3]", "sizes = [3, 6]")
+    before = load_config(config)
+    edited(
+        config,
+        "training = { learning_rate = 5e-2 }",
+        "training = { learning_rate = 5e-2 }\ntraining_for = { both = { steps = 9 } }\n"
+        "training_at = { 6 = { learning_rate = 1e-3, steps = 8 } }",
+    )
+    after = load_config(config)
+    assert [after.settings("quantum", "both", k).steps for k in (None, 3, 6)] == [9, 9, 8]
+    assert [after.settings("quantum", "both", k).learning_rate for k in (None, 3, 6)] == [5e-2, 5e-2, 1e-3]
+    assert after.settings("linear", "both", 6).learning_rate == 1e-2
+    edited(config, "training_for = { both = { steps = 9 } }\n", "")
+    after = load_config(config)
+    same = {cell: digest(cell, before) == digest(cell, after) for cell in cells(after, 24)}
+    assert {cell.k for cell, equal in same.items() if not equal} == {6}
+    assert {cell.head for cell, equal in same.items() if not equal} == {"quantum"}
+
+
+def test_seeds_from_a_number_on(config):
+    """Of all cells; one that no seed would change has the first."""
+    edited(config, "seeds = 2", "seeds = 3\nfirst_seed = 42")
+    experiment = load_config(config)
+    found = {head: {cell.seed for cell in cells(experiment, 24) if cell.head == head} for head in experiment.heads}
+    assert found["quantum"] == found["random"] == {42, 43, 44}
+    assert found["PCA"] == found["full"] == {42}
+
+
+def test_layers_by_their_numbers(config):
+    """In order, beside numbers of layers; cells know which."""
+    edited(config, "layers = [0]", 'layers = [0, 1, [2, 0], "all"]')
+    experiment = load_config(config)
+    assert experiment.encoder.layers == (0, 1, (0, 2), "all")
+    edited(config, '[heads.PCA]\nkind = "PCAProjection"', '[heads.PCA]\nkind = "Truncation"')
+    assert {cell.layers for cell in cells(load_config(config), 24)} == {0, 1, (0, 2), "all"}
+
+
+NEW = {
+    "exact": ("negatives = 2", "negatives = 2\nexact = {}", "true", "false"),
+    "validation": ("negatives = 2", "negatives = 2{}", "\nvalidation = 0.5", ""),
+    "each_epoch": ("seeds = 2", "seeds = 2\neach_epoch = {}", "true", "false"),
+}
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_digests_of_before(config, name):
+    """What is not chosen is not in them; what is chosen is, of cells that it concerns."""
+    experiment = load_config(config)
+    trained, full = (next(c for c in cells(experiment, 24) if c.head == head) for head in ("quantum", "full"))
+    old, new, chosen, idle = NEW[name]
+    text = config.read_text()
+    config.write_text(text.replace(old, new.format(idle), 1))
+    assert digest(trained, load_config(config)) == digest(trained, experiment)
+    assert name not in load_config(config).labels.model_dump()
+    config.write_text(text.replace(old, new.format(chosen), 1))
+    assert digest(trained, load_config(config)) != digest(trained, experiment)
+    if name == "each_epoch":
+        assert digest(full, load_config(config)) == digest(full, experiment)
 
 
 def test_digest_sees_what_matters_and_nothing_else(config):
@@ -149,6 +235,9 @@ def test_fitted_heads_cannot_stand_on_a_training_encoder(tmp_path, write_experim
     """PCA of embeddings that move makes no sense."""
     config = write_experiment(tmp_path, Path("bert"), layers="1")
     with pytest.raises(ConfigError, match="head 'PCA' is fitted to frozen embeddings; it cannot train 1 layers"):
+        cells(load_config(config), 24)
+    edited(config, "layers = [1]", "layers = [[0, 2]]")
+    with pytest.raises(ConfigError, match=r"it cannot train layers \[0, 2\]"):
         cells(load_config(config), 24)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -20,6 +21,7 @@ from hybrid_qproj.experiments.records import (
     read_records,
     write_record,
 )
+from hybrid_qproj.training.epochs import Epoch
 
 RECORD = Record(
     Cell("a head", 3, "labels", 0.5, "all", 1),
@@ -52,9 +54,35 @@ def test_written_and_read(tmp_path):
     assert len(read_records(tmp_path)) == 4
 
 
+def test_records_of_before(tmp_path):
+    """Nothing was measured after epochs; what is written without them is as it was."""
+    write_record(tmp_path, RECORD)
+    table = json.loads((tmp_path / "cells" / NAME).read_text())
+    assert list(table) == [
+        "cell", "digest", "parameters", "stored", "bytes_per_document", "loss", "measures", "histograms",
+    ]  # fmt: skip
+    assert read_record(tmp_path / "cells" / NAME).epochs is None
+
+
+def test_epochs_and_layers_by_number(tmp_path):
+    """Both come back as they were; the fifth layer alone is not the last four, nor are its files."""
+    epochs = [Epoch(1.0, 0.5, {"test": {"NDCG@10": {"q1": 0.5, "q2": 1.0}}}), Epoch(1.5, None, {})]
+    names = set()
+    for layers in ((0, 9, 10, 11), (4,), 4, "all"):
+        record = dataclasses.replace(RECORD, cell=RECORD.cell._replace(layers=layers), epochs=epochs)
+        write_record(tmp_path, record)
+        assert read_record(tmp_path / "cells" / f"{record.cell.name}.json") == record
+        names.add(record.cell.name)
+    assert len(names) == 4
+    assert RECORD.cell._replace(layers=(0, 11)).name.endswith("_l.0.11_s1")
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
+        ('"histograms"', '"epochs": [{}], "histograms"'),
+        ('"histograms"', '"epochs": [{"epoch": 1, "validation": "0.5", "measures": {}}], "histograms"'),
+        ('"layers": "all"', '"layers": [0.5]'),
         ('"parameters": 10', '"parameters": true'),
         ('"parameters": 10', '"parameters": "10"'),
         ('"q1": 0.5', '"q1": NaN'),
@@ -84,6 +112,18 @@ def test_records_that_lack_something(tmp_path):
     ):
         with pytest.raises(RecordError, match="lacks tests, measures or queries"):
             check_complete(tmp_path, RECORD, tests, measures)
+
+
+def test_epochs_that_lack_something(tmp_path):
+    """All of them, where something was trained; a test of one."""
+    wanted = {"test": ["q1", "q2"]}, ["NDCG@10"], True
+    whole, part = Epoch(1.0, None, RECORD.measures), Epoch(2.0, None, {"test": {"NDCG@10": {"q1": 0.5}}})
+    check_complete(tmp_path, dataclasses.replace(RECORD, epochs=[whole]), *wanted)
+    untrained = dataclasses.replace(RECORD, cell=RECORD.cell._replace(objective=""))
+    check_complete(tmp_path, untrained, *wanted)
+    for epochs in (None, [], [whole, part]):
+        with pytest.raises(RecordError, match="lacks tests, measures or queries"):
+            check_complete(tmp_path, dataclasses.replace(RECORD, epochs=epochs), *wanted)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

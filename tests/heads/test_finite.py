@@ -14,7 +14,7 @@ from hybrid_qproj._util.validation import NotFiniteError
 from hybrid_qproj.contraction import projector
 from hybrid_qproj.heads.coherent import CoherentProjection
 from hybrid_qproj.heads.controls import LinearAngles, UnboundedLinear
-from hybrid_qproj.heads.fixed import LowRankLinear, Uncompressed
+from hybrid_qproj.heads.fixed import LowRankLinear, Uncompressed, UncompressedQubits
 from hybrid_qproj.heads.grouped import GroupedLinear
 from hybrid_qproj.heads.linear import PCAProjection, RandomProjection, Truncation
 from hybrid_qproj.similarity.fidelity import PAIRED, PAIRWISE, fidelity, pairwise_fidelity
@@ -46,6 +46,8 @@ HEADS = {
     "unbounded": lambda: UnboundedLinear(D, K),
     "low rank": lambda: LowRankLinear(D, K, 2),
     "uncompressed": lambda: Uncompressed(D),
+    "uncompressed, tanh": lambda: Uncompressed(D, tanh=True),
+    "uncompressed, qubits": lambda: UncompressedQubits(D),
 }
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
-from hybrid_qproj.heads.fixed import LowRankLinear, Uncompressed
+from hybrid_qproj.encoding import AngleEncoding
+from hybrid_qproj.heads.fixed import LowRankLinear, Uncompressed, UncompressedQubits
 from hybrid_qproj.heads.linear import trainable_parameters
 from hybrid_qproj.heads.registry import load_head
 
@@ -35,11 +38,13 @@ def test_budget_is_used_up(d, k, budget):
 
 
 def test_save_and_load(tmp_path):
-    """Both come back the same."""
+    """All come back the same."""
     x = torch.randn(3, 8)
-    for head in (LowRankLinear(8, 3, 2), Uncompressed(8)):
-        head.save(tmp_path / type(head).__name__)
-        loaded = load_head(tmp_path / type(head).__name__)
+    for number, head in enumerate(
+        (LowRankLinear(8, 3, 2), Uncompressed(8), Uncompressed(8, tanh=True), UncompressedQubits(8))
+    ):
+        head.save(tmp_path / str(number))
+        loaded = load_head(tmp_path / str(number))
         assert type(loaded) is type(head)
         assert torch.equal(loaded(x), head(x))
 
@@ -52,11 +57,26 @@ def test_uncompressed_changes_nothing():
     assert trainable_parameters(head) == 0
 
 
+def test_uncompressed_as_published():
+    """Tanh of each number for the cosine; for the fidelity the qubits that a quantum head begins with."""
+    a, b = torch.randn(2, 5, 8)
+    assert torch.equal(Uncompressed(8, tanh=True)(a), a.tanh())
+    head = UncompressedQubits(8)
+    states = [torch.stack([angle.cos(), -angle.sin()], -1) for x in (a, b) for angle in [math.pi / 4 * (1 + x.tanh())]]
+    overlaps = torch.einsum("idc,jdc->ijd", *states).prod(dim=2).square()
+    torch.testing.assert_close(head.pairwise_similarity(head(a), head(b)).exp(), overlaps)
+    cosine, _ = AngleEncoding()(a)
+    torch.testing.assert_close(head(a).cos(), cosine)
+    assert trainable_parameters(head) == 0
+
+
 def test_refusals():
     """Ranks and budgets out of range, and a size that is not kept."""
     with pytest.raises(ValueError, match="rank=7: expected 1 to out_features=6"):
         LowRankLinear(12, 6, 7)
     with pytest.raises(ValueError, match="20 parameters are too few: rank 1 of 12 -> 6 needs 24"):
         LowRankLinear.with_budget(12, 6, 20)
+    with pytest.raises(ValueError, match="UncompressedQubits keeps the size"):
+        UncompressedQubits(8, 4)
     with pytest.raises(ValueError, match="Uncompressed keeps the size"):
         Uncompressed(8, 4)

@@ -90,22 +90,33 @@ def test_unknown_names_get_suggestions():
 
 CODE = """
 from hybrid_qproj.retrieval.collection import load_collection
-from hybrid_qproj.retrieval.examples import docpair_examples
+from hybrid_qproj.retrieval.labelled import docpair_examples
+SMALL = "msmarco-passage/train/triples-small"
 collection = load_collection("msmarco-passage/trec-dl-2019/judged")
 print(len(collection.queries), len(collection.qrels), len(list(collection.documents)))
 print(collection.documents.get(["3", "0", "nope"]))
 for queries in (12, 0.5):
-    examples = docpair_examples("msmarco-passage/train/triples-small", 4, queries, seed=1)
+    examples = docpair_examples(SMALL, 4, queries, seed=1)
     print(len(examples.items), {len(e.negatives) for e in examples.items}, examples.problems)
-print(docpair_examples("msmarco-passage/train/triples-small", 6, 1.0).items[0])
+print(docpair_examples(SMALL, 6, 1.0).items[0])
 try:
-    docpair_examples("msmarco-passage/train/triples-small", 7, 1.0)
+    docpair_examples(SMALL, 7, 1.0)
 except ValueError as error:
     print(error)
 try:
     docpair_examples("msmarco-passage/trec-dl-2019/judged", 1, 1.0)
 except ValueError as error:
     print(error)
+for negatives in (4, 5, 6):
+    examples = docpair_examples(SMALL, negatives, exact=True)
+    print(len(examples.items), {len(e.negatives) for e in examples.items}, examples.problems)
+few, more = (docpair_examples(SMALL, 5, queries, seed=2, exact=True).items for queries in (3, 6))
+print(set(few) < set(more), len(few), len(more))
+for negatives, queries in ((3, 1.0), (5, 7)):
+    try:
+        docpair_examples(SMALL, negatives, queries, exact=True)
+    except ValueError as error:
+        print(error)
 """
 
 
@@ -123,6 +134,13 @@ def test_ir_datasets(msmarco):
     assert lines[4].startswith("Example(query='")
     assert "12 of 12 queries have fewer than 7 negatives" in lines[5]
     assert "has no docpairs; expected one such as msmarco-passage/train/triples-small" in lines[6]
+    assert lines[7:10] == [
+        f"{rest} {{{n}}} ('{12 - rest} of 12 queries do not have exactly {n} negatives',)"
+        for n, rest in ((4, 3), (5, 6), (6, 3))
+    ]
+    assert lines[10] == "True 3 6"
+    assert "gives no training example: 12 of 12 queries do not have exactly 3 negatives" in lines[11]
+    assert "7 training queries were asked for; there are 6" in lines[12]
 
 
 def test_lee():

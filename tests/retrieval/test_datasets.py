@@ -12,7 +12,7 @@ import ir_datasets
 
 from hybrid_qproj.retrieval.collection import check_documents, drops_self, load_collection
 from hybrid_qproj.retrieval.datasets import IrDocuments
-from hybrid_qproj.retrieval.examples import docpair_examples
+from hybrid_qproj.retrieval.labelled import docpair_examples
 from hybrid_qproj.retrieval.protocols import make_test_set
 from hybrid_qproj.retrieval.rules import DataError
 from hybrid_qproj.retrieval.sources import open_source

@@ -1,30 +1,13 @@
-"""Training examples from judgements and files."""
+"""Choosing among training examples."""
 
 from __future__ import annotations
-
-import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hybrid_qproj.errors import DataError
-from hybrid_qproj.retrieval.collection import Collection
-from hybrid_qproj.retrieval.documents import MemoryDocuments
-from hybrid_qproj.retrieval.examples import Example, choose, choose_queries, judged_examples, read_examples
-
-TEXTS = {f"d{i}": f"text {i}" for i in range(12)}
-QRELS = {
-    "q1": {"d0": 3, "d1": 2, "d2": 1, "d3": 0, "d4": 0},
-    "q2": {"d5": 2, "d6": 0},
-    "q3": {"d7": 1, "d8": 0},
-    "q4": {"d9": 3, "d10": 3, "missing": 0},
-}
-QUERIES = {query: f"query {query}" for query in QRELS}
-
-
-def collection(qrels=QRELS):
-    return Collection("mini", MemoryDocuments(TEXTS), QUERIES, qrels)
+from hybrid_qproj.retrieval.examples import Example, choose, choose_queries, split_queries
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 100))
@@ -50,79 +33,45 @@ def test_too_many_queries():
         choose([f"q{i}" for i in range(30)], 31, 0)
 
 
-def test_positives_and_negatives_from_grades():
-    """Each document of grade 2 or more is a positive; what is judged lower for the query is negative first."""
-    found = judged_examples(collection(), negatives=3).items
-    grades = {TEXTS[d]: g for d, g in QRELS["q1"].items()}
-    mine = [example for example in found if example.query == "query q1"]
-    assert [grades[example.positive] for example in mine] == [3, 2]
-    for example in mine:
-        assert len(set(example.negatives)) == 3
-        assert all(grades[text] < grades[example.positive] for text in example.negatives)
-    (second,) = (example for example in found if example.query == "query q2")
-    assert "text 6" in second.negatives
-    assert not {"text 5"} & set(second.negatives)
+EXAMPLES = [Example(f"q{number}", f"p{number}", ()) for number in range(30)]
 
 
-def test_problems_are_counted():
-    """A query without positive, and a judged document without text."""
-    assert judged_examples(collection(), negatives=2).problems == (
-        "1 of 4 judged queries have no document of grade 2",
-        "1 of 10 judged documents have no text",
-    )
+def test_queries_that_are_held_out():
+    """None is trained on; a share counts for each one that is, and shares of queries are of what is left."""
+    for queries, validation, sizes in [(20, 10, (20, 10)), (20, 0.1, (20, 2)), (1.0, 6, (24, 6)), (0.5, 0.5, (10, 5))]:
+        train, held_out = split_queries(EXAMPLES, queries, validation, 1)
+        assert (len(train), len(held_out)) == sizes
+        assert not set(train) & set(held_out)
 
 
-def test_too_few_negatives():
-    """A lone query cannot borrow; with nothing left that is an error."""
-    with pytest.raises(DataError, match=r"gives no training example: .*has too few negatives and is left out"):
-        judged_examples(collection({"q2": QRELS["q2"]}), negatives=5)
+@given(st.integers(2, 40), st.floats(0.01, 1) | st.integers(1, 39), st.floats(0.01, 1), st.integers(0, 100))
+def test_shares_leave_room_for_what_is_held_out(total, validation, queries, seed):
+    """Whatever the shares, both parts are there and none is in both."""
+    examples = [Example(f"q{number}", "p", ()) for number in range(total)]
+    if isinstance(validation, int) and validation >= total:
+        with pytest.raises(DataError, match="for validation were asked for"):
+            split_queries(examples, queries, validation, seed)
+        return
+    train, held_out = split_queries(examples, queries, validation, seed)
+    assert train
+    assert held_out
+    assert not set(train) & set(held_out)
 
 
-def test_examples_repeat():
-    """Same seed, same examples; fewer queries give a part of them."""
-    assert judged_examples(collection(), 2, seed=5) == judged_examples(collection(), 2, seed=5)
-    examples = judged_examples(collection(), 2).items
-    assert set(choose_queries(examples, 1, 0)) <= set(choose_queries(examples, 2, 0)) <= set(examples)
+def test_fewer_are_among_more_on_both_sides():
+    """Of one seed; another one draws others. What is trained on is what is chosen where nothing is held out."""
+    few, more = (split_queries(EXAMPLES, queries, 0.25, 3) for queries in (4, 16))
+    assert all(set(a) < set(b) for a, b in zip(few, more, strict=True))
+    assert split_queries(EXAMPLES, 16, 0.25, 4) != more
+    assert more[0] == choose_queries(EXAMPLES, 16, 3)
 
 
-def test_triples_of_texts(tmp_path):
-    """TSV lines of one query and positive are one example; JSONL has lists."""
-    (tmp_path / "t.tsv").write_text("q\tp\tn1\nq\tp\tn2\nq\tp2\tn1\n")
-    examples = read_examples(tmp_path / "t.tsv", negatives=2)
-    assert examples.items == (Example("q", "p", ("n1", "n2")),)
-    assert examples.problems == ("1 of 2 examples have fewer than 2 negatives",)
-    lines = [
-        {"query": "q", "positive": "p", "negatives": ["n1", "n2", "n3"]},
-        {"query": "q", "positive": "x", "negative": "n"},
-    ]
-    (tmp_path / "t.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert read_examples(tmp_path / "t.jsonl", negatives=1).items == (
-        Example("q", "p", ("n1",)),
-        Example("q", "x", ("n",)),
-    )
-
-
-def test_some_queries_of_a_file(tmp_path):
-    """Chosen as everywhere, and only their examples are kept."""
-    (tmp_path / "t.tsv").write_text("".join(f"q{i}\tp{i}\tn{j}\n" for j in range(3) for i in range(10)))
-    few, more = (read_examples(tmp_path / "t.tsv", 2, queries, seed=3).items for queries in (2, 0.5))
-    assert (len(few), len(more)) == (2, 5)
-    assert set(few) <= set(more)
-    assert {example.query for example in few} == set(choose([f"q{i}" for i in range(10)], 2, 3))
-
-
-def test_a_file_of_nothing(tmp_path):
-    """The error names the file."""
-    (tmp_path / "t.tsv").write_text("")
-    with pytest.raises(DataError, match=r"t\.tsv gives no training example: it is empty"):
-        read_examples(tmp_path / "t.tsv", negatives=1)
-
-
-def test_repeated_negatives_do_not_count_twice(tmp_path):
-    """What is already there makes no room for nothing."""
-    line = {"query": "q", "positive": "p", "negatives": ["a", "a", "b"]}
-    (tmp_path / "t.jsonl").write_text("\ufeff" + json.dumps(line) + "\n")
-    assert read_examples(str(tmp_path / "t.jsonl"), negatives=2).items == (Example("q", "p", ("a", "b")),)
+def test_too_many_to_hold_out():
+    """What there is, and what to do."""
+    with pytest.raises(
+        DataError, match=r"29 training queries and 3 for validation were asked for; there are 30: lower"
+    ):
+        split_queries(EXAMPLES, 29, 0.1, 0)
 
 
 @pytest.mark.parametrize("queries", [0, -1, True, 0.0, -0.5, 1.5, float("nan"), float("inf")])

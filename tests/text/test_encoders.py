@@ -54,6 +54,16 @@ def test_last_layers_train(tiny_bert, layers, trained):
     assert numbers == {str(i) for i in range(3 - trained, 3)}
 
 
+def test_layers_of_these_numbers_train(tiny_bert):
+    """And no others; a head stays as it is."""
+    encoder = load_encoder(tiny_bert, max_tokens=16, device="cpu")
+    set_trainable(encoder, (0, 2))
+    numbers = {name.split(".layer.")[1].split(".")[0] for name, p in encoder.named_parameters() if p.requires_grad}
+    assert numbers == {"0", "2"}
+    with pytest.raises(ValueError, match=r"trainable_layers=\[3\]: expected numbers of layers, 0 to 2"):
+        set_trainable(encoder, [3])
+
+
 def test_all_trains_embeddings_too(tiny_bert):
     """Everything."""
     encoder = load_encoder(tiny_bert, max_tokens=16, device="cpu")

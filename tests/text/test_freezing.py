@@ -1,4 +1,4 @@
-"""Freezing all but the last layers, for the encoders people use."""
+"""Freezing all but the last layers, or those of some numbers, for the encoders people use."""
 
 from __future__ import annotations
 
@@ -36,6 +36,18 @@ def test_only_the_last_layers_train(name, last):
     assert trainable == {id(p) for layer in list(layers)[len(layers) - last :] for p in layer.parameters()}
 
 
+@pytest.mark.parametrize("name", list(_models()))
+@pytest.mark.parametrize("numbers", [[0, 3, 2], (1,), range(4), []])
+def test_only_layers_of_these_numbers_train(name, numbers):
+    """The lowest is 0, in any order."""
+    model = _models()[name]()
+    freeze_encoder(model, 2)
+    freeze_encoder(model, numbers)
+    layers = encoder_layers(model)
+    trainable = {id(p) for p in model.parameters() if p.requires_grad}
+    assert trainable == {id(p) for number in numbers for p in layers[number].parameters()}
+
+
 def test_thaws_again():
     """A second call with more layers thaws them."""
     model = _models()["bert"]()
@@ -56,6 +68,15 @@ def test_out_of_range(last):
     """More layers than there are is an error that says how many there are."""
     with pytest.raises(ValueError, match="expected 0 to 4"):
         freeze_encoder(_models()["bert"](), last)
+
+
+@pytest.mark.parametrize("numbers", [[4], [-1], [0, 0]])
+def test_numbers_out_of_range(numbers):
+    """What was given, and which numbers there are; nothing is thawed or frozen."""
+    model = _models()["bert"]()
+    with pytest.raises(ValueError, match=rf"trainable_layers=\[{numbers[0]}.*expected numbers of layers, 0 to 3, each"):
+        freeze_encoder(model, numbers)
+    assert all(p.requires_grad for p in model.parameters())
 
 
 def test_no_encoder():

@@ -88,7 +88,7 @@ def run_grid(
     found = {r.cell: r for r in read_records(out) if wanted.get(r.cell) == r.digest}
     queries = {test.name: list(test.qrels) for test in data.tests}
     for record in found.values():
-        check_complete(out, record, queries, config.measures)
+        check_complete(out, record, queries, config.measures, config.each_epoch)
     return Finished([found[cell] for cell in everything], data)
 
 

@@ -13,13 +13,15 @@ from hybrid_qproj._util.files import writing
 from hybrid_qproj._util.outputs import output_folder
 from hybrid_qproj.cli.progress import reading, say
 from hybrid_qproj.cli.tables import make_console
-from hybrid_qproj.experiments.cells import build_model, on_encoder, train_cell
+from hybrid_qproj.experiments.cells import build_model, on_encoder
 from hybrid_qproj.experiments.checks import check_devices, check_files
 from hybrid_qproj.experiments.config import load_config
 from hybrid_qproj.experiments.data import read_data
 from hybrid_qproj.experiments.selection import check_claim, choose_cell, choose_head, claim
+from hybrid_qproj.experiments.training import train_cell
 from hybrid_qproj.experiments.width import find_width
 from hybrid_qproj.sbert import Encoder
+from hybrid_qproj.training.epochs import in_words
 from hybrid_qproj.training.run import describe
 
 MODEL = "model"
@@ -80,11 +82,13 @@ def run_train(
         console.print(
             f"{cell.name}: training {describe(model)}; seed {seed}, torch {torch.__version__}", highlight=False
         )
-        losses = train_cell(model, cell, config, data, out, keep=True)
+        losses, epochs = train_cell(model, cell, config, data, out, keep=True)
         whole = on_encoder(model, config)
         if _is_main_process():
             with writing(out / MODEL):
                 whole.save_pretrained(str(out / MODEL), create_model_card=False)
+            for epoch in epochs or ():
+                console.print(in_words(epoch), highlight=False, markup=False)
             console.print(
                 f"loss {losses[0]:.4f} before training, {losses[1]:.4f} after, on the same examples; "
                 f"model: {out / MODEL} (hybrid_qproj.load)",

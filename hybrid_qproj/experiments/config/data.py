@@ -121,8 +121,11 @@ class LabelsConfig(Strict):
         docpairs: id of ir_datasets with docpairs, such as msmarco-passage/train/triples-small.
         triples: TSV or JSONL of texts.
         negatives: hard negatives an example; 0, of triples alone, for objectives with negatives from the batch.
+        exact: whether queries with more negatives than that are left out too.
         relevant: least grade of a positive.
         queries: training queries at most, before the grid's fractions.
+        validation: of these queries, which each seed draws and does not train on: their number, or how many for each
+            query that is trained on (0.1: one for ten). Their loss after each epoch is recorded; it decides nothing.
         seed: of the choice of queries and negatives.
     """
 
@@ -130,8 +133,10 @@ class LabelsConfig(Strict):
     docpairs: str | None = None
     triples: File | None = None
     negatives: Annotated[int, Field(ge=0, le=10_000)] = 4
+    exact: bool = False
     relevant: Grade = 2
     queries: Fraction = 1.0
+    validation: Fraction | None = None
     seed: Seed = 42
 
     @model_validator(mode="after")
@@ -141,6 +146,16 @@ class LabelsConfig(Strict):
         if self.negatives == 0 and self.triples is None:
             raise ValueError("negatives = 0 goes with triples alone; of judgements and docpairs there is 1 at least")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # What is not chosen is not written, so that results from before there was a choice keep their digests.
+        table: dict[str, Any] = handler(self)
+        if not self.exact:
+            table.pop("exact", None)
+        if self.validation is None:
+            table.pop("validation", None)
+        return table
 
 
 class TextsConfig(Strict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -34,7 +34,8 @@ class EncoderConfig(Strict):
         pooling: None for the model's own.
         max_tokens: texts are cut there.
         normalize: whether heads get embeddings of unit norm, computed elsewhere or not.
-        layers: trained layers, several to compare them; 0 is frozen, then embeddings are computed once.
+        layers: trained layers, several to compare them: N is the last N of them, ``"all"`` everything, and a list those
+            of these numbers, the lowest layer being 0; 0 is frozen, then embeddings are computed once.
         autocast: ``"bfloat16"`` lets frozen encoders compute in it where torch deems that safe: faster on processors
             that have it, and of other embeddings than float32's by about a hundredth.
         reset: last layers, or "all", whose weights are drawn anew with each seed before training: from scratch.
@@ -49,7 +50,7 @@ class EncoderConfig(Strict):
     layers: Annotated[tuple[Layers, ...], Field(min_length=1), AfterValidator(once)] = (0,)
     normalize: bool = False
     autocast: Autocast | None = None
-    reset: Layers = 0
+    reset: Annotated[int, Field(ge=0, le=1000)] | Literal["all"] = 0
     # As text and as a table: defaults are validated like what stands in the file, where there are no paths.
     cache: File = Field(default="embeddings", validate_default=True)
     batch_size: BatchSize = 64

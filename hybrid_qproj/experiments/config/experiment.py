@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,17 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from hybrid_qproj.experiments.config.data import LabelsConfig, TestConfig, TextsConfig
 from hybrid_qproj.experiments.config.encoder import EncoderConfig
-from hybrid_qproj.experiments.config.fields import ConfigError, Fraction, Name, Size, Strict, once, within
+from hybrid_qproj.experiments.config.fields import (
+    LARGEST_SEED,
+    ConfigError,
+    Fraction,
+    Name,
+    Seed,
+    Size,
+    Strict,
+    once,
+    within,
+)
 from hybrid_qproj.experiments.config.heads import HeadConfig, ObjectiveConfig
 from hybrid_qproj.experiments.toml import TomlError, explain, read_toml
 from hybrid_qproj.retrieval.measures import MEASURES, check_measure
@@ -31,9 +42,12 @@ class ExperimentConfig(Strict):
     Attributes:
         name: for titles.
         sizes: the k to compress to.
-        seeds: seeds 0, 1, ... of everything random.
+        seeds: how many seeds of everything random.
+        first_seed: the first of them; the others follow it.
         fractions: shares or numbers of the training queries.
         measures: see `hybrid_qproj.retrieval.measures.evaluate_run`; the first one leads tables and plots.
+        each_epoch: whether the tests are also evaluated after each epoch of training, for the report to show. That
+            decides nothing.
         baselines: heads that all others are tested against, "full" being the uncompressed embedding.
         pools: tests whose queries are also taken together: name -> tests.
         encoder: the encoder.
@@ -49,8 +63,10 @@ class ExperimentConfig(Strict):
     name: Name
     sizes: Annotated[tuple[Size, ...], Field(min_length=1), AfterValidator(once)]
     seeds: Annotated[int, Field(ge=1, le=10_000)] = 1
+    first_seed: Seed = 0
     fractions: Annotated[tuple[Fraction, ...], Field(min_length=1), AfterValidator(once)] = (1.0,)
     measures: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(once)] = MEASURES
+    each_epoch: bool = False
     baselines: Annotated[tuple[Name, ...], Field(max_length=26), AfterValidator(once)] = ()
     pools: dict[Name, Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(once)]] = Field(
         default_factory=dict
@@ -85,6 +101,14 @@ class ExperimentConfig(Strict):
         return self
 
     @model_validator(mode="after")
+    def _seeds_are_seeds(self) -> ExperimentConfig:
+        if self.first_seed + self.seeds - 1 > LARGEST_SEED:
+            raise ValueError(
+                f"{self.seeds:,} seeds from first_seed = {self.first_seed} on would exceed {LARGEST_SEED}; lower one"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _objectives_have_data(self) -> ExperimentConfig:
         for name, objective in self.objectives.items():
             for part in ("labels", "texts"):
@@ -104,9 +128,11 @@ class ExperimentConfig(Strict):
             for key, named in (("training_for", head.training_for), ("objectives", head.objectives or ())):
                 if wrong := set(named) - set(self.objectives):
                     raise ValueError(f"head {name!r}: {key} names {sorted(wrong)}, which are no objectives")
-            for objective in self.objectives:
+            if wrong := set(head.training_at) - set(head.sizes or self.sizes) if head.head_class.compresses else ():
+                raise ValueError(f"head {name!r}: training_at names {sorted(wrong)}, which are no sizes of it")
+            for objective, k in product(self.objectives, (None, *head.training_at)):
                 try:
-                    self.settings(name, objective)
+                    self.settings(name, objective, k)
                 except ValidationError as error:
                     raise ValueError(
                         f"training of head {name!r} for {objective!r}: {'; '.join(explain(error, TrainingSettings))}"
@@ -125,10 +151,26 @@ class ExperimentConfig(Strict):
                 raise ValueError(f"pool {pool!r} must have a name of its own and name tests; got {list(members)}")
         return self
 
-    def settings(self, head: str, objective: str) -> TrainingSettings:
-        """How a head is trained for an objective: what is said for all, for the objective, for the head, for both."""
+    @property
+    def all_seeds(self) -> range:
+        """The seeds of everything random."""
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+    def settings(self, head: str, objective: str, k: int | None = None) -> TrainingSettings:
+        """How a head is trained for an objective.
+
+        Args:
+            head: its name.
+            objective: its name.
+            k: size; None for what is said of no size.
+
+        Returns:
+            what is said for all, for the objective, for the head, for both, and for the head at this size; what comes
+            later counts.
+        """
         mine = self.heads[head]
-        tables = (self.objectives[objective].training, mine.training, mine.training_for.get(objective, {}))
+        for_both, at_size = mine.training_for.get(objective, {}), mine.training_at.get(k, {}) if k is not None else {}
+        tables = (self.objectives[objective].training, mine.training, for_both, at_size)
         merged = self.training.model_dump()
         for table in tables:
             merged.update(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Hashable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -43,6 +44,14 @@ def _grade_key(key: object) -> object:
     return parse_grade(key, "the key of a table") if isinstance(key, str) else key
 
 
+def _size_key(key: object) -> object:
+    if not isinstance(key, str):
+        return key
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", key):
+        raise ValueError("a size as the key of a table is a whole number in digits")
+    return int(key)
+
+
 def grades_once(table: object) -> object:
     """Refuse a table in which one grade stands under two names, such as 1 and 01."""
     if isinstance(table, dict):
@@ -80,13 +89,25 @@ Dataset = Annotated[str | Path, AfterValidator(_folder_or_name)]
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
 """Of a head, an objective, a test: it goes into tables and names of files."""
 Size = Annotated[int, Field(ge=1, le=100_000)]
+SizeKey = Annotated[int, BeforeValidator(_size_key), Field(ge=1, le=100_000)]
+"""A size as the key of a table, where TOML has text only."""
 Grade = Annotated[int, Field(ge=1, le=1_000_000)]
 """Least grade that is relevant; 0 would make everything so."""
 GivenGrade = Annotated[StrictInt, Field(ge=-LARGEST_GRADE, le=LARGEST_GRADE)]
 GradeKey = Annotated[int, BeforeValidator(_grade_key), Field(ge=-LARGEST_GRADE, le=LARGEST_GRADE)]
 """A grade as the key of a table, where TOML has text only."""
-Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
-Layers = Annotated[int, Field(ge=0, le=1000)] | Literal["all"]
+LARGEST_SEED = (1 << 32) - 1
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+Layer = Annotated[int, Field(ge=0, lt=1000)]
+"""Number of an encoder's layer, the lowest being 0."""
+Layers = (
+    Annotated[int, Field(ge=0, le=1000)]
+    | Literal["all"]
+    | Annotated[
+        tuple[Layer, ...], Field(min_length=1), AfterValidator(once), AfterValidator(lambda few: tuple(sorted(few)))
+    ]
+)
+"""Trained layers: how many of the last ones, all, or which by their numbers."""
 Fraction = Annotated[int, Field(ge=1, le=1_000_000_000)] | Annotated[float, Field(gt=0, le=1)]
 """Training queries: a whole number of them, or a share as a decimal (1.0 is all)."""
 

@@ -17,7 +17,7 @@ from pydantic import (
 
 from hybrid_qproj.circuits import get
 from hybrid_qproj.devices import DeviceSpec
-from hybrid_qproj.experiments.config.fields import Name, Size, Strict, once, within
+from hybrid_qproj.experiments.config.fields import Name, Size, SizeKey, Strict, once, within
 from hybrid_qproj.experiments.keywords import check_keywords
 from hybrid_qproj.heads import registry
 from hybrid_qproj.heads.base import Head
@@ -40,6 +40,7 @@ class HeadConfig(Strict):
             parameters it may have.
         training: settings that differ from the experiment's.
         training_for: objective -> settings that differ for it alone.
+        training_at: size -> settings that differ at it alone, whatever the objective.
         labels: keywords of the objective on labels that differ.
         texts: keywords of the objective on texts that differ.
         sizes: when it is compared at some of the experiment's sizes only.
@@ -55,6 +56,7 @@ class HeadConfig(Strict):
     parameters_of: str | None = None
     training: dict[str, Any] = Field(default_factory=dict)
     training_for: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    training_at: dict[SizeKey, dict[str, Any]] = Field(default_factory=dict)
     labels: dict[str, Any] = Field(default_factory=dict)
     texts: dict[str, Any] = Field(default_factory=dict)
     sizes: Annotated[tuple[Size, ...], Field(min_length=1), AfterValidator(once)] | None = None
