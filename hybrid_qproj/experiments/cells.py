@@ -20,7 +20,8 @@ from hybrid_qproj.experiments.build import (
     sizes_of,
 )
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig
-from hybrid_qproj.experiments.data import ExperimentData, open_encoder
+from hybrid_qproj.experiments.data import ExperimentData
+from hybrid_qproj.experiments.embed import open_encoder
 from hybrid_qproj.experiments.manifest import with_contents
 from hybrid_qproj.experiments.records import Cell, Histogram, Record, name_layers
 from hybrid_qproj.experiments.training import Trained, batch_size, train_cell

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from numpy.lib import format as npy
 
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig
-from hybrid_qproj.experiments.data import named_embeddings, open_bare_encoder
+from hybrid_qproj.experiments.embed import named_embeddings, open_bare_encoder
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

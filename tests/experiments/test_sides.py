@@ -11,7 +11,8 @@ for _module in ("datasets", "accelerate", "sentence_transformers", "pydantic", "
 from sentence_transformers import SentenceTransformer  # noqa: E402
 
 from hybrid_qproj.experiments.config import load_config  # noqa: E402
-from hybrid_qproj.experiments.data import open_encoder, read_data  # noqa: E402
+from hybrid_qproj.experiments.data import read_data  # noqa: E402
+from hybrid_qproj.experiments.embed import open_encoder  # noqa: E402
 from hybrid_qproj.heads.fixed import Uncompressed  # noqa: E402
 from hybrid_qproj.retrieval.protocols import rank  # noqa: E402
 from hybrid_qproj.sbert import Encoder, ProjectionHead, with_head  # noqa: E402
