@@ -44,7 +44,8 @@ def compare(rows: Sequence[Row], baseline: str, test: str, measure: str, seed: i
     Args:
         rows: the rows.
         baseline: name of the baseline head. Its row of the same size, objective, data and layers is taken; if it is
-            not trained, its row of the same size; if it does not compress, its only row.
+            not trained, its row of the same size and layers; if it has one size only, as a head that does not compress,
+            the row of that size.
         test: test or pool.
         measure: the measure.
         seed: of the randomisation and the bootstrap.
@@ -69,10 +70,11 @@ def compare(rows: Sequence[Row], baseline: str, test: str, measure: str, seed: i
 
 
 def _counterpart(key: Key, known: dict[Key, Row]) -> Row | None:
+    one_size = len({other.k for other in known}) == 1
     candidates = [
         row
         for other, row in known.items()
-        if other[1:] == key[1:]
-        or (not other.objective and other.layers == key.layers and (other.k == key.k or len(known) == 1))
+        if (other.k == key.k or one_size)
+        and (other[2:] == key[2:] or (not other.objective and other.layers == key.layers))
     ]
     return candidates[0] if candidates else None

@@ -88,7 +88,8 @@ class DistillationSettings(LoopSettings):
 class TrainingSettings(LoopSettings):
     """Settings of `hybrid_qproj.training.run.train`.
 
-    The defaults are those of arXiv:2501.04591, but for the learning rate of heads. Beside those of every loop:
+    The defaults are those of arXiv:2501.04591, but for the learning rate of heads and the bound on gradients, of which
+    its code has none. Beside those of every loop:
 
     Attributes:
         epochs: passes over the training data; ignored where ``steps`` is given.

@@ -101,6 +101,20 @@ protocol = "judged"
     assert hybrid_qproj.load(tmp_path / "run" / "model").encode(["a cat"]).shape == (1, 3)
 
 
+def test_train_layers_by_number_and_watch(tiny_bert, tmp_path, write_experiment, invoke):
+    """What was measured after each epoch is told, again when the finished run is started again."""
+    config = write_experiment(tmp_path, tiny_bert, layers="[2, 0]")
+    text = config.read_text().replace("fractions = [2, 4]", "fractions = [2]\neach_epoch = true")
+    text = text.replace("steps = 4", "epochs = 2").replace("negatives = 2", "negatives = 2\nvalidation = 2")
+    config.write_text(text)
+    output = invoke("train", config, "--out", tmp_path / "run", *SETTINGS)
+    assert "_l.0.2_" in output
+    told = re.findall(r"^epoch [12]: validation loss \d\.\d{4}; judged NDCG@10 0\.\d+", output, re.MULTILINE)
+    assert [line[:7] for line in told] == ["epoch 1", "epoch 2"]
+    again = invoke("train", config, "--out", tmp_path / "run", *SETTINGS)
+    assert all(line in again for line in told)
+
+
 def test_compare_report(config, tmp_path, invoke):
     """All cells are there, with tables, tests, figures and a manifest; PCA and full have one seed."""
     output = invoke("compare", config, "--out", tmp_path / "out", "--workers", "2")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 
@@ -126,6 +127,23 @@ def test_comparisons_find_their_counterparts():
         assert comparison.p < 0.001
         assert comparison.corrected == pytest.approx(min(1, 2 * comparison.p))
     assert len(compare(rows, "full", "A", "NDCG@10")) == 4
+
+
+def test_counterparts_that_do_not_compress():
+    """Where the encoder trains, the one of the same data; where it is frozen too, the one that is not trained."""
+    records = [
+        *(dataclasses.replace(r, cell=r.cell._replace(layers=2)) for r in RECORDS if r.cell.head == "quantum"),
+        *(r for r in RECORDS if r.cell.head in ("quantum", "full")),
+        *(record("full", 16, queries=q, stored=0) for q in (5, 10)),
+    ]
+    records[-2:] = [dataclasses.replace(r, cell=r.cell._replace(layers=2)) for r in records[-2:]]
+    found = compare(summarise(records), "full", "A", "NDCG@10")
+    assert [(c.head.queries, c.head.layers, c.baseline.objective, c.baseline.queries) for c in found] == [
+        (5, 2, "labels", 5),
+        (10, 2, "labels", 10),
+        (5, 0, "", None),
+        (10, 0, "", None),
+    ]
 
 
 def test_no_difference_is_not_significant():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid_qproj.heads.checkpoint import CheckpointError
@@ -21,6 +21,7 @@ EPOCHS = st.builds(
 )
 
 
+@settings(max_examples=10)
 @given(st.lists(EPOCHS, max_size=3))
 def test_written_and_read(tmp_path_factory, epochs):
     """To the last bit."""
