@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import blocks, encoder, head, index, pairs, scale
+from benchmarks import blocks, codec, encoder, head, index, pairs, scale
 from benchmarks.measure import Section
 from hybrid_qproj._util.files import write_atomically
 
@@ -26,6 +26,7 @@ SECTIONS: dict[str, Callable[[], Section]] = {
     "encoder": encoder.measure,
     "pairs": pairs.measure,
     "index": index.measure,
+    "codec": codec.measure,
 }
 VERSIONS = ("torch", "pennylane", "pennylane-lightning", "torchquantum", "tensorcircuit-ng", "faiss-cpu")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -14,19 +15,22 @@ ROWS_AT_ONCE = 1 << 12
 """Codes decoded at once: their places in the table are eight bytes a coordinate."""
 
 
-class Deviations(NamedTuple):
-    """A book measured from an origin.
+class Levels(NamedTuple):
+    """The distinct values of coordinates, of which a table of sums is made without the same work for all 256 entries.
 
     Attributes:
-        values: of the coordinates, as in the book, less the origin's, (c, 256), float64.
-        rest: what of the deviations no coordinate shows, the same for every code, (k,), float64.
+        values: of all coordinates, one after the other, (levels,), float64.
+        coordinate: of each, (levels,), int64.
+        members: for each field and value the levels that it stands for, (fields 256, most coordinates of a field), int32;
+            filled up with the number of levels.
     """
 
     values: Tensor
-    rest: Tensor
+    coordinate: Tensor
+    members: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Book:
     """Decoded outputs as sums over the fields of a code.
 
@@ -73,28 +77,47 @@ class Book:
         """The book with its values in an interval; only where they are the outputs themselves."""
         return Book(self.values.clamp(least, most), self.field, self.fields)
 
-    def deviations(self, origin: Tensor) -> Deviations:
-        """The book measured from an origin.
-
-        Args:
-            origin: (k,).
-        """
-        values, from_origin = self.values.double(), -origin.double()
-        if self.offset is not None:
-            from_origin = from_origin + self.offset
-        if self.rotation is None:
-            return Deviations(values + from_origin[:, None], torch.zeros_like(from_origin))
-        rotation = self.rotation.double()
-        seen = rotation @ from_origin
-        return Deviations(values + seen[:, None], from_origin - seen @ rotation)
+    @cached_property
+    def levels(self) -> Levels:
+        """The distinct values of its coordinates."""
+        ordered, places = self.values.sort(dim=1)
+        new = torch.nn.functional.pad(ordered.diff(dim=1) > 0, (1, 0))
+        new[:, 0] = True
+        numbers = torch.empty_like(places).scatter_(1, places, new.flatten().cumsum(0).view_as(new) - 1)
+        order = self.field.argsort(stable=True)
+        counts = self.field.bincount(minlength=self.fields)
+        column = torch.arange(len(order)) - (counts.cumsum(0) - counts)[self.field[order]]
+        members = torch.full((self.fields, ENTRIES, int(counts.max())), int(new.sum()), dtype=torch.int32)
+        members[self.field[order], :, column] = numbers[order].int()
+        coordinate = torch.arange(len(self.values))[:, None].expand_as(new)[new]
+        return Levels(ordered[new].double(), coordinate, members.flatten(0, 1))
 
     def summed(self, terms: Tensor) -> Tensor:
         """Tables of sums over the coordinates of a field.
 
         Args:
-            terms: of each coordinate for each value of its field, (c, 256, columns).
+            terms: of each of its levels, (levels, columns), float64.
 
         Returns:
-            (fields, 256, columns), of their dtype.
+            (fields 256, columns), float32.
         """
-        return terms.new_zeros(self.fields, *terms.shape[1:]).index_add_(0, self.field, terms)
+        padded = torch.nn.functional.pad(terms.float(), (0, 0, 0, 1))
+        return torch.nn.functional.embedding_bag(self.levels.members, padded, mode="sum")
+
+    def seen_from(self, origin: Tensor) -> tuple[Tensor, Tensor]:
+        """What is added to coordinates and to outputs where outputs are measured from an origin.
+
+        Args:
+            origin: (k,).
+
+        Returns:
+            to each coordinate, (c,), and what no coordinate shows, the same for every code, (k,); float64.
+        """
+        moved = -origin.double()
+        if self.offset is not None:
+            moved = moved + self.offset
+        if self.rotation is None:
+            return moved, torch.zeros_like(moved)
+        rotation = self.rotation.double()
+        seen = rotation @ moved
+        return seen, moved - seen @ rotation

@@ -20,7 +20,7 @@ class Layout(NamedTuple):
 
     Attributes:
         bits: of each output, (k,), int64.
-        field: of each output, (k,), int64; 0 of those without bits.
+        field: of each output, (k,), int64; those without bits are shared out among all.
         shift: of the output's bits in its field, (k,), int64.
         sizes: bits of each field, (fields,), int64: those of full ones first.
     """
@@ -55,7 +55,8 @@ class Layout(NamedTuple):
             sizes[place] += size
             members[place].append(output)
         order = sorted(range(len(sizes)), key=lambda number: sizes[number] < BITS)
-        field, shift = torch.zeros(len(bits), dtype=torch.long), torch.zeros(len(bits), dtype=torch.long)
+        field = torch.arange(len(bits)) % max(1, len(sizes))
+        shift = torch.zeros(len(bits), dtype=torch.long)
         for number, place in enumerate(order):
             used = 0
             for output in members[place]:

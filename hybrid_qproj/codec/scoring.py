@@ -51,12 +51,12 @@ class Comparison:
         Returns:
             (q, n), float32.
         """
-        found = torch.empty(len(codes), len(queries))
-        if not (self._by_tables and len(codes)):
+        found = torch.empty(len(queries), len(codes))
+        if not self._by_tables:
             for start in range(0, len(codes), DECODED_ROWS):
                 part = codes[start : start + DECODED_ROWS]
-                found[start : start + len(part)] = self._compare(queries, self.decode(part)).T
-            return found.T
+                found[:, start : start + len(part)] = self._compare(queries, self.decode(part))
+            return found
         assert self._book is not None
         offsets = torch.arange(self._book.fields, dtype=torch.int32) * ENTRIES
         normed = self._score != "fidelity" and self._scheme.normalises
@@ -66,12 +66,11 @@ class Comparison:
             for start in range(0, len(codes), ROWS):
                 fields = self._scheme.fields(codes[start : start + ROWS])
                 sums = torch.nn.functional.embedding_bag(fields.int().add_(offsets), tables, mode="sum")
-                sums[:, : len(chosen)] += constants[: len(chosen)]
+                sums += constants
                 if normed:
-                    squares = (sums[:, -1:] + constants[-1]).clamp_min_(0)
-                    sums = sums[:, :-1] / squares.sqrt_().clamp_min_(SMALLEST)
-                found[start : start + ROWS, first : first + len(chosen)] = sums
-        return found.T.clamp_max_(0) if self._score == "fidelity" else found.T
+                    sums = sums[:, :-1] / sums[:, -1:].clamp_min(0).sqrt_().clamp_min_(SMALLEST)
+                found[first : first + len(chosen), start : start + ROWS] = sums.T
+        return found.clamp_max_(0) if self._score == "fidelity" else found
 
     def pairs(self, queries: Tensor, codes: Tensor) -> Tensor:
         """Compare each query with codes of its own.
@@ -113,17 +112,18 @@ class Comparison:
         """Tables, (fields 256, columns), a column a query and perhaps one of squared norms; and what to add to each."""
         assert self._book is not None
         book = self._book
+        values, coordinate, _ = book.levels
         if self._score == "fidelity":
-            # Queries last, coordinates first: (c, 256, queries). Halved first, as in `log_fidelity`.
-            overlaps = (queries.double().T[:, None, :] / 2 - book.values.double()[:, :, None] / 2).cos_().abs_()
+            # Halved first, as in `log_fidelity`.
+            overlaps = (queries.double().T[coordinate] / 2 - values[:, None] / 2).cos_().abs_()
             terms = overlaps.clamp_min_(LEAST_OVERLAP).log_().mul_(2)
-            return book.summed(terms).flatten(0, 1).float(), torch.zeros(len(queries))
-        values, rest = book.deviations(self._origin)
+            return book.summed(terms), torch.zeros(len(queries))
+        moved, rest = book.seen_from(self._origin)
+        values = values + moved[coordinate]
         directions = unit((queries - self._origin).double())
         seen = directions if book.rotation is None else directions @ book.rotation.double().T
-        terms = values[:, :, None] * seen.T[:, None, :]
-        constants = directions @ rest
+        terms, constants = values[:, None] * seen.T[coordinate], directions @ rest
         if self._scheme.normalises:
-            terms = torch.cat([terms, values.square()[:, :, None]], dim=2)
+            terms = torch.cat([terms, values.square()[:, None]], dim=1)
             constants = torch.cat([constants, rest.square().sum()[None]])
-        return book.summed(terms).flatten(0, 1).float(), constants.float()
+        return book.summed(terms), constants.float()
