@@ -32,7 +32,7 @@ PASSAGES = ROOT.parent / "shared" / "data" / "train" / "msmarco-v2.passages.tsv"
 TABLES = ROOT / "docs" / "results"
 IMAGES = ROOT / "docs" / "images"
 MEASURE = "NDCG@10"
-EXPERIMENTS = ("main", "ablation", "minilm")
+EXPERIMENTS = ("main", "ablation")
 SHAPE = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 512}
 """Of BERT-tiny (arXiv:1908.08962)."""
 LEAST_WORDS = 4
