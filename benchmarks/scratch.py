@@ -48,18 +48,16 @@ def main() -> None:
 
 
 def run(name: str) -> None:
-    """Run an experiment; write its tables and the figure of its first pool."""
+    """Run an experiment; write its tables and its figure."""
     path, out = CONFIGS / f"{name}.toml", ROOT / "results" / f"scratch-{name}"
     config = load_config(path)
     rows = run_compare(path, out)
-    for number, pool in enumerate(config.pools, start=1):
-        comparisons = [c for baseline in config.baselines for c in compare(rows, baseline, pool, MEASURE)]
-        mine = [row for row in rows if row.test == pool]
-        write_atomically(TABLES / f"scratch-{name}-{number}.md", rows_to_markdown(mine, MEASURE).encode())
-        tests = comparisons_to_markdown(comparisons)
-        write_atomically(TABLES / f"scratch-{name}-tests-{number}.md", tests.encode())
+    write_atomically(TABLES / f"scratch-{name}.md", rows_to_markdown(rows, MEASURE).encode())
+    (pool,) = config.pools
+    comparisons = [c for baseline in config.baselines for c in compare(rows, baseline, pool, MEASURE)]
+    write_atomically(TABLES / f"scratch-{name}-tests.md", comparisons_to_markdown(comparisons).encode())
     if len(config.fractions) > 1:
-        shutil.copy(out / "curves-1.svg", IMAGES / f"scratch-{name}-curves-1.svg")
+        shutil.copy(out / "curves.svg", IMAGES / f"scratch-{name}-curves.svg")
 
 
 def prepare() -> None:
