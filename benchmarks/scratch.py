@@ -32,7 +32,7 @@ PASSAGES = ROOT.parent / "shared" / "data" / "train" / "msmarco-v2.passages.tsv"
 TABLES = ROOT / "docs" / "results"
 IMAGES = ROOT / "docs" / "images"
 MEASURE = "NDCG@10"
-EXPERIMENTS = ("main", "ablation", "minilm")
+EXPERIMENTS = ("main", "ablation")
 SHAPE = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 512}
 """Of BERT-tiny (arXiv:1908.08962)."""
 LEAST_WORDS = 4
@@ -48,18 +48,16 @@ def main() -> None:
 
 
 def run(name: str) -> None:
-    """Run an experiment; write its tables and the figure of its first pool."""
+    """Run an experiment; write its tables and its figure."""
     path, out = CONFIGS / f"{name}.toml", ROOT / "results" / f"scratch-{name}"
     config = load_config(path)
     rows = run_compare(path, out)
-    for number, pool in enumerate(config.pools, start=1):
-        comparisons = [c for baseline in config.baselines for c in compare(rows, baseline, pool, MEASURE)]
-        mine = [row for row in rows if row.test == pool]
-        write_atomically(TABLES / f"scratch-{name}-{number}.md", rows_to_markdown(mine, MEASURE).encode())
-        tests = comparisons_to_markdown(comparisons)
-        write_atomically(TABLES / f"scratch-{name}-tests-{number}.md", tests.encode())
+    write_atomically(TABLES / f"scratch-{name}.md", rows_to_markdown(rows, MEASURE).encode())
+    (pool,) = config.pools
+    comparisons = [c for baseline in config.baselines for c in compare(rows, baseline, pool, MEASURE)]
+    write_atomically(TABLES / f"scratch-{name}-tests.md", comparisons_to_markdown(comparisons).encode())
     if len(config.fractions) > 1:
-        shutil.copy(out / "curves-1.svg", IMAGES / f"scratch-{name}-curves-1.svg")
+        shutil.copy(out / "curves.svg", IMAGES / f"scratch-{name}-curves.svg")
 
 
 def prepare() -> None:

@@ -70,6 +70,8 @@ def claims() -> list[tuple[str, str]]:
     """Page and sentence: the figures in it are computed here from the results."""
     linear = parameters(ClassicalProjection(384, 128))
     rotor = parameters(QuantumProjection(384, 128, "rotor", plan="tree", scale=2.0))
+    dense = parameters(ClassicalProjection(768, 256))
+    wide = parameters(QuantumProjection(768, 256, "rotor", plan="tree", scale=2.0))
     tree = parameters(QuantumProjection(384, 128, "u_cu", plan="tree", scale=2.0))
     above = "treelet significantly above PCA, k <= 64", "treelet, tuned distillation significantly above PCA, k <= 64"
     at_64 = [goal(name, "both years, re-ranked")["k = 64"] for name in above]
@@ -85,6 +87,10 @@ def claims() -> list[tuple[str, str]]:
     return [
         ("README.md", f"needs {parameters(QuantumProjection.paper(768, 256)):,} parameters to take BERT's 768 numbers"),
         ("README.md", f"a linear layer needs {parameters(ClassicalProjection(768, 256)):,}."),
+        (
+            "docs/results.md",
+            f"The rotor tree, {wide} numbers in place of the linear head's {dense:,}, has",
+        ),
         ("docs/results.md", f"has {full('fitted-1'):.4f} instead of {full('main-1'):.4f}."),
         ("docs/results.md", f"It trains {rotor} parameters at 128 (a linear head: {linear:,})"),
         ("docs/results.md", f"`u_cu tree` ({tree:,} parameters, {linear / tree:.0f} times fewer than linear)"),
@@ -181,6 +187,54 @@ def test_what_is_said_of_the_main_tables():
         assert all("a-" in marks(table, published, objective, k) for objective in TRAINED for k in (64, 32))
         assert all("a-" in marks(table, published, objective, 128) for objective in ("labels", "distillation"))
     assert any("a-" in marks("main-2", published, objective, 256) for objective in TRAINED)
+
+
+TUNED = ("treelet, tuned", "labels"), ("treelet, tuned", "distillation")
+FITTED = ("treelet", "-"), ("6,144 angles", "-"), *TUNED
+
+
+def test_what_is_said_at_the_publications_widths():
+    """As above; b: from the linear head, c: from PCA."""
+    goals = {(row["goal"], row["collection"]): row for row in read_table("mpnet-goals")}
+    for protocol in ("both years, re-ranked", "both years, judged"):
+        for wanted in ("not below linear", "not significantly below full"):
+            assert goals[f"rotor tree, k = 256: {wanted}", protocol]["met"] == "yes"
+        above = goals["6,144 angles, k = 128: above PCA", protocol]
+        assert above["met"] == "yes"
+        assert "c+" not in marks(f"mpnet-main-{1 + protocol.endswith('judged')}", "6,144 angles", "-", 128)
+    assert goals["treelet, k = 128: above PCA", "both years, re-ranked"]["met"] == "no"
+    assert goals["treelet, k = 128: above PCA", "both years, judged"]["met"] == "yes"
+    for table in ("mpnet-main-1", "mpnet-main-2"):
+        rows = [row for row in read_table(table) if row["head"] != "full"]
+        assert all("a-" in read_cell(row["k = 32"]).marks for row in rows)
+        for head, objective in (
+            *(("truncation", "-"), ("random projection", "-"), ("grouped linear", "distillation")),
+            *(("grouped linear", "labels"), ("u_cu chain (published)", "distillation"), ("rotor tree", "labels")),
+            *(("rotor tree", "distillation"), ("rotor tree", "both"), *FITTED),
+        ):
+            assert not any("a-" in marks(table, head, objective, k) for k in (384, 256, 128))
+        for head, _ in FITTED[:2]:
+            at = value(table, head, 256)
+            assert value(table, "linear", 256, "distillation") < at
+    assert value("mpnet-main-1", "linear", 256, "labels") > max(value("mpnet-main-1", h, 256, o) for h, o in FITTED)
+    assert all("b-" in marks("mpnet-main-1", "u_cu tree", "labels", k) for k in (128, 64, 32))
+    published = "u_cu chain (trained as published)", "published"
+    assert "a-" in marks("mpnet-main-1", *published, 128)
+
+
+def test_what_is_said_of_cranfield_at_768():
+    """Moved there, and in its own domain."""
+    moved = [row for row in read_table("mpnet-main-3") if row["head"] != "full"]
+    level = {(row["head"], row["objective"]) for row in moved if "a-" not in read_cell(row["k = 256"]).marks}
+    assert level == {("PCA", "-"), ("linear from truncation", "labels"), *FITTED}
+    assert max(moved, key=lambda row: read_cell(row["k = 32"]).value)["head"] == "treelet"
+    assert "c+" in marks("mpnet-main-3", "treelet", "-", 32)
+    trained = "u_cu chain (published)", "u_cu tree", "rotor tree", "treelet, tuned"
+    assert "c+" in marks("mpnet-cranfield", "linear", "distillation", 32)
+    for head in trained:
+        assert all("b-" in marks("mpnet-cranfield", head, "distillation", k) for k in (64, 32))
+        assert "b+" in marks("mpnet-cranfield", head, "distillation", 384)
+        assert value("mpnet-cranfield", head, 384, "distillation") > value("mpnet-cranfield", "truncation", 384)
 
 
 def test_what_is_said_of_few_shots_and_readouts():

@@ -24,9 +24,11 @@ def test_heads(name, tmp_path):
         warnings.simplefilter("error")
         head = load_head(DATA / "heads" / name)
     with torch.no_grad():
-        assert torch.equal(head(EXPECTED["embeddings"]), EXPECTED[f"heads.{name}"])
+        outputs = head(EXPECTED["embeddings"])
+        # Another processor's sums differ in the last bit; on one machine, saving changes nothing.
+        torch.testing.assert_close(outputs, EXPECTED[f"heads.{name}"], atol=1e-6, rtol=0)
         head.save(tmp_path)
-        assert torch.equal(load_head(tmp_path)(EXPECTED["embeddings"]), EXPECTED[f"heads.{name}"])
+        assert torch.equal(load_head(tmp_path)(EXPECTED["embeddings"]), outputs)
 
 
 def test_model():

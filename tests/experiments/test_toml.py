@@ -86,7 +86,11 @@ def write(path, table):
         ("scale = 1.0", 'device = "default.qubit?shots=x"', r"heads.quantum: args.device: "),
         ('parameters_of = "quantum"', 'parameters_of = "low-rank"', r"whose own number is another head's"),
         ("[heads.PCA]", '[heads." PCA"]', r"a name has no control characters, and no space at its ends"),
-        ("negatives = 2", "negatives = 0", r"labels.negatives: Input should be greater than or equal to 1"),
+        (
+            "negatives = 2",
+            "negatives = 0",
+            r"labels: negatives = 0 goes with triples alone; of judgements and docpairs",
+        ),
         ("seeds = 2", "sedes = 2", r"sedes: Extra inputs are not permitted; did you mean 'seeds'\?"),
         ("seeds = 2", "seeds = 10_000\nsizes2 = 3", r"sizes2: Extra inputs"),
         ("layers = [0]", "layers = [0, 0]", r"encoder.layers: 0 stands there twice"),
