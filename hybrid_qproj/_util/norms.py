@@ -144,19 +144,36 @@ def tanh_of_sums(sums: Callable[..., Tensor], vectors: Tensor, *weights: Tensor)
     """
     dtype = torch.promote_types(vectors.dtype, torch.float32)
     wide, widths = widened(vectors, dtype), [widened(weight, dtype) for weight in weights]
-    with _single(vectors.device.type):
+    with single_precision(vectors):
         if not torch.compiler.is_compiling():
             result = sums(wide, *widths)
             total = result.detach().sum()
             if result.requires_grad:
                 # Numbers that meet a weight of zero show in the gradient of that weight only.
                 total = total + wide.detach().norm()
-            if math.isfinite(total.item()):
+            if _is_finite(total):
                 return torch.tanh(result).to(vectors.dtype)
         bound = torch.finfo(dtype).max * 2.0**-24
         return torch.tanh(sums(wide.clamp(-bound, bound), *widths)).to(vectors.dtype)
 
 
-def _single(device: str) -> AbstractContextManager[Any]:
-    """No autocast; entering that context takes as long as a single embedding does, so only where there is one."""
-    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
+def _is_finite(total: Tensor) -> bool:
+    try:
+        return math.isfinite(total.item())
+    except RuntimeError:
+        # As in `_all_ordinary`.
+        return False
+
+
+def single_precision(vectors: Tensor) -> AbstractContextManager[Any]:
+    """No autocast where a tensor is; entering that takes as long as a single embedding does, so only where one is.
+
+    Args:
+        vectors: on any device; one without numbers has no autocast.
+    """
+    device = vectors.device.type
+    return (
+        torch.autocast(device, enabled=False)
+        if device != "meta" and torch.is_autocast_enabled(device)
+        else nullcontext()
+    )

@@ -24,10 +24,14 @@ class _OnDemandGradient(torch.autograd.Function):
     """A cached value whose gradient is computed, by circuits, only if somebody asks for it."""
 
     @staticmethod
-    def forward(ctx: Any, weights: Tensor, value: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
-        ctx.save_for_backward(weights)
-        ctx.compute = compute
+    def forward(weights: Tensor, value: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
+        del weights, compute
         return value.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[0])
+        ctx.compute = inputs[2]
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -37,6 +41,16 @@ class _OnDemandGradient(torch.autograd.Function):
             leaf = weights.detach().requires_grad_()
             (by_weights,) = torch.autograd.grad(ctx.compute(leaf), leaf, gradient)
         return by_weights, None, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Tensor, None]:
+        """Under torch.vmap over embeddings: the weights are the same for all."""
+        del info
+        if any(dim is not None for dim in in_dims):
+            raise ArgumentError(
+                "torch.vmap over a head's weights: it maps over embeddings only; call each head by itself"
+            )
+        return _OnDemandGradient.apply(*inputs), None
 
 
 class _Measured(NamedTuple):

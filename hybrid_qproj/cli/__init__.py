@@ -16,6 +16,7 @@ from hybrid_qproj.cli.encode import encode
 from hybrid_qproj.cli.errors import debugging
 from hybrid_qproj.cli.estimate import estimate
 from hybrid_qproj.cli.evaluate import evaluate
+from hybrid_qproj.cli.export import export
 from hybrid_qproj.cli.fit import fit
 from hybrid_qproj.cli.gallery import gallery
 from hybrid_qproj.cli.index import index
@@ -43,6 +44,7 @@ for command in (
     fit,
     index,
     search,
+    export,
     draw,
     gallery,
     plot,

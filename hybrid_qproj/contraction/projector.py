@@ -71,8 +71,10 @@ class Projector:
         # A kernel that is compiled for many rows would be compiled again for a single one.
         alone = embeddings.numel() == embeddings.shape[-1]
         small = embeddings.numel() <= _numbers_per_piece(embeddings) and (alone or self._compiled is None)
-        # A compiler that is tracing the caller fuses by itself; a small batch stays in cache anyway.
-        if torch.compiler.is_compiling() or (small and torch.is_grad_enabled()):
+        # A compiler that is tracing the caller fuses by itself; a small batch stays in cache anyway. torch.vmap has no
+        # rules for operations in place; that it maps these rows is nowhere public.
+        mapped = torch._C._functorch.is_batchedtensor(embeddings)
+        if torch.compiler.is_compiling() or mapped or (small and torch.is_grad_enabled()):
             return self.pure(embeddings, scale, *rows)
         if small:
             return self._tiled.angles(self._tiled.forward(embeddings, scale, rows))

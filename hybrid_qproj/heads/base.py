@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from hybrid_qproj.errors import ArgumentError, HybridQprojError
 from hybrid_qproj.heads.checkpoint import forms_of, load_module, save_module
 from hybrid_qproj.heads.config import AnyHeadConfig
 from hybrid_qproj.heads.fit import Fit
+from hybrid_qproj.heads.onnx import ROWS, check_format, write_onnx
 from hybrid_qproj.similarity.fidelity import PAIRWISE
 
 
@@ -182,6 +184,34 @@ class Head(nn.Module, ABC):
         """
         del ansaetze  # a head of circuits uses them
         return cls(**config)
+
+    def frozen(self) -> nn.Module:
+        """The head as it is now, as a plain module: for torch.export, torch.onnx, torch.vmap and programs of your own.
+
+        Returns:
+            a module from (..., d) to outputs, in eval mode, that shares nothing with the head: what its blocks do is a
+            constant, no circuit runs in it, and it does not train.
+        """
+        return copy.deepcopy(self).requires_grad_(False).eval()
+
+    def export(self, path: str | Path, format: str = "onnx") -> None:  # noqa: A002 - as pandas and PIL call it
+        """Write the head as it is now to a file that runs without torch, PennyLane and this package.
+
+        Args:
+            path: the file. Its input is ``"embeddings"``, (batch, d), its output ``"outputs"``, (batch, k), both
+                float32; any number of rows. Its metadata say what it is, under ``"hybrid_qproj"``.
+            format: ``"onnx"``.
+
+        Raises:
+            ExportError: another format or suffix.
+            OutputError: the file cannot be written; an older one is unchanged.
+            MissingExtraError: the extra ``onnx`` is not installed.
+        """
+        check_format(Path(path), format)
+        rows = {"embeddings": torch.zeros(ROWS, self.in_features)}
+        about = {"kind": self.kind, "similarity": self.similarity, "config": self.config()}
+        module = self.frozen().cpu().float()
+        write_onnx(module, Path(path), rows, "outputs", {"embeddings": {0: "batch"}}, about)
 
     def pairwise_similarity(self, a: Tensor, b: Tensor) -> Tensor:
         """Score all pairs of outputs of this head, higher is closer.

@@ -15,6 +15,7 @@ from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.encoding import encode
 from hybrid_qproj.heads.circuit import CircuitHead
 from hybrid_qproj.heads.config import CircuitConfig
+from hybrid_qproj.heads.frozen import FrozenCoherent, check_exporting
 from hybrid_qproj.heads.probed import MappedBlocks
 from hybrid_qproj.plan import Plan, PlanError
 
@@ -104,9 +105,19 @@ class CoherentProjection(CircuitHead):
             ValueError: wrong width, not floating point, or NaN.
         """
         check_embeddings(embeddings, self.in_features)
+        check_exporting(self.kind)
+        if embeddings.is_meta:
+            return embeddings.new_empty(*embeddings.shape[:-1], self.output_width)
         dtype = torch.promote_types(embeddings.dtype, torch.float32)
         with torch.autocast(embeddings.device.type, enabled=False):
             return self.gather.output(self._run(widened(embeddings, dtype))).flatten(-2).to(embeddings.dtype)
+
+    def frozen(self) -> FrozenCoherent:
+        """See `Head.frozen`."""
+        with torch.no_grad():
+            weights, scale = self._read()
+            maps = self._stagewise(self.probed(weights, torch.float64, training=False))
+        return FrozenCoherent(self.plan, self.encoding.normalize, scale, maps).to(torch.float32).eval()
 
     def _run(self, embeddings: torch.Tensor) -> list[torch.Tensor]:
         """Bloch vectors, (..., 3, qubits): those of the encoding first, then those that each stage writes."""

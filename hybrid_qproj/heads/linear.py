@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self, TypeVar
 import torch
 from torch import Tensor, nn
 
-from hybrid_qproj._util.norms import tanh_of_sums, unit, widened
+from hybrid_qproj._util.norms import single_precision, tanh_of_sums, unit, widened
 from hybrid_qproj._util.validation import check_embeddings
 from hybrid_qproj.errors import ArgumentError
 from hybrid_qproj.heads.base import Head
@@ -91,7 +91,7 @@ class _FixedLinear(Head):
         """Project (..., d) to (..., k)."""
         check_embeddings(embeddings, self.in_features)
         wide = widened(embeddings, torch.promote_types(embeddings.dtype, torch.float32))
-        with torch.autocast(embeddings.device.type, enabled=False):
+        with single_precision(embeddings):
             return self._map(unit(wide)).to(embeddings.dtype)
 
     def _map(self, units: Tensor) -> Tensor:

@@ -18,12 +18,10 @@ from hybrid_qproj.fitting import FitSettings, Moments, fit_plan, moments_of
 from hybrid_qproj.fitting.weights import check_corrections, weights_of
 from hybrid_qproj.heads.direct import DirectRun
 from hybrid_qproj.heads.fit import Fit
+from hybrid_qproj.heads.frozen import FLOOR, FrozenProjection, check_exporting
 from hybrid_qproj.heads.measured import MeasuredHead
 from hybrid_qproj.heads.probed import ProbedBlocks
 from hybrid_qproj.plan import Plan
-
-FLOOR = 1e-5
-"""Least norm by which an output is divided."""
 
 
 class _Setting(NamedTuple):
@@ -188,6 +186,10 @@ class QuantumProjection(MeasuredHead):
             ValueError: wrong width, not floating point, or NaN.
         """
         check_embeddings(embeddings, self.in_features)
+        check_exporting(self.kind)
+        if embeddings.is_meta:
+            # Shapes without numbers: there is nothing to run a circuit with.
+            return embeddings.new_empty(*embeddings.shape[:-1], self.out_features)
         dtype = torch.promote_types(embeddings.dtype, torch.float32)
         with torch.autocast(embeddings.device.type, enabled=False):
             computed = widened(embeddings, dtype)
@@ -214,6 +216,14 @@ class QuantumProjection(MeasuredHead):
         if args or kwargs:
             raise TypeError("a head chooses torch.compile's options itself; call compile() without arguments")
         self.projector.compile()
+
+    def frozen(self) -> FrozenProjection:
+        """See `Head.frozen`. In direct mode too, the blocks are their response tensors, from nine circuits each."""
+        with torch.no_grad():
+            weights, scale = self._read()
+            responses = self._stagewise(self.probed(weights, torch.float64, training=False))
+        frozen = FrozenProjection(self.plan, self.encoding.normalize, scale, responses, self.normalize_output)
+        return frozen.to(torch.float32).eval()
 
     @torch.compiler.disable
     def _setting(self, dtype: torch.dtype) -> _Setting:

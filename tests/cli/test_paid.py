@@ -70,6 +70,7 @@ def _commands(work, out):
         "encode": ["encode", model, texts, "--out", out / "angles"],
         "search": ["search", model, work / "angles", "the cat", "--engine", "exhaustive"],
         "evaluate": ["evaluate", model, config, "--out", out / "e"],
+        "export": ["export", model, "--out", out / "h.onnx"],
         "plot": ["plot", "response", model, "--out", out / "p.svg"],
         "train": ["train", config, "--out", out / "t", *training],
         "compare": ["compare", config, "--out", out / "r", "--workers", "1"],
@@ -80,7 +81,7 @@ def _commands(work, out):
     }
 
 
-RUNNING = ("calibrate", "encode", "search", "evaluate", "train", "compare", "fit", "plot")
+RUNNING = ("calibrate", "encode", "search", "evaluate", "train", "compare", "fit", "plot", "export")
 HARMLESS = ("demo", "devices", "estimate", "index", "draw", "gallery")
 """No circuit of theirs runs on a device that anybody names; gallery and demo take none."""
 
