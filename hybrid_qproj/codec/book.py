@@ -21,8 +21,8 @@ class Levels(NamedTuple):
     Attributes:
         values: of all coordinates, one after the other, (levels,), float64.
         coordinate: of each, (levels,), int64.
-        members: for each field and value the levels that it stands for, (fields 256, most coordinates of a field), int32;
-            filled up with the number of levels.
+        members: for each field and value the levels that it stands for, (fields 256, most coordinates of a field),
+            int32; filled up with the number of levels.
     """
 
     values: Tensor

@@ -128,8 +128,9 @@ class ExperimentConfig(Strict):
             for key, named in (("training_for", head.training_for), ("objectives", head.objectives or ())):
                 if wrong := set(named) - set(self.objectives):
                     raise ValueError(f"head {name!r}: {key} names {sorted(wrong)}, which are no objectives")
-            if wrong := set(head.training_at) - set(head.sizes or self.sizes) if head.head_class.compresses else ():
-                raise ValueError(f"head {name!r}: training_at names {sorted(wrong)}, which are no sizes of it")
+            strange = set(head.training_at) - set(head.sizes or self.sizes)
+            if strange and head.head_class.compresses:
+                raise ValueError(f"head {name!r}: training_at names {sorted(strange)}, which are no sizes of it")
             for objective, k in product(self.objectives, (None, *head.training_at)):
                 try:
                     self.settings(name, objective, k)
