@@ -21,11 +21,11 @@ TEST_ENV := $(OFFLINE) OMP_NUM_THREADS=1 OMP_PROC_BIND=false
 PYTEST := -m pytest -q -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow test-min lint format docs figures bench gpu mpnet results pages clean
+.PHONY: help venv demo test test-slow test-min lint format docs figures bench gpu mpnet results results-mpnet pages clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
 
 # The build tools are pinned too and build isolation is off, so that a build today and one in a year are the same.
 $(VENV)/.base: constraints.txt
@@ -122,6 +122,10 @@ results: $(VENV)/.dev ## the tables of docs/results.md; hours on two cores, and 
 	$(OFFLINE) $(BIN)/python -m benchmarks.fitted
 	$(OFFLINE) $(BIN)/python -m benchmarks.fitted_budget
 	$(OFFLINE) $(BIN)/python -m benchmarks.fitted_variants lee cranfield fitted
+
+results-mpnet: mpnet ## the tables at the publication's widths and from scratch; hours on two cores, and data beside the checkout
+	$(OFFLINE) $(BIN)/python -m benchmarks.mpnet
+	$(OFFLINE) $(BIN)/python -m benchmarks.scratch
 
 pages: demo ## the tables of README, from docs/results and from a demo that is made anew
 	$(OFFLINE) $(BIN)/python -m benchmarks.pages demo-report

@@ -237,6 +237,23 @@ def test_what_is_said_of_cranfield_at_768():
         assert value("mpnet-cranfield", head, 384, "distillation") > value("mpnet-cranfield", "truncation", 384)
 
 
+def test_what_is_said_of_few_shots_at_768():
+    """In domain no difference, moved to Cranfield some."""
+    assert not any("*" in row["difference"] for row in read_table("mpnet-few-shot-tests-2"))
+    moved = read_table("mpnet-few-shot-tests-3")
+    for head, first in (("u_cu chain (published)", 2), ("u_cu tree", 5)):
+        rows = [row for row in moved if row["head"] == head and int(row["queries"]) >= first]
+        assert all(re.match(r"-.*\*", row["difference"]) for row in rows)
+        assert {row["baseline"] for row in rows} == {"linear", "linear from truncation", "grouped linear", "truncation"}
+    others = [
+        r for r in moved if r["head"] == "u_cu tree" and r["queries"] == "2" and r["baseline"] != "grouped linear"
+    ]
+    assert all(re.match(r"-.*\*", row["difference"]) for row in others)
+    fitted = [row for row in moved if row["head"] == "treelet, tuned" and row["baseline"] == "linear"]
+    assert len(fitted) == 6
+    assert all(re.match(r"\+.*\*", row["difference"]) for row in fitted)
+
+
 def test_what_is_said_of_few_shots_and_readouts():
     """As above, of learning curves and of the coherent readout."""
     rows = [row for row in read_table("few-shot-tests-2") if row["head"] == "rotor tree"]
