@@ -18,7 +18,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES = [page for page in PAGES if not {"_build", "results"}.intersection(page.relative_to(ROOT).parts)]
 # Figures that are no results: names of papers and licences, versions, sizes of what others made, levels of confidence.
 NO_RESULTS = re.compile(
-    r"arXiv:\d+\.\d+|Apache-2\.0|Python (?:other than )?3\.\d+|8\.8 million|95 %|1 to 100 %|1 to 25 %|5 % of the pairs|0\.5 \(default\)"
+    r"arXiv:\d+\.\d+|Apache-2\.0|Python (?:other than )?3\.\d+|8\.8 million|95 %|1 to 100 %|1 to 25 %|"
+    r"5 % of the pairs|0\.5 \(default\)"
 )
 
 
