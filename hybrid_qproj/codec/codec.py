@@ -212,12 +212,30 @@ class Codec:
         """Vectors whose order by L2 distance is, near to a query, that by the score: for a first stage of candidates.
 
         Args:
-            outputs: of queries, or what `decode` gives, (n, k).
+            outputs: of queries, (n, k).
 
         Returns:
             (n, k), float32: the outputs, or for cosines the directions of their deviations.
+
+        Raises:
+            CodecError: they are no outputs of such a head.
         """
         return self._comparison.points(self._queries(outputs))
+
+    def code_points(self, codes: Any) -> Tensor:
+        """`points` of what codes stand for.
+
+        Args:
+            codes: (n, bytes), torch or numpy, uint8.
+
+        Returns:
+            (n, k), float32.
+
+        Raises:
+            CodecError: these are no codes of it.
+        """
+        # A rotation can lead a little out of the range of outputs.
+        return self._comparison.points(self._comparison.decode(self._codes(codes, 2)))
 
     def save(self, folder: str | Path) -> None:
         """Write the codec to a folder, as ``codec.safetensors``; an older one there is replaced whole, or stays.
@@ -229,6 +247,11 @@ class Codec:
             OutputError: it could not be written.
         """
         saved.write(Path(folder), self.config(), self.scheme.tensors(), self.fingerprint)
+
+    def save_file(self, path: str | Path) -> None:
+        """Write the codec to a file of any name; see `save`."""
+        path = Path(path)
+        saved.write(path.parent, self.config(), self.scheme.tensors(), self.fingerprint, path.name)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:

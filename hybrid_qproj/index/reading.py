@@ -10,9 +10,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from hybrid_qproj.index.manifest import FORMAT, MANIFEST, Shard
+from hybrid_qproj.codec.codec import Codec
+from hybrid_qproj.index.manifest import MANIFEST, Shard
 from hybrid_qproj.index.names import Names
-from hybrid_qproj.index.precision import Precision, stored_width
+from hybrid_qproj.index.precision import Precision, stored_type, stored_width, unpack
 from hybrid_qproj.index.shards import read_texts
 from hybrid_qproj.index.texts import DIGEST_BYTES
 from hybrid_qproj.index.view import Checks, View
@@ -53,6 +54,11 @@ class StoredAngles:
         return self._view.manifest.precision
 
     @property
+    def codec(self) -> Codec | None:
+        """What reads the documents' codes, where they are stored as such."""
+        return self._view.codec
+
+    @property
     def model(self) -> str:
         """What encoded the documents, for people."""
         return self._view.manifest.model
@@ -75,7 +81,7 @@ class StoredAngles:
     @property
     def bound(self) -> bool:
         """Whether the digests of all files are known: not in a store of the former format."""
-        return self._view.manifest.format == FORMAT
+        return self._view.manifest.bound
 
     def __len__(self) -> int:
         """Documents, removed ones left out."""
@@ -99,7 +105,8 @@ class StoredAngles:
     @property
     def bytes_per_document(self) -> int:
         """Bytes of a document's angles."""
-        return stored_width(self.width, self.precision) * {"float32": 4, "float16": 2, "uint8": 1}[self.precision]
+        precision = self.codec or self.precision
+        return stored_width(self.width, precision) * stored_type(precision).itemsize
 
     def texts(self) -> list[bytes | None]:
         """Digests of the texts of all rows, in order; None where one is not known.
@@ -138,7 +145,13 @@ class StoredAngles:
         Raises:
             StoreError: a shard is damaged.
         """
-        yield from self._view.chunks(rows, shard, self._checks)
+        view = self._view
+        for start, piece in view.stored(rows, shard, self._checks):
+            yield start, unpack(piece, view.codec)
+
+    def stored_chunks(self, rows: int = 1 << 16, shard: int | None = None) -> Iterator[tuple[int, Tensor]]:
+        """Rows in order as they are stored, such as codes; else as `chunks`."""
+        yield from self._view.stored(rows, shard, self._checks)
 
     def gather(self, positions: Tensor) -> Tensor:
         """Angles of some rows.
@@ -152,4 +165,10 @@ class StoredAngles:
         Raises:
             StoreError: there is no such row, or a shard is damaged.
         """
+        view = self._view
+        flat = view.gather(positions.flatten(), self._checks)
+        return unpack(flat, view.codec).view(*positions.shape, view.manifest.width)
+
+    def gather_stored(self, positions: Tensor) -> Tensor:
+        """Some rows as they are stored, such as codes; else as `gather`."""
         return self._view.gather(positions, self._checks)

@@ -8,13 +8,27 @@ from __future__ import annotations
 from contextlib import suppress
 
 from hybrid_qproj._util.files import sync_folder, writing
+from hybrid_qproj.codec.codec import Codec
 from hybrid_qproj.index.errors import StoreError
-from hybrid_qproj.index.manifest import MANIFEST, NEXT, describe, read_manifest, write_manifest
+from hybrid_qproj.index.manifest import MANIFEST, NEXT, codec_file, describe, read_manifest, write_manifest
 from hybrid_qproj.index.precision import Precision
 from hybrid_qproj.index.store import AngleStore
 
 
-def renew(store: AngleStore, width: int, precision: Precision, model: str, fingerprint: str | None) -> AngleStore:
+def begun(store: AngleStore) -> AngleStore | None:
+    """As far as an interrupted run came with a store that is to take another's place, if it can be gone on with.
+
+    Args:
+        store: the other, while `AngleStore.writing`.
+    """
+    with suppress(StoreError):
+        return store.beside(NEXT)
+    return None
+
+
+def renew(
+    store: AngleStore, width: int, precision: Precision | Codec, model: str, fingerprint: str | None
+) -> AngleStore:
     """The store that is to take another's place: empty, or as far as an interrupted run came.
 
     Args:
@@ -33,7 +47,9 @@ def renew(store: AngleStore, width: int, precision: Precision, model: str, finge
     there = None
     with suppress(StoreError):
         there = read_manifest(path)[0]
-    if there is None or (there.width, there.precision, there.fingerprint) != (width, precision, fingerprint):
+    if there is None or not there.is_of(width, precision, fingerprint):
+        if isinstance(precision, Codec):
+            precision.save_file(store.folder / codec_file(precision.fingerprint))
         write_manifest(path, wanted)
     return store.beside(NEXT)
 

@@ -106,7 +106,7 @@ def write_index(store: AngleStore, index: Any, kind: Kind, candidates: int) -> N
         candidates=candidates,
         rows=index.ntotal,
         shards=count,
-        store=shards_digest(store.shards[:count]),
+        store=shards_digest(store.shards[:count], _codec(store)),
         digest=hashlib.sha256(content).hexdigest(),
     )
     path = store.folder / SETTINGS
@@ -168,8 +168,12 @@ def _is_of(entry: Entry, store: AngleStore) -> bool:
         store.bound
         and len(shards) == entry.shards
         and sum(shard.rows for shard in shards) == entry.rows
-        and entry.store == shards_digest(shards)
+        and entry.store == shards_digest(shards, _codec(store))
     )
+
+
+def _codec(store: AngleStore) -> str | None:
+    return None if store.codec is None else store.codec.fingerprint
 
 
 def _shards(store: AngleStore, rows: int) -> int:

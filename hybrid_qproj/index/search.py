@@ -1,4 +1,4 @@
-"""Search over a store of angles: FAISS finds candidates by L2 distance, exact fidelity orders them.
+"""Search over a store: FAISS finds candidates by L2 distance, exact fidelity or the score of the codes orders them.
 
 For close states -log F is a quarter of the squared L2 distance of the angles, so the nearest by L2 hold the most
 faithful; how many candidates it takes is measured by `AngleIndex.recall`.
@@ -17,7 +17,7 @@ from torch import Tensor
 from hybrid_qproj.errors import on_one_line
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.exhaustive import Hits, check_queries, exhaustive_search
-from hybrid_qproj.index.first_stage import KINDS, Kind, empty_index, nearest
+from hybrid_qproj.index.first_stage import KINDS, Kind, empty_index, nearest, query_points, stored_points
 from hybrid_qproj.index.saved import INDEX, MOST_CANDIDATES, SETTINGS, index_lock, read_index, write_index
 from hybrid_qproj.index.store import AngleStore
 from hybrid_qproj.similarity.pairwise import LEAST_OVERLAP
@@ -69,8 +69,9 @@ class AngleIndex:
             for number, shard in enumerate(self.store.shards):
                 end += shard.rows
                 if end > self._index.ntotal:
-                    for start, angles in self.store.chunks(shard=number):
-                        self._index.add(angles[max(0, self._index.ntotal - start) :].numpy())
+                    for start, rows in self.store.stored_chunks(shard=number):
+                        later = rows[max(0, self._index.ntotal - start) :]
+                        self._index.add(stored_points(self.store, later).numpy())
 
     def add(self, ids: list[str], angles: Tensor) -> None:
         """Add documents to store and index.
@@ -114,7 +115,7 @@ class AngleIndex:
         angles = queries.detach().float().cpu()
         removed = self.store.removed
         wanted = min(self._index.ntotal, k * self.candidates + len(removed))
-        found = self._candidates(angles, wanted, effort)
+        found = self._candidates(query_points(self.store, angles), wanted, effort)
         alive = found >= 0
         if removed:
             alive &= ~torch.isin(found, torch.tensor(sorted(removed)))
@@ -122,8 +123,7 @@ class AngleIndex:
         step = max(1, ANGLES_AT_ONCE // (found.shape[1] * self.store.width))
         for start in range(0, len(angles), step):
             part = slice(start, start + step)
-            documents = self.store.gather(found[part].clamp_min(0))
-            scores[part] = _scores(angles[part, None], documents)
+            scores[part] = self._exact(angles[part], found[part].clamp_min(0))
         scores[~alive] = -math.inf
         # Stable, and in the order of positions: equal scores do not depend on the first stage.
         order = found.argsort(dim=1)
@@ -131,6 +131,12 @@ class AngleIndex:
         best = scores.argsort(dim=1, descending=True, stable=True)[:, :k]
         scores, found = scores.gather(1, best), found.gather(1, best)
         return Hits(scores, torch.where(scores.isinf(), -1, found))
+
+    def _exact(self, angles: Tensor, found: Tensor) -> Tensor:
+        codec = self.store.codec
+        if codec is None:
+            return _scores(angles[:, None], self.store.gather(found))
+        return codec.pair_scores(angles, self.store.gather_stored(found))
 
     def _candidates(self, angles: Tensor, wanted: int, effort: int | None) -> Tensor:
         try:

@@ -19,10 +19,12 @@ from hybrid_qproj._util.files import SMALL, read_bounded, remove_leftovers, writ
 from hybrid_qproj._util.folders import file_digest, inside
 from hybrid_qproj._util.strict_json import parse_json
 from hybrid_qproj._util.tensors import DTYPES
+from hybrid_qproj.codec.codec import Codec
+from hybrid_qproj.codec.errors import CodecError
 from hybrid_qproj.errors import ArgumentError
 from hybrid_qproj.index.errors import StoreError
-from hybrid_qproj.index.manifest import Shard
-from hybrid_qproj.index.precision import LEVELS, SLACK, TAIL, Precision, stored_width
+from hybrid_qproj.index.manifest import Manifest, Shard, codec_file
+from hybrid_qproj.index.precision import LEVELS, SLACK, TAIL, Precision, stored_type, stored_width
 from hybrid_qproj.index.texts import DIGEST_BYTES
 
 ANGLES, TEXTS = "angles", "texts"
@@ -32,7 +34,8 @@ LONGEST_ID = 4096
 ROWS_AT_ONCE = 1 << 16
 """Of a shard, whose values are compared at once."""
 FILES = re.compile(r"(angles|ids|texts)-([0-9]{5,12})\.(safetensors|json)")
-_OURS = r"(?:manifest|next|index)\.json|index\.faiss|(?:angles|ids|texts)-[0-9]{5,12}\.(?:safetensors|json)"
+CODECS = re.compile(r"codec-[0-9a-f]{32}\.safetensors")
+_OURS = rf"(?:manifest|next|index)\.json|index\.faiss|{CODECS.pattern}|{FILES.pattern.replace('(', '(?:')}"
 LEFTOVERS = re.compile(rf"\.({_OURS})\..*\.tmp.*")
 
 
@@ -99,17 +102,35 @@ def bind_shard(folder: Path, shard: Shard) -> Shard:
     return shard.model_copy(update=digests)
 
 
-def map_angles(folder: Path, shard: Shard, width: int, precision: Precision) -> Tensor:
+def map_angles(folder: Path, shard: Shard, width: int, precision: Precision | Codec) -> Tensor:
     """The angles of a shard as they are stored: mapped, not read, so pages come in as rows are used.
 
     Raises:
         StoreError: the file is missing, damaged or of another form.
     """
     expected = (shard.rows, stored_width(width, precision))
-    return _map(folder, shard.file, ANGLES, expected, getattr(torch, precision))
+    return _map(folder, shard.file, ANGLES, expected, stored_type(precision))
 
 
-def check_angles(folder: Path, shard: Shard, stored: Tensor) -> None:
+def read_codec(folder: Path, manifest: Manifest) -> Codec | None:
+    """The codec of a store; None where it needs none.
+
+    Raises:
+        StoreError: the file is missing, damaged or another codec's.
+    """
+    if manifest.codec is None:
+        return None
+    path = _inside(folder, codec_file(manifest.codec))
+    try:
+        codec = Codec.load_file(path)
+    except CodecError as error:
+        raise StoreError(f"{error}; put back a copy of it, or encode the corpus again") from error
+    if codec.fingerprint != manifest.codec or codec.width != manifest.width:
+        raise StoreError(_other(path))
+    return codec
+
+
+def check_angles(folder: Path, shard: Shard, stored: Tensor, codec: Codec | None = None) -> None:
     """Compare a shard with its digest, where there is one, and its angles with what angles can be.
 
     Raises:
@@ -118,12 +139,16 @@ def check_angles(folder: Path, shard: Shard, stored: Tensor) -> None:
     _check_digest(folder / shard.file, shard.file_digest)
     for start in range(0, len(stored), ROWS_AT_ONCE):
         rows = stored[start : start + ROWS_AT_ONCE]
-        if not _are_angles(rows):
-            place = start + next(number for number, row in enumerate(rows) if not _are_angles(row[None]))
-            raise StoreError(f"{folder / shard.file}: row {place} holds numbers that are no angles in [0, pi]")
+        if not _are_angles(rows, codec):
+            place = start + next(number for number, row in enumerate(rows) if not _are_angles(row[None], codec))
+            kind = "angles in [0, pi]" if codec is None else "code"
+            raise StoreError(f"{folder / shard.file}: row {place} holds numbers that are no {kind}")
 
 
-def _are_angles(rows: Tensor) -> bool:
+def _are_angles(rows: Tensor, codec: Codec | None) -> bool:
+    if codec is not None:
+        # Any byte is one of a book's; what holds numbers of its own says any number.
+        return codec.scheme.book is not None or bool(codec.decode(rows).isfinite().all())
     if rows.dtype == torch.uint8:
         tail = rows[:, -TAIL:].clone(memory_format=torch.contiguous_format).view(torch.float16).float()
         least, most = tail[:, 0], tail[:, 0] + LEVELS * tail[:, 1]
@@ -178,7 +203,7 @@ def sweep(folder: Path, counting: set[str]) -> None:
     for name in _names(folder):
         if (found := LEFTOVERS.fullmatch(name)) is not None:
             remove_leftovers(folder / found[1])
-        elif FILES.fullmatch(name) and name not in counting:
+        elif (FILES.fullmatch(name) or CODECS.fullmatch(name)) and name not in counting:
             (folder / name).unlink(missing_ok=True)
 
 

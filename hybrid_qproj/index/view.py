@@ -10,10 +10,11 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
+from hybrid_qproj.codec.codec import Codec
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.manifest import Manifest, read_manifest
-from hybrid_qproj.index.precision import unpack
-from hybrid_qproj.index.shards import check_angles, map_angles, read_ids, read_texts
+from hybrid_qproj.index.precision import stored_type, stored_width
+from hybrid_qproj.index.shards import check_angles, map_angles, read_codec, read_ids, read_texts
 
 
 class Checks:
@@ -40,7 +41,7 @@ class Checks:
         if self._wanted and file not in self._done:
             with self._lock:
                 if file not in self._done:
-                    check_angles(view.folder, view.manifest.shards[number], view.tensors[number])
+                    check_angles(view.folder, view.manifest.shards[number], view.tensors[number], view.codec)
                     self._done.add(file)
 
 
@@ -53,6 +54,7 @@ class View(NamedTuple):
         stamp: by which a change of the manifest's file is noticed.
         tensors: mapped angles of each shard, as they are stored.
         removed: positions of removed documents.
+        codec: of the rows, where they are codes.
     """
 
     folder: Path
@@ -60,6 +62,7 @@ class View(NamedTuple):
     stamp: str
     tensors: tuple[Tensor, ...]
     removed: frozenset[int]
+    codec: Codec | None
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -74,9 +77,9 @@ class View(NamedTuple):
         while True:
             manifest, problem, stamp = read_manifest(path)
             try:
-                tensors = [
-                    map_angles(path.parent, shard, manifest.width, manifest.precision) for shard in manifest.shards
-                ]
+                codec = read_codec(path.parent, manifest)
+                precision = codec or manifest.precision
+                tensors = [map_angles(path.parent, shard, manifest.width, precision) for shard in manifest.shards]
             except StoreError as error:
                 # Encoded again while it was being opened: its former shards are gone.
                 if read_manifest(path)[2] != stamp:
@@ -86,13 +89,14 @@ class View(NamedTuple):
                 raise
             if problem:
                 raise StoreError(f"{path} is damaged: {problem}; put back a copy of it, or encode the corpus again")
-            return cls(path.parent, manifest, stamp, tuple(tensors), frozenset(manifest.removed))
+            return cls(path.parent, manifest, stamp, tuple(tensors), frozenset(manifest.removed), codec)
 
     def grew_from(self, older: View) -> bool:
         """Whether all rows of an older view are still there, in their places."""
         new, old = self.manifest, older.manifest
         return (
-            (new.width, new.precision, new.fingerprint) == (old.width, old.precision, old.fingerprint)
+            (new.width, new.precision, new.codec) == (old.width, old.precision, old.codec)
+            and new.fingerprint == old.fingerprint
             and len(new.shards) >= len(old.shards)
             and all(
                 (a.file, a.rows) == (b.file, b.rows) and a.file_digest in (None, b.file_digest)
@@ -100,37 +104,39 @@ class View(NamedTuple):
             )
         )
 
-    def chunks(self, rows: int, shard: int | None, checks: Checks) -> Iterator[tuple[int, Tensor]]:
-        """Rows in order; see `StoredAngles.chunks`."""
+    def stored(self, rows: int, shard: int | None, checks: Checks) -> Iterator[tuple[int, Tensor]]:
+        """Rows in order as they are stored; see `StoredAngles.chunks`."""
         start = 0
         for number, tensor in enumerate(self.tensors):
             if shard in (None, number):
                 checks.check(self, number)
                 for place, piece in enumerate(tensor.split(rows)):
-                    yield start + place * rows, unpack(piece)
+                    yield start + place * rows, piece
             start += len(tensor)
 
     def gather(self, positions: Tensor, checks: Checks) -> Tensor:
-        """Some rows; see `StoredAngles.gather`."""
+        """Some rows as they are stored; see `StoredAngles.gather`."""
         flat = positions.flatten()
         if len(flat) and not (int(flat.min()) >= 0 and int(flat.max()) < self.manifest.rows):
             raise StoreError(
                 f"rows {int(flat.min())} to {int(flat.max())} were asked for; {self.folder} has "
                 f"{self.manifest.rows:,}, of which the first is 0"
             )
-        result = torch.empty(len(flat), self.manifest.width)
+        precision = self.codec or self.manifest.precision
+        size = stored_width(self.manifest.width, precision)
+        result = torch.empty(len(flat), size, dtype=stored_type(precision))
         start = 0
         for number, tensor in enumerate(self.tensors):
             mine = ((flat >= start) & (flat < start + len(tensor))).nonzero().squeeze(1)
             if len(mine):
                 checks.check(self, number)
-                result[mine] = unpack(tensor[flat[mine] - start])
+                result[mine] = tensor[flat[mine] - start]
             start += len(tensor)
-        return result.view(*positions.shape, self.manifest.width)
+        return result.view(*positions.shape, size)
 
     def verify(self) -> None:
         """Compare every file with its digest; see `StoredAngles.verify`."""
         for shard, tensor in zip(self.manifest.shards, self.tensors, strict=True):
-            check_angles(self.folder, shard, tensor)
+            check_angles(self.folder, shard, tensor, self.codec)
             read_ids(self.folder, shard)
             read_texts(self.folder, shard)
