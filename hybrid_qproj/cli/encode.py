@@ -31,6 +31,12 @@ def encode(
     device: Device = None,
     yes: Yes = False,
     ansatz: Ansaetze = None,
+    size: Annotated[
+        int | None, typer.Option("--bytes", min=1, help="Keep each document as a code of so many bytes.")
+    ] = None,
+    scheme: Annotated[str | None, typer.Option(help="Of the codes: bits, signs, pq, opq, itq, rabitq, ...")] = None,
+    sample: Annotated[int | None, typer.Option(min=2, help="Documents the codec is fitted to; 65,536.")] = None,
+    codec: Annotated[Path | None, typer.Option(help="Folder of a saved codec, in place of --bytes.")] = None,
 ) -> None:
     """Encode a corpus to angles on disk. Run again after an interruption, it goes on."""
     with one_line_errors():
@@ -53,5 +59,9 @@ def encode(
                 quantum_device=device,
                 allow_paid=yes,
                 ansaetze=ansatz or (),
+                size=size,
+                scheme=scheme,
+                sample=sample,
+                codec=codec,
             )
             typer.echo(f"{len(store):,} documents of {store.bytes_per_document} bytes: {out}")

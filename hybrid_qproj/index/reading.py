@@ -58,6 +58,10 @@ class StoredAngles:
         """What reads the documents' codes, where they are stored as such."""
         return self._view.codec
 
+    def is_of(self, width: int, precision: Precision | Codec, fingerprint: str | None) -> bool:
+        """Whether its rows are of this width, precision or codec, and by this model."""
+        return self._view.manifest.is_of(width, precision, fingerprint)
+
     @property
     def model(self) -> str:
         """What encoded the documents, for people."""

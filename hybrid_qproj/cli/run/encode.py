@@ -13,12 +13,15 @@ from torch import Tensor
 from hybrid_qproj._util.outputs import check_folder
 from hybrid_qproj.cli.run.engines import OptionError, check_engine
 from hybrid_qproj.cli.tables import make_console
+from hybrid_qproj.codec import registry
+from hybrid_qproj.codec.codec import Codec
 from hybrid_qproj.estimate import check_runs
 from hybrid_qproj.index import cluster
 from hybrid_qproj.index.binding import check_angles, open_for
+from hybrid_qproj.index.coding import SAMPLE, Coding, saved_codec
 from hybrid_qproj.index.corpus import Changes, compare
 from hybrid_qproj.index.precision import PRECISIONS, Precision
-from hybrid_qproj.index.store import AngleStore, StoreError
+from hybrid_qproj.index.store import MANIFEST, AngleStore, StoreError
 from hybrid_qproj.index.texts import text_digests
 from hybrid_qproj.loading import load
 from hybrid_qproj.retrieval.documents import Documents
@@ -45,6 +48,10 @@ def run_encode(
     quantum_device: str | None = None,
     allow_paid: bool = False,
     ansaetze: Sequence[str] = (),
+    size: int | None = None,
+    scheme: str | None = None,
+    sample: int | None = None,
+    codec: Path | None = None,
 ) -> AngleStore:
     """Encode a corpus to a store of angles, or go on where an interrupted run stopped.
 
@@ -66,6 +73,11 @@ def run_encode(
         quantum_device: device string that replaces the saved one.
         allow_paid: whether circuits may run on a device that can cost money.
         ansaetze: your own ones that the head may name; see `hybrid_qproj.load`.
+        size: bytes of a document, which is kept as a code: a codec is fitted first, to a sample of the corpus. A store
+            that is there and has such codes keeps its codec.
+        scheme: of that codec; None for the default one.
+        sample: documents that it is fitted to at most; None for 65,536.
+        codec: folder of a saved codec that is used as it is.
 
     Returns:
         the store.
@@ -78,9 +90,12 @@ def run_encode(
         OutputError: ``out`` is a file or holds what another command wrote; or a file cannot be written: what was
             encoded before is still there.
         DataError: the corpus cannot be read.
-        OptionError: an unknown engine, or workers of an engine that has none.
+        OptionError: an unknown engine, workers of an engine that has none, or options of a precision, of codes and of
+            a saved codec at once.
+        CodecError: bytes that the scheme cannot give, too few documents, or a codec that is damaged or another head's.
     """
     check_engine(engine, ENGINES, workers)
+    _check_codes(precision, size, scheme, sample, codec)
     if precision not in (None, *PRECISIONS):
         raise StoreError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
     if batch_size < 1 or shard < 1:
@@ -88,11 +103,12 @@ def run_encode(
     check_folder(out, "encoded documents")
     source = open_source(documents)
     encoder = load(model, quantum_device=quantum_device, ansaetze=ansaetze, allow_paid=allow_paid)
-    check_angles(encoder)
+    wanted = _wanted(encoder, source, batch_size, precision, size, scheme, sample, codec)
+    check_angles(encoder, codes=isinstance(wanted, Codec | Coding) or _has_codes(out, wanted))
     check_runs(encoder.head)
     fingerprint = encoder_fingerprint(encoder)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with open_for(out, encoder, fingerprint, precision, model, update) as (store, whole):
+    with open_for(out, encoder, fingerprint, wanted, model, update) as (store, whole):
         changes = compare(source, store, update or whole)
         left = sum(changes.wanted)
         parts = (
@@ -122,6 +138,39 @@ def run_encode(
         if changes.gone:
             store.remove(changes.gone)
     return AngleStore(out)
+
+
+def _check_codes(
+    precision: str | None, size: int | None, scheme: str | None, sample: int | None, codec: Path | None
+) -> None:
+    kinds = {"--precision": precision, "--bytes": size, "--codec": codec}
+    given = [name for name, value in kinds.items() if value is not None]
+    if len(given) > 1:
+        raise OptionError(f"{' and '.join(given)} each say how documents are kept; expected one of them")
+    if size is None and not (scheme is None and sample is None):
+        raise OptionError("--scheme and --sample say how codes of so many bytes are fitted; say how many with --bytes")
+
+
+def _wanted(
+    encoder: Encoder,
+    source: Documents,
+    batch_size: int,
+    precision: Precision | None,
+    size: int | None,
+    scheme: str | None,
+    sample: int | None,
+    codec: Path | None,
+) -> Precision | Codec | Coding | None:
+    if codec is not None:
+        return saved_codec(codec, encoder)
+    if size is None:
+        return precision
+    return Coding(encoder, source, size, scheme or registry.DEFAULT, SAMPLE if sample is None else sample, batch_size)
+
+
+def _has_codes(out: Path, precision: Precision | None) -> bool:
+    """Whether the store that is there is gone on with, and keeps codes."""
+    return precision is None and (out / MANIFEST).exists() and AngleStore(out).codec is not None
 
 
 def _encode_here(
