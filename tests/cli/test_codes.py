@@ -109,8 +109,8 @@ def test_a_store_keeps_its_codec(model, corpus, run, tmp_path):
     assert "holds 'bits' codes of 4 bytes of this model" in message
     assert "'bits' codes of 2 bytes" in message
     assert "float16 angles" in run("encode", model, corpus, "--out", out, "--precision", "float16", code=1)
-    assert "52 documents of 2 bytes" in run(
-        "encode", model, corpus, "--out", out, "--bytes", 2, "--scheme", "itq", "--update"
+    assert "52 documents of 1 bytes" in run(
+        "encode", model, corpus, "--out", out, "--bytes", 1, "--scheme", "itq", "--update"
     )
 
 
@@ -118,7 +118,7 @@ def test_a_saved_codec(model, corpus, run, tmp_path):
     """Is used as it is; one of another head is refused, and a damaged one."""
     encoder = load(model)
     outputs = encoder.encode([" ".join(WORDS[i:]) for i in range(8)], convert_to_tensor=True)
-    codec = Codec.fit(outputs, 2, "signs" if outputs.shape[1] == 16 else "bits", head=head_fingerprint(encoder.head))
+    codec = Codec.fit(outputs, 2, head=head_fingerprint(encoder.head))
     codec.save(tmp_path / "codec")
     run("encode", model, corpus, "--out", tmp_path / "a", "--codec", tmp_path / "codec")
     assert AngleStore(tmp_path / "a").codec.fingerprint == codec.fingerprint
