@@ -10,6 +10,7 @@ from torch import Tensor
 
 from hybrid_qproj.codec import registry as codecs
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig, HeadConfig, ObjectiveConfig
+from hybrid_qproj.fitting import FitSettings
 from hybrid_qproj.heads.base import Head
 from hybrid_qproj.heads.linear import trainable_parameters
 from hybrid_qproj.training.objectives import Contrastive, Objective, SimilarityDistillation
@@ -22,6 +23,8 @@ def build_head(
     config: ExperimentConfig, name: str, width: int, k: int, seed: int = 0, allow_paid: bool = False
 ) -> Head:
     """A head of the experiment, new: neither fitted nor trained. Of one that will be fitted, sizes alone are right.
+
+    One that will only rotate has one number less here than its fit gives it.
 
     Args:
         config: the experiment.
@@ -53,6 +56,10 @@ def build_head(
             if chosen.parameters_of is not None:
                 like = build_head(config, chosen.parameters_of, width, k)
                 return cls.with_budget(width, k, trainable_parameters(like), **args)
+            if k == width and chosen.is_fitted and cls.fitting is not None and cls.fitting.settings is FitSettings:
+                # The fit gives such a head its plan; a constructor knows none that only rotates.
+                FitSettings(**(chosen.fit or {})).check(width, k)
+                k -= 1
             head = cls(width, k, **args)
         if chosen.tune and not trainable_parameters(head):
             raise ValueError("it has nothing to train, so tune cannot go on from its fit; leave tune out")

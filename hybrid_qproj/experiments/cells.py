@@ -21,7 +21,7 @@ from hybrid_qproj.experiments.build import (
     numbers_of,
     sizes_of,
 )
-from hybrid_qproj.experiments.coded import check_codec, code
+from hybrid_qproj.experiments.coded import check_bytes, code
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig
 from hybrid_qproj.experiments.data import ExperimentData
 from hybrid_qproj.experiments.embed import open_encoder
@@ -62,7 +62,7 @@ def cells(config: ExperimentConfig, width: int) -> list[Cell]:
         for name in config.heads:
             for k in sizes_of(config, name, width):
                 head = build_head(config, name, width, numbers_of(config, name, width, k))
-                check_codec(config, name, head, k)
+                check_bytes(config, name, head, k)
                 if is_fitted(config, name) and layers != 0:
                     which = f"{layers} layers" if isinstance(layers, int) else f"layers {name_layers(layers)}"
                     raise ConfigError(f"head {name!r} is fitted to frozen embeddings; it cannot train {which}")

@@ -10,7 +10,7 @@ from hybrid_qproj._util.extras import require
 from hybrid_qproj.codec import Codec, CodecError
 from hybrid_qproj.codec import registry as codecs
 from hybrid_qproj.codec.codec import check_codec as check_scheme
-from hybrid_qproj.experiments.build import sampled
+from hybrid_qproj.experiments.build import FLOAT32, numbers_of, sampled
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig
 from hybrid_qproj.experiments.data import ExperimentData
 from hybrid_qproj.experiments.records import Cell
@@ -49,24 +49,31 @@ class CodedModel:
         return self.codec.scores(queries, codes)
 
 
-def check_codec(config: ExperimentConfig, name: str, head: Head, size: int) -> None:
-    """Refuse a codec that cannot make so many bytes of a head's outputs, before anything is computed.
+def check_bytes(config: ExperimentConfig, name: str, head: Head, size: int) -> None:
+    """Refuse a head whose documents cannot take so many bytes, before anything is computed.
 
     Args:
         config: the experiment.
         name: which head.
-        head: new.
-        size: bytes.
+        head: as `build_head` makes it.
+        size: bytes; nothing is checked where sizes are numbers.
 
     Raises:
-        ConfigError: it cannot; the message names the head, the bytes, and what is possible.
-        MissingExtraError: it needs FAISS, which is not installed.
+        ConfigError: they cannot; the message names the head, the bytes, and what is possible.
+        MissingExtraError: its codec needs FAISS, which is not installed.
     """
     chosen = config.heads[name].codec
     if chosen is None:
+        if config.sizes_in == "bytes" and FLOAT32 * head.output_width != size:
+            raise ConfigError(
+                f"head {name!r} of {head.out_features} qubits gives {head.output_width} numbers, {FLOAT32} bytes each, "
+                f"not {size} bytes; leave it out where sizes are bytes"
+            )
         return
     try:
-        check_scheme(chosen.scheme, head.output_width, size, head.similarity, chosen.score)
+        check_scheme(
+            chosen.scheme, numbers_of(config, name, head.in_features, size), size, head.similarity, chosen.score
+        )
     except CodecError as error:
         raise ConfigError(f"head {name!r} at {size} bytes: {error}") from error
     if codecs.get(chosen.scheme).uses_faiss:

@@ -105,18 +105,8 @@ def comparisons_to_markdown(comparisons: Sequence[Comparison], sizes_in: SizesIn
         comparisons: the comparisons.
         sizes_in: what their sizes count.
     """
-    header = [
-        "head",
-        SIZES[sizes_in],
-        "objective",
-        "queries",
-        "layers",
-        "baseline",
-        "difference",
-        "95 % interval",
-        "p",
-        "p (Holm)",
-    ]
+    fields = ["head", SIZES[sizes_in], "objective", "queries", "layers", "baseline"]
+    header = [*fields, "difference", "95 % interval", "p", "p (Holm)"]
     lines = [
         [
             c.head.head,

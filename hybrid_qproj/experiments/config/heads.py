@@ -106,16 +106,6 @@ class HeadConfig(Strict):
                 f"sample is for what is fitted to texts: {always}, {_those(_has_settings)} with fit, and heads with a "
                 "codec"
             )
-        if self.codec is not None:
-            within("codec", check_score, cls.similarity, self.codec.score)
-        if (self.k is not None) != (self.codec is not None and cls.compresses):
-            raise ValueError(
-                f"give k, the numbers of an output of {self.kind} that the codec makes bytes of"
-                if self.k is None
-                else f"k is for heads that compress and have a codec; {self.kind} keeps the width of embeddings"
-                if self.codec is not None
-                else "k is for heads with a codec; others have as many numbers as the experiment's sizes say"
-            )
         if self.tune and not self.is_fitted:
             raise ValueError("tune goes on from a fit; give fit, or leave tune out")
         if self.frozen and self.is_fitted:
@@ -128,6 +118,21 @@ class HeadConfig(Strict):
                 raise ValueError(f"fit decides {decides} of a {self.kind}; leave {', '.join(decided)} out of args")
             within("fit", check_keywords, cls.fitting.settings, self.fit)
             cls.fitting.settings(**self.fit)
+        return self
+
+    @model_validator(mode="after")
+    def _codec_has_numbers(self) -> HeadConfig:
+        cls = self.head_class
+        if self.codec is not None:
+            within("codec", check_score, cls.similarity, self.codec.score)
+        if (self.k is not None) != (self.codec is not None and cls.compresses):
+            raise ValueError(
+                f"give k, the numbers of an output of {self.kind} that the codec makes bytes of"
+                if self.k is None
+                else f"k is for heads that compress and have a codec; {self.kind} keeps the width of embeddings"
+                if self.codec is not None
+                else "k is for heads with a codec; others have as many numbers as the experiment's sizes say"
+            )
         return self
 
     @model_serializer(mode="wrap")
