@@ -28,6 +28,7 @@ from hybrid_qproj.experiments.embed import open_encoder
 from hybrid_qproj.experiments.manifest import with_contents
 from hybrid_qproj.experiments.records import Cell, Histogram, Record, name_layers
 from hybrid_qproj.experiments.training import Trained, batch_size, train_cell
+from hybrid_qproj.heads.base import Head
 from hybrid_qproj.heads.linear import stored_numbers, trainable_parameters
 from hybrid_qproj.retrieval.measures import Run, evaluate_run
 from hybrid_qproj.retrieval.protocols import TestSet, rank
@@ -132,7 +133,7 @@ def build_model(cell: Cell, config: ExperimentConfig, data: ExperimentData, allo
     if is_fitted(config, cell.head):
         if data.table is None or not data.texts:
             raise ConfigError(f"head {cell.head!r} is fitted to unlabelled texts, but the experiment has no [texts]")
-        head = fit_head(config, cell.head, k, data.table.lookup(data.texts, "document"), cell.seed, allow_paid)
+        head = _fitted(cell, config, data, k, allow_paid)
     else:
         head = build_head(config, cell.head, data.width, k, cell.seed, allow_paid)
     if cell.layers == 0:
@@ -143,6 +144,23 @@ def build_model(cell: Cell, config: ExperimentConfig, data: ExperimentData, allo
         reset_layers(encoder, config.encoder.reset, cell.seed)
     set_trainable(encoder, cell.layers)
     return with_head(encoder, head)
+
+
+def _fitted(cell: Cell, config: ExperimentConfig, data: ExperimentData, k: int, allow_paid: bool) -> Head:
+    """A cell's fitted head: that of the last cell, where only the bytes differ that its codec makes of outputs."""
+    assert data.table is not None
+    chosen = config.heads[cell.head]
+    # What trains is changed by that, and a device may draw.
+    alone = chosen.codec is None or chosen.tune or "device" in chosen.args
+    table = chosen.model_dump(mode="json", include={"kind", "args", "fit", "sample"})
+    key = json.dumps([table, k, cell.seed], sort_keys=True)
+    if not alone and key in data.fits:
+        return data.fits[key]
+    head = fit_head(config, cell.head, k, data.table.lookup(data.texts, "document"), cell.seed, allow_paid)
+    data.fits.clear()
+    if not alone:
+        data.fits[key] = head
+    return head
 
 
 def run_cell(
