@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
 from hybrid_qproj._util.extras import require
 from hybrid_qproj.codec import Codec, CodecError
 from hybrid_qproj.codec import registry as codecs
+from hybrid_qproj.codec.codec import Similarity
 from hybrid_qproj.codec.codec import check_codec as check_scheme
 from hybrid_qproj.experiments.build import FLOAT32, numbers_of, sampled
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig
@@ -103,9 +104,11 @@ def code(
         return None
     rows = sampled(config, cell.head, len(data.texts), cell.seed)
     texts = data.texts if rows is None else [data.texts[row] for row in rows.tolist()]
+    # Others were refused before anything ran.
+    similarity = cast(Similarity, model.head.similarity)
     outputs = encode_side(model, texts, "document", batch_size=batch_size, convert_to_tensor=True)
     try:
-        codec = Codec.fit(outputs, cell.k, chosen.scheme, cell.seed, model.head.similarity, chosen.score)
+        codec = Codec.fit(outputs, cell.k, chosen.scheme, cell.seed, similarity, chosen.score)
     except CodecError as error:
         raise ConfigError(f"head {cell.head!r} at {cell.k} bytes, seed {cell.seed}: {error}") from error
     return CodedModel(model, codec)
