@@ -103,8 +103,8 @@ class HeadConfig(Strict):
         if self.sample is not None and not self.is_fitted and self.codec is None:
             always = _those(lambda head: head.fitting is not None and head.fitting.required)
             raise ValueError(
-                f"sample is for heads that are fitted to texts: {always}, {_those(_has_settings)} with fit, and all "
-                "with a codec"
+                f"sample is for heads that are fitted to texts: {always}, and {_those(_has_settings)} with fit; and "
+                "for heads with a codec"
             )
         if self.tune and not self.is_fitted:
             raise ValueError("tune goes on from a fit; give fit, or leave tune out")
