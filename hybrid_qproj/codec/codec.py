@@ -107,7 +107,7 @@ class Codec:
         found = registry.get(scheme)
         check_score(similarity, score)
         rows = _checked(outputs, similarity, None)
-        found.check(rows.shape[1], bytes)
+        check_codec(scheme, rows.shape[1], bytes, similarity, score)
         check_rows(scheme, rows, LEAST_ROWS)
         return cls(found.fit(rows, bytes, seed), similarity, score, head)
 
@@ -286,6 +286,26 @@ class Codec:
 
     def __repr__(self) -> str:
         return f"Codec({self.scheme.name}, {self.width} numbers in {self.bytes} bytes, score={self.score!r})"
+
+
+def check_codec(scheme: str, width: int, size: int, similarity: str, score: str | None = None) -> None:
+    """Refuse what `Codec.fit` would refuse whatever the outputs.
+
+    Args:
+        scheme: a name of `hybrid_qproj.codec.registry.names`.
+        width: k, numbers of an output.
+        size: bytes of a code.
+        similarity: of the head.
+        score: what is wanted, or None.
+
+    Raises:
+        CodecError: an unknown scheme, bytes that it cannot give, or a score that does not go with it or the head.
+    """
+    found = registry.get(scheme)
+    check_score(similarity, score)
+    found.check(width, size)
+    if score == "centred" and "mean" not in found.forms(width, size):
+        raise CodecError(f"{scheme!r} stores no mean, so it has no score 'centred'; expected 'cosine'")
 
 
 def check_score(similarity: str, score: str | None) -> None:

@@ -41,6 +41,8 @@ class RaBitQ(Scheme):
 
     name: ClassVar[str] = "rabitq"
     normalises: ClassVar[bool] = False
+    draws: ClassVar[bool] = True
+    uses_faiss: ClassVar[bool] = True
 
     mean: Tensor
     rotation: Tensor
