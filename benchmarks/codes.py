@@ -30,7 +30,7 @@ IMAGES = ROOT / "docs" / "images"
 ENCODERS = {"MiniLM": ("lee", "cranfield", "trec-dl"), "mpnet": ("mpnet",)}
 """Encoder -> experiments."""
 SHARED_DATA = ("trec-dl", "mpnet")
-HEADS = ("3,072 angles, bits", "treelet, bits", "3,072 angles, signs")
+HEADS = ("3,072 angles, bits", "treelet, bits", "4 mixing stages, bits", "3,072 angles, signs")
 PEERS = ("PQ", "OPQ", "RaBitQ")
 PCA, ITQ, FULL = "PCA, bits", "ITQ", "full"
 MOST = 4_000
