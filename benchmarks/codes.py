@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from benchmarks.fitted import MEASURE, SHARED, TABLES, lend_datasets
 from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.cli.run.compare import run_compare
@@ -28,7 +30,7 @@ IMAGES = ROOT / "docs" / "images"
 ENCODERS = {"MiniLM": ("lee", "cranfield", "trec-dl"), "mpnet": ("mpnet",)}
 """Encoder -> experiments."""
 SHARED_DATA = ("trec-dl", "mpnet")
-HEADS = ("3,072 angles, bits", "treelet, bits", "3,072 angles, signs")
+HEADS = ("3,072 angles, bits", "treelet, bits", "4 mixing stages, bits", "3,072 angles, signs")
 PEERS = ("PQ", "OPQ", "RaBitQ")
 PCA, ITQ, FULL = "PCA, bits", "ITQ", "full"
 MOST = 4_000
@@ -77,6 +79,8 @@ def run(name: str) -> list[Collection]:
     """Run an experiment; write tables for each of its pools or tests, and all means as JSON."""
     path, out = ROOT / "examples" / "codes" / f"{name}.toml", ROOT / "results" / f"codes-{name}"
     config = load_config(path)
+    if name == "mpnet":
+        embedded_passages(ROOT / "results" / "codes-mpnet-passages.tsv")
     rows = run_compare(path, out)
     found = [Collection(pool, rows) for pool in config.pools or [test.name for test in config.test]]
     for number, collection in enumerate(found, start=1):
@@ -89,6 +93,15 @@ def run(name: str) -> list[Collection]:
         write_atomically(TABLES / f"codes-{name}-tests{suffix}.md", tests.encode())
     write_atomically(TABLES / f"codes-{name}.json", (json.dumps(numbers(found), indent=1) + "\n").encode())
     return found
+
+
+def embedded_passages(path: Path) -> None:
+    """Write the training passages whose mpnet embeddings there are: no model is needed for these."""
+    with np.load(SHARED / "embeddings" / "mpnet.msmarco-v2.npz") as archive:
+        wanted = set(archive["docids"].tolist())
+    lines = (SHARED / "train" / "msmarco-v2.passages.tsv").read_text(encoding="utf-8").splitlines(keepends=True)
+    path.parent.mkdir(exist_ok=True)
+    write_atomically(path, "".join(line for line in lines if line.split("\t")[0] in wanted).encode())
 
 
 def whole(baseline: str) -> tuple[int, ...]:

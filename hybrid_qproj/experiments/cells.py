@@ -60,7 +60,8 @@ def cells(config: ExperimentConfig, width: int) -> list[Cell]:
     """
     found = []
     for layers in config.encoder.layers:
-        for name in config.heads:
+        for name, table in config.heads.items():
+            seeds = config.all_seeds[: table.seeds]
             for k in sizes_of(config, name, width):
                 head = build_head(config, name, width, numbers_of(config, name, width, k))
                 check_bytes(config, name, head, k)
@@ -68,20 +69,19 @@ def cells(config: ExperimentConfig, width: int) -> list[Cell]:
                     which = f"{layers} layers" if isinstance(layers, int) else f"layers {name_layers(layers)}"
                     raise ConfigError(f"head {name!r} is fitted to frozen embeddings; it cannot train {which}")
                 if trainable_parameters(head) == 0 and layers == 0:
-                    seeds = config.all_seeds if is_random(config, name) else config.all_seeds[:1]
-                    found += [Cell(name, k, "", None, layers, seed) for seed in seeds]
+                    found += [
+                        Cell(name, k, "", None, layers, s) for s in (seeds if is_random(config, name) else seeds[:1])
+                    ]
                     continue
                 if not config.objectives:
                     raise ConfigError(f"head {name!r} trains, but the experiment has no [objectives.NAME] to train for")
-                for objective, table in config.objectives.items():
-                    if objective not in (config.heads[name].objectives or config.objectives):
+                for objective, aim in config.objectives.items():
+                    if objective not in (table.objectives or config.objectives):
                         continue
-                    build_objectives(config.heads[name], table)
-                    fractions = config.fractions if table.labels is not None else (None,)
+                    build_objectives(table, aim)
+                    fractions = config.fractions if aim.labels is not None else (None,)
                     found += [
-                        Cell(name, k, objective, fraction, layers, seed)
-                        for fraction in fractions
-                        for seed in config.all_seeds
+                        Cell(name, k, objective, fraction, layers, seed) for fraction in fractions for seed in seeds
                     ]
     _check_names(found)
     return found
@@ -106,7 +106,7 @@ def digest(cell: Cell, config: ExperimentConfig) -> str:
     for key in ("layers", "batch_size"):
         del parts["encoder"][key]
     head = config.heads[cell.head]
-    parts["head"] = head.model_dump(mode="json", exclude={"sizes", "objectives", "training_at", "k"})
+    parts["head"] = head.model_dump(mode="json", exclude={"sizes", "objectives", "training_at", "k", "seeds"})
     if head.k is not None:
         parts["head"]["k"] = head.k[cell.k] if isinstance(head.k, dict) else head.k
     if config.sizes_in == "bytes":

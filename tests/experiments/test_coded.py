@@ -191,8 +191,19 @@ def test_a_digest_knows_the_codec(write):
         assert digest(cell, load_config(write(HEADS.replace(old, new)))) != before
     other = next(cell for cell in cells(config, WIDTH) if cell[:2] == ("four bits", 2))
     assert digest(other, config) == digest(other, load_config(write(HEADS.replace("3 = 6", "3 = 5"))))
-    for name in ("frozen", "k", "codec"):
+    for name in ("frozen", "k", "codec", "seeds"):
         assert name not in config.heads["full"].model_dump(mode="json")
+
+
+def test_fewer_seeds_for_what_takes_long(write):
+    """A head may have some of the seeds only, with the records that it would have with all."""
+    config = load_config(write(HEADS.replace("k = 12", "k = 12\nseeds = 1")))
+    few = cells(config, WIDTH)
+    assert {cell.seed for cell in few if cell.head == "PCA"} == {0}
+    assert {cell.seed for cell in few if cell.head == "rotated"} == {0, 1}
+    whole = load_config(write())
+    assert set(few) < set(cells(whole, WIDTH))
+    assert [digest(cell, config) for cell in few] == [digest(cell, whole) for cell in few]
 
 
 def test_a_report_in_bytes(write, tmp_path):
@@ -231,6 +242,7 @@ def test_a_report_in_bytes(write, tmp_path):
             "compares angles",
         ),
         ("3 = 6, 2 = 4", "3 = 6", r"k names \[3\]; expected its sizes, \[2, 3\]"),
+        ("k = 12", "k = 12\nseeds = 3", "head 'PCA': seeds = 3, but the experiment has 2"),
         ("seeds = 2", "seeds = 2\neach_epoch = true", "each_epoch evaluates outputs before they are coded"),
         ('[texts]\nsource = { documents = "corpus.tsv" }', "", "its codec is fitted to texts, but .* no"),
     ],

@@ -109,6 +109,9 @@ class ExperimentConfig(Strict):
             raise ValueError(
                 f"{self.seeds:,} seeds from first_seed = {self.first_seed} on would exceed {LARGEST_SEED}; lower one"
             )
+        for name, head in self.heads.items():
+            if head.seeds is not None and head.seeds > self.seeds:
+                raise ValueError(f"head {name!r}: seeds = {head.seeds}, but the experiment has {self.seeds}")
         return self
 
     @model_validator(mode="after")

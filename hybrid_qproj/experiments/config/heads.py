@@ -67,6 +67,7 @@ class HeadConfig(Strict):
         training_at: size -> settings that differ at it alone, whatever the objective.
         labels: keywords of the objective on labels that differ.
         texts: keywords of the objective on texts that differ.
+        seeds: how many of the experiment's seeds it is run for, where it takes long; None for all.
         sizes: when it is compared at some of the experiment's sizes only.
         objectives: when it is trained for some of the experiment's objectives only.
     """
@@ -85,6 +86,7 @@ class HeadConfig(Strict):
     training_at: dict[SizeKey, dict[str, Any]] = Field(default_factory=dict)
     labels: dict[str, Any] = Field(default_factory=dict)
     texts: dict[str, Any] = Field(default_factory=dict)
+    seeds: Count | None = None
     sizes: Annotated[tuple[Size, ...], Field(min_length=1), AfterValidator(once)] | None = None
     objectives: Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(once)] | None = None
     _class: type[Head] = PrivateAttr()
@@ -139,7 +141,7 @@ class HeadConfig(Strict):
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # What is not chosen is not written, so that results from before there was a choice keep their digests.
         table: dict[str, Any] = handler(self)
-        for name in ("frozen", "k", "codec"):
+        for name in ("frozen", "k", "codec", "seeds"):
             if not getattr(self, name):
                 table.pop(name, None)
         return table
