@@ -266,12 +266,17 @@ class Codec:
         bounded = self.similarity == "fidelity" and book is not None and book.rotation is None
         return book.clamped(0.0, math.pi) if book is not None and bounded else book
 
+    @property
+    def origin(self) -> Tensor:
+        """From where the score measures deviations, (k,): the mean it was fitted to, or the output for zeros."""
+        centre = torch.full((self.width,), CENTRES[self.similarity])
+        found = self.scheme.origin if self.score == "centred" else centre
+        assert found is not None
+        return found
+
     @cached_property
     def _comparison(self) -> Comparison:
-        centre = torch.full((self.width,), CENTRES[self.similarity])
-        origin = self.scheme.origin if self.score == "centred" else centre
-        assert origin is not None
-        return Comparison(self.scheme, self._book, self.score, origin)
+        return Comparison(self.scheme, self._book, self.score, self.origin)
 
     def _queries(self, queries: Any) -> Tensor:
         return _checked(queries, self.similarity, self.width)

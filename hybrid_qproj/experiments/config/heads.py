@@ -34,15 +34,28 @@ class CodecConfig(Strict):
     Attributes:
         scheme: a name of `hybrid_qproj.codec.registry.names`.
         score: see `hybrid_qproj.codec.Codec.scores`; None for the scheme's own.
+        train: whether a head that is trained is trained through it, so that it learns what its code keeps; see
+            `hybrid_qproj.training.objectives.coded.Coded`.
     """
 
     scheme: str
     score: Score | None = None
+    train: bool = False
 
     @model_validator(mode="after")
     def _known(self) -> CodecConfig:
         within("scheme", codecs.get, self.scheme)
+        if self.train and codecs.get(self.scheme).uses_faiss:
+            raise ValueError(f"train: no head is trained through {self.scheme!r}, which FAISS fits; leave train out")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # As for heads: records from before there was a choice keep their digests.
+        table: dict[str, Any] = handler(self)
+        if not self.train:
+            del table["train"]
+        return table
 
 
 class HeadConfig(Strict):
