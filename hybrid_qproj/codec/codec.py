@@ -230,6 +230,11 @@ class Codec:
         """
         saved.write(Path(folder), self.config(), self.scheme.tensors(), self.fingerprint)
 
+    def save_file(self, path: str | Path) -> None:
+        """Write the codec to a file of any name; see `save`."""
+        path = Path(path)
+        saved.write(path.parent, self.config(), self.scheme.tensors(), self.fingerprint, path.name)
+
     @classmethod
     def load(cls, folder: str | Path) -> Self:
         """Read a codec that `save` wrote.
