@@ -86,7 +86,8 @@ def open_for(
                 f"{_what(width, precision, coding)} of {model!r}, or encode all again with --update"
             )
         codec = choose_codec(coding, pending(store, fingerprint), fit)
-        wanted = describe(width, precision or "float32", name, fingerprint, codec and codec.fingerprint)
+        made = None if codec is None else codec.fingerprint
+        wanted = describe(width, precision or "float32", name, fingerprint, made)
         new = renew(store, wanted, codec)
         yield new, True
         adopt(store)
