@@ -32,7 +32,8 @@ ENCODERS = {"MiniLM": ("lee", "cranfield", "trec-dl"), "mpnet": ("mpnet",)}
 SHARED_DATA = ("trec-dl", "mpnet")
 HEADS = ("3,072 angles, bits", "treelet, bits", "4 mixing stages, bits", "3,072 angles, signs")
 PEERS = ("PQ", "OPQ", "RaBitQ")
-PCA, ITQ, FULL = "PCA, bits", "ITQ", "full"
+PCAS = ("PCA, bits", "PCA of all, bits")
+ITQ, FULL = "ITQ", "full"
 MOST = 4_000
 """Numbers that a head and its codec store at most."""
 NEAR_PCA, NEAR_FULL = 0.005, 0.003
@@ -149,15 +150,17 @@ def goals(collections: Sequence[Collection]) -> str:
     for head in HEADS:
         for size in SIZES:
             stored = stored_numbers(collections, head, size)
-            wanted = [(peer, 0.0) for peer in PEERS] + [(PCA, -NEAR_PCA)]
-            lines += _line(f"(a) above {', '.join(PEERS)}, within {NEAR_PCA} of {PCA}", collections, head, size, wanted)
-            if lines and stored > MOST:
-                lines[-1][-1] = f"no: above {MOST:,} numbers"
+            wanted = [(peer, 0.0) for peer in PEERS] + [(pca, -NEAR_PCA) for pca in PCAS]
+            found = _line(f"(a) above {', '.join(PEERS)}, within {NEAR_PCA} of PCA", collections, head, size, wanted)
+            if found and stored > MOST:
+                found[0][-1] = f"no: above {MOST:,} numbers"
+            lines += found
     for head in HEADS:
         for size in SIGN_SIZES:
-            lines += _line("(b) above ITQ, a tenth of its numbers", collections, head, size, [(ITQ, 0.0)])
-            if 10 * stored_numbers(collections, head, size) > stored_numbers(collections, ITQ, size) > 0:
-                lines[-1][-1] = "no: above a tenth of its numbers"
+            found = _line("(b) above ITQ, a tenth of its numbers", collections, head, size, [(ITQ, 0.0)])
+            if found and 10 * stored_numbers(collections, head, size) > stored_numbers(collections, ITQ, size):
+                found[0][-1] = "no: above a tenth of its numbers"
+            lines += found
     for head in HEADS:
         lines += _line(f"(c) within {NEAR_FULL} of float32", collections, head, WHOLE, [(FULL, -NEAR_FULL)])
     return markdown(["goal", "head", "bytes", "stored", f"{MEASURE} difference, p after Holm", "met"], lines)
