@@ -5,6 +5,8 @@ stays in registers, and the backward pass computes it again. Triton comes with t
 module before embeddings lie on a GPU.
 """
 
+# Tuples grow in loops that Triton unrolls.
+# mypy: disable-error-code="assignment, var-annotated"
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
@@ -34,14 +36,19 @@ class Tile(NamedTuple):
     programs: int
 
 
-FORWARD = Tile(4, 128, 4, 1056)
-BACKWARD = Tile(2, 128, 4, 528)
+# The fastest of some dozen each on an H100: docs/results/gpu-kernels.md.
+FORWARD = Tile(1, 128, 2, 4224)
+BACKWARD = Tile(2, 128, 4, 1056)
 
 # Chebyshev fits in t^2, off by 3e-11, 3e-10 and 3e-8 at most; the tests hold them against float64.
 S0, S1, S2 = tl.constexpr(1.5707963267680645), tl.constexpr(-0.6459640955740901), tl.constexpr(0.07969260368538653)
 S3, S4, S5 = tl.constexpr(-0.004681657706889848), tl.constexpr(0.0001602545899051696), tl.constexpr(-3.431788892764e-06)
 C0, C1, C2 = tl.constexpr(0.9999999997791529), tl.constexpr(-1.2337005342322083), tl.constexpr(0.25366932217253135)
-C3, C4, C5 = tl.constexpr(-0.02086268670884639), tl.constexpr(0.0009177229238179763), tl.constexpr(-2.38241523007332e-05)
+C3, C4, C5 = (
+    tl.constexpr(-0.02086268670884639),
+    tl.constexpr(0.0009177229238179763),
+    tl.constexpr(-2.3824152300733e-05),
+)
 A0, A1, A2 = tl.constexpr(1.5707962982155776), tl.constexpr(-0.21459815556454082), tl.constexpr(0.08896885320024693)
 A3, A4, A5 = tl.constexpr(-0.05011430310297804), tl.constexpr(0.030722122415467013), tl.constexpr(-0.0168410524136533)
 A6, A7 = tl.constexpr(0.0064915214282592615), tl.constexpr(-0.001211737770063337)
@@ -122,8 +129,9 @@ def _forward(  # type: ignore[no-untyped-def]
 @triton.jit
 def _backward(  # type: ignore[no-untyped-def]
     x, scale, responses, features, blocks, upstream, by_x, by_r, by_scale, n, d, k, step,
-    LEAVES: tl.constexpr, MERGES: tl.constexpr, PLACES: tl.constexpr, OFFSETS: tl.constexpr, WHOLE: tl.constexpr, SCALED: tl.constexpr,
-    OF_X: tl.constexpr, OF_R: tl.constexpr, OF_SCALE: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
+    LEAVES: tl.constexpr, MERGES: tl.constexpr, PLACES: tl.constexpr, OFFSETS: tl.constexpr, WHOLE: tl.constexpr,
+    SCALED: tl.constexpr, OF_X: tl.constexpr, OF_R: tl.constexpr, OF_SCALE: tl.constexpr,
+    BM: tl.constexpr, BN: tl.constexpr,
 ):  # fmt: skip
     program = tl.program_id(0)
     outputs = tl.program_id(1) * BN + tl.arange(0, BN)
@@ -262,8 +270,8 @@ def project(
         with _current(x):
             _forward[grid](
                 x, scale, responses, forest.features, forest.blocks, out, bad, *x.shape, k, grid[0] * tile.rows,
-                LEAVES=leaves, MERGES=forest.merges, OFFSETS=forest.offsets, WHOLE=bool(forest.offsets), SCALED=scale is not None,
-                BM=tile.rows, BN=tile.outputs, num_warps=tile.warps,
+                LEAVES=leaves, MERGES=forest.merges, OFFSETS=forest.offsets, WHOLE=bool(forest.offsets),
+                SCALED=scale is not None, BM=tile.rows, BN=tile.outputs, num_warps=tile.warps,
             )  # fmt: skip
     return out, bad
 
@@ -300,8 +308,8 @@ def gradients(
             _backward[grid](
                 x, scale, responses, forest.features, forest.blocks, upstream, by_x, by_r, by_scale,
                 *x.shape, k, grid[0] * tile.rows,
-                LEAVES=leaves, MERGES=forest.merges, PLACES=forest.places, OFFSETS=forest.offsets, WHOLE=bool(forest.offsets),
-                SCALED=scale is not None, OF_X=of_x, OF_R=of_r, OF_SCALE=of_scale,
+                LEAVES=leaves, MERGES=forest.merges, PLACES=forest.places, OFFSETS=forest.offsets,
+                WHOLE=bool(forest.offsets), SCALED=scale is not None, OF_X=of_x, OF_R=of_r, OF_SCALE=of_scale,
                 BM=tile.rows, BN=tile.outputs, num_warps=tile.warps,
             )  # fmt: skip
     if by_r is not None:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj._util.norms import unit
+from hybrid_qproj._util.validation import check_embeddings
 from hybrid_qproj.blocks.response import contract_rows, rows_of
 from hybrid_qproj.contraction.forest import Forest, forest_of
 from hybrid_qproj.contraction.gather import PlanGather
@@ -72,21 +73,22 @@ class Projector:
 
         Returns:
             angles, (..., k), in [0, pi].
+
+        Raises:
+            NotFiniteError: `watches` the embeddings, and a number is not finite.
         """
-        # torch.vmap has no rules for operations in place, nor for kernels; that it maps these rows is nowhere public.
-        mapped = torch._C._functorch.is_batchedtensor(embeddings)
-        if not mapped and (forest := self._grown(embeddings)):
+        if forest := self._grown(embeddings):
             flat = embeddings.reshape(-1, embeddings.shape[-1])
             flat = (unit(flat) if self.normalize else flat).contiguous()
             factor = None if scale is None else scale.to(flat.device)
             found: Tensor = _OneKernel.apply(self, forest, flat, factor, torch.cat(list(responses)))
-            return found.view(*embeddings.shape[:-1], -1)
+            return found.view(*embeddings.shape[:-1], self.width)
         rows = [rows_of(response) for response in responses]
         # A kernel that is compiled for many rows would be compiled again for a single one.
         alone = embeddings.numel() == embeddings.shape[-1]
         small = embeddings.numel() <= _numbers_per_piece(embeddings) and (alone or self._compiled is None)
         # A compiler that is tracing the caller fuses by itself; a small batch stays in cache anyway.
-        if torch.compiler.is_compiling() or mapped or (small and torch.is_grad_enabled()):
+        if torch.compiler.is_compiling() or _mapped(embeddings) or (small and torch.is_grad_enabled()):
             return self.pure(embeddings, scale, *rows)
         if small:
             return self._tiled.angles(self._tiled.forward(embeddings, scale, rows))
@@ -94,13 +96,18 @@ class Projector:
         angles: Tensor = _Fused.apply(self, flat, scale, *rows)
         return angles.view(*embeddings.shape[:-1], -1)
 
+    def watches(self, embeddings: Tensor) -> bool:
+        """Whether these embeddings, as they are, would be refused with `NotFiniteError` if a number is not finite."""
+        return not self.normalize and self._grown(embeddings) is not None
+
     def _grown(self, embeddings: Tensor) -> Forest | None:
-        """The plan's program on the device of the embeddings, if it is one that kernels are for."""
+        """The plan's program on the device of the embeddings, if kernels take it and them."""
         if (
             self._forest is None
             or not embeddings.is_cuda
             or embeddings.dtype != torch.float32
             or torch.compiler.is_compiling()
+            or _mapped(embeddings)
         ):
             return None
         if embeddings.device not in self._forests:
@@ -227,7 +234,11 @@ class _OneKernel(torch.autograd.Function):
     def forward(
         projector: Projector, forest: Forest, embeddings: Tensor, scale: Tensor | None, responses: Tensor
     ) -> Tensor:
-        angles: Tensor = _kernels().project(forest, embeddings, scale, responses, embeddings.dtype)[0]
+        angles: Tensor
+        angles, bad = _kernels().project(forest, embeddings, scale, responses, embeddings.dtype)
+        # The kernel has read every number anyway: a look of its own would be another pass over the batch.
+        if bad.item():
+            check_embeddings(embeddings, embeddings.shape[-1])
         return angles
 
     @staticmethod
@@ -249,6 +260,11 @@ class _OneKernel(torch.autograd.Function):
             return None, None, *(by_number.get(number) for number in range(len(inputs)))
         found = _kernels().gradients(ctx.forest, embeddings, scale, responses, upstream.contiguous(), tuple(wanted))
         return None, None, *found
+
+
+def _mapped(embeddings: Tensor) -> bool:
+    """Whether torch.vmap maps them, which has no rules for operations in place, nor for kernels; nowhere public."""
+    return torch._C._functorch.is_batchedtensor(embeddings)
 
 
 def _kernels() -> ModuleType:

@@ -14,8 +14,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-PAIRS = (128, 64)
-"""Rows and columns of a program of the forward kernel, whose products stay in registers."""
+PAIRS = {torch.float32: (32, 128), torch.float64: (128, 64)}
+"""Rows and columns of a program of the forward kernel, whose products stay in registers. In single precision the
+fastest of ten on an H100: docs/results/gpu-kernels.md."""
 WARPS = 4
 QUBITS, ROWS_BACK, COLUMNS_BACK = 8, 64, 16
 """Qubits and pairs of a step of the backward kernel."""
@@ -141,7 +142,7 @@ def log_products(
     out = tan_a.new_empty(n, m)
     if not out.numel():
         return out
-    height, width = PAIRS
+    height, width = PAIRS[out.dtype]
     # Padded, so that no load is masked: a tangent of 0 gives a factor of 1.
     tan_a, logs_a = _tiled(tan_a, group, height), _tiled(logs_a.sum(dim=0)[None], 1, height)
     tan_b, logs_b = _tiled(tan_b, group, width), _tiled(logs_b.sum(dim=0)[None], 1, width)
@@ -155,9 +156,7 @@ def log_products(
             TINY=tiny, GROUP=group, FRACTION=fraction, BIAS=bias,
             INTEGER=tl.int32 if out.dtype == torch.float32 else tl.int64, BM=height, BN=width, num_warps=WARPS,
         )  # fmt: skip
-        _exact_logs[grid](
-            *(x.contiguous() for x in angles), out, orthogonal, n, m, k, LEAST=least, BM=height, BN=width
-        )
+        _exact_logs[grid](*(x.contiguous() for x in angles), out, orthogonal, n, m, k, LEAST=least, BM=height, BN=width)
     return out
 
 
