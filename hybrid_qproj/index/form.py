@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -30,6 +33,9 @@ class Form(ABC):
         numbers: as given.
         dtype: as given.
     """
+
+    unsound: ClassVar[str]
+    """What a row is of which `are_sound` says no."""
 
     def __init__(self, numbers: int, dtype: torch.dtype) -> None:
         self.numbers, self.dtype = numbers, dtype
@@ -57,15 +63,19 @@ class Form(ABC):
 
     @abstractmethod
     def scores(self, queries: Tensor, rows: Tensor) -> Tensor:
-        """Compare all queries, (q, k), float32, with all rows, (n, numbers): (q, n), higher is closer."""
+        """Compare all queries, (q, k), float32, with all rows, (n, numbers): (q, n), higher is closer.
+
+        Raises:
+            StoreError: the queries are no outputs of such a head, or a row is not sound.
+        """
 
     @abstractmethod
     def pair_scores(self, queries: Tensor, rows: Tensor) -> Tensor:
-        """Compare each query, (q, k), with rows of its own, (q, c, numbers): (q, c)."""
+        """Compare each query, (q, k), with rows of its own, (q, c, numbers): (q, c); see `scores`."""
 
     @abstractmethod
     def points(self, outputs: Tensor) -> Tensor:
-        """Vectors, (n, k), whose order by L2 distance is, near to a query, that by the scores."""
+        """Vectors, (n, k), whose order by L2 distance is, near to a query, that by the scores; see `scores`."""
 
 
 class Angles(Form):
@@ -75,6 +85,8 @@ class Angles(Form):
         width: k.
         precision: float32, float16 or uint8.
     """
+
+    unsound: ClassVar[str] = "holds numbers that are no angles in [0, pi]"
 
     def __init__(self, width: int, precision: Precision) -> None:
         super().__init__(stored_width(width, precision), getattr(torch, precision))
@@ -130,6 +142,8 @@ class Codes(Form):
         codec: as given.
     """
 
+    unsound: ClassVar[str] = "is no code: a number in it is not finite"
+
     def __init__(self, codec: Codec) -> None:
         super().__init__(codec.bytes, torch.uint8)
         self.codec = codec
@@ -140,24 +154,42 @@ class Codes(Form):
 
     def unpack(self, rows: Tensor) -> Tensor:
         """See `hybrid_qproj.codec.Codec.decode`."""
-        return self.codec.decode(rows)
+        with _in_a_store():
+            return self.codec.decode(rows)
 
     def are_sound(self, rows: Tensor) -> bool:
-        """Every row is a code."""
-        del rows
+        """Every row is a code, unless there are floats in it."""
+        if self.codec.scheme.book is not None:
+            return True
+        try:
+            self.codec.decode(rows)
+        except CodecError:
+            return False
         return True
 
     def scores(self, queries: Tensor, rows: Tensor) -> Tensor:
         """See `hybrid_qproj.codec.Codec.scores`."""
-        return self.codec.scores(queries, rows)
+        with _in_a_store():
+            return self.codec.scores(queries, rows)
 
     def pair_scores(self, queries: Tensor, rows: Tensor) -> Tensor:
         """See `hybrid_qproj.codec.Codec.pair_scores`."""
-        return self.codec.pair_scores(queries, rows)
+        with _in_a_store():
+            return self.codec.pair_scores(queries, rows)
 
     def points(self, outputs: Tensor) -> Tensor:
         """See `hybrid_qproj.codec.Codec.points`."""
-        return self.codec.points(outputs)
+        with _in_a_store():
+            return self.codec.points(outputs)
+
+
+@contextmanager
+def _in_a_store() -> Iterator[None]:
+    """Errors of a codec as those of the store that it belongs to."""
+    try:
+        yield
+    except CodecError as error:
+        raise StoreError(str(error)) from error
 
 
 def form_of(folder: Path, manifest: Manifest) -> Form:

@@ -152,9 +152,15 @@ def describe(
         raise StoreError(f"width={width!r}, model={model!r:.60}, fingerprint={fingerprint!r:.60}: {error}") from error
 
 
-def shards_digest(shards: Sequence[Shard]) -> str:
-    """The state of a store's rows, in hexadecimal: which angles they have, in which order."""
-    return hashlib.sha256("\n".join(f"{shard.file_digest} {shard.rows}" for shard in shards).encode()).hexdigest()
+def shards_digest(shards: Sequence[Shard], codec: StoredCodec | None) -> str:
+    """The state of a store's rows, in hexadecimal: which angles they have, in which order.
+
+    Args:
+        shards: of the store.
+        codec: of the store, which says what angles its codes stand for; None where angles are stored.
+    """
+    lines = [f"{shard.file_digest} {shard.rows}" for shard in shards]
+    return hashlib.sha256("\n".join([codec.fingerprint, *lines] if codec else lines).encode()).hexdigest()
 
 
 def write_manifest(path: Path, manifest: Manifest) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hybrid_qproj.codec import Codec
 from hybrid_qproj.index.form import Codes, Form
-from hybrid_qproj.index.manifest import FORMAT, MANIFEST, Shard
+from hybrid_qproj.index.manifest import FORMAT, MANIFEST, Shard, shards_digest
 from hybrid_qproj.index.names import Names
 from hybrid_qproj.index.shards import read_texts
 from hybrid_qproj.index.texts import DIGEST_BYTES
@@ -82,6 +82,10 @@ class StoredAngles:
     def shards(self) -> list[Shard]:
         """Files of the corpus, in order."""
         return self._view.manifest.shards
+
+    def rows_digest(self, shards: int) -> str:
+        """State of the rows of the first shards; see `hybrid_qproj.index.manifest.shards_digest`."""
+        return shards_digest(self.shards[:shards], self._view.manifest.codec)
 
     @property
     def removed(self) -> frozenset[int]:

@@ -32,8 +32,9 @@ def renew(store: AngleStore, wanted: Manifest, codec: Codec | None = None) -> An
     there = None
     with suppress(StoreError):
         there = read_manifest(path)[0]
+    # Even where it is there: it may be damaged, and nothing could go on.
+    write_codec(store.folder, wanted, codec)
     if there is None or there.kind != wanted.kind:
-        write_codec(store.folder, wanted, codec)
         write_manifest(path, wanted)
     return store.beside(NEXT)
 

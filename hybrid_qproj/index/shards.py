@@ -122,7 +122,7 @@ def check_rows(folder: Path, shard: Shard, stored: Tensor, form: Form) -> None:
         rows = stored[start : start + ROWS_AT_ONCE]
         if not form.are_sound(rows):
             place = start + next(number for number, row in enumerate(rows) if not form.are_sound(row[None]))
-            raise StoreError(f"{folder / shard.file}: row {place} holds numbers that are no angles in [0, pi]")
+            raise StoreError(f"{folder / shard.file}: row {place} {form.unsound}")
 
 
 def read_ids(folder: Path, shard: Shard) -> list[str]:

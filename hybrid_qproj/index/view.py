@@ -131,6 +131,7 @@ class View(NamedTuple):
 
     def verify(self) -> None:
         """Compare every file with its digest; see `StoredAngles.verify`."""
+        form_of(self.folder, self.manifest)
         for shard, tensor in zip(self.manifest.shards, self.tensors, strict=True):
             check_rows(self.folder, shard, tensor, self.form)
             read_ids(self.folder, shard)

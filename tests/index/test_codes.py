@@ -15,7 +15,8 @@ from hybrid_qproj._util.seals import seal
 from hybrid_qproj.codec import Codec
 from hybrid_qproj.index import AngleIndex, AngleStore, StoreError, exhaustive_search
 from hybrid_qproj.index.coding import Coding, check_head, choose_codec, sample
-from hybrid_qproj.index.manifest import MANIFEST
+from hybrid_qproj.index.manifest import MANIFEST, describe
+from hybrid_qproj.index.renewal import adopt, pending, renew
 from hybrid_qproj.retrieval.documents import Document
 
 WIDTH, ROWS = 16, 300
@@ -111,6 +112,63 @@ def test_damage(store, codec):
         (store.folder / MANIFEST).write_bytes(seal(edited))
         with pytest.raises(StoreError, match="damaged"):
             AngleStore(store.folder)
+
+
+def test_verify_reads_the_codec(store):
+    """As every other file."""
+    next(store.folder.glob("codec-*")).write_bytes(b"x")
+    with pytest.raises(StoreError, match="codec-"):
+        store.verify()
+
+
+def test_queries_that_are_none(store):
+    """Outputs of no such head are the store's error, in whatever way one searches."""
+    for search in (lambda queries: exhaustive_search(store, queries), AngleIndex(store).search):
+        with pytest.raises(StoreError, match=r"angles from .* expected \[0, pi\]"):
+            search(QUERIES + 4)
+
+
+def test_codes_with_floats_that_are_none(tmp_path):
+    """RaBitQ's, by a hand that writes digests too."""
+    codec = Codec.fit(angles(50), 10, "rabitq")
+    store = AngleStore.create(tmp_path / "codes", WIDTH, codec=codec)
+    store.form.pack = lambda outputs: torch.full((len(outputs), 10), 255, dtype=torch.uint8)
+    store.add(names(0, 3), angles(3))
+    with pytest.raises(StoreError, match=r"angles-00000\.safetensors: row 0 is no code: a number in it is not finite"):
+        exhaustive_search(AngleStore(tmp_path / "codes"), QUERIES)
+
+
+def test_an_index_belongs_to_a_codec(tmp_path):
+    """The same bytes stand for other angles by another codec."""
+    for name, seed in (("a", 1), ("b", 2)):
+        store = AngleStore.create(tmp_path / name, WIDTH, codec=Codec.fit(angles(50, seed), 2))
+        store.form.pack = lambda outputs: torch.zeros(len(outputs), 2, dtype=torch.uint8)
+        store.add(names(0, 3), angles(3))
+    AngleIndex(AngleStore(tmp_path / "a")).save()
+    for name in ("index.faiss", "index.json"):
+        shutil.copy(tmp_path / "a" / name, tmp_path / "b" / name)
+    assert AngleIndex.load(tmp_path / "a")
+    with pytest.raises(StoreError, match="is of other documents; build it again"):
+        AngleIndex.load(tmp_path / "b")
+
+
+def test_a_renewal_whose_codec_is_damaged_goes_on(codec, tmp_path):
+    """The codec is written again."""
+    store = AngleStore.create(tmp_path, WIDTH)
+    store.add(names(0, 3), angles(3))
+    wanted = describe(WIDTH, "float32", "", None, codec.fingerprint)
+    with store.writing():
+        renew(store, wanted, codec)
+    for content in (b"x", None):
+        path = next(tmp_path.glob("codec-*"))
+        path.unlink() if content is None else path.write_bytes(content)
+        with store.writing():
+            assert pending(store, "0" * 32) is None
+            new = renew(store, wanted, codec)
+            new.add(names(0, 3), angles(3), replace=True)
+    with store.writing():
+        adopt(store)
+    assert AngleStore(tmp_path).codec.fingerprint == codec.fingerprint
 
 
 def test_a_link_out_of_the_folder(store, tmp_path):

@@ -38,6 +38,8 @@ from hybrid_qproj.text.sides import encode_side
 SHARD = 1 << 16
 """Documents of a shard: what an interruption loses at most."""
 ENGINES = ("local", "ray")
+CODEC_SEED = 0
+"""Of the documents that a codec is fitted to, and of what it draws."""
 
 
 def run_encode(
@@ -121,12 +123,15 @@ def run_encode(
     console = make_console()
 
     def fit(coding: Coding) -> Codec:
-        chosen = sample(source, sampled or SAMPLE)
-        console.print(f"fitting a codec to {len(chosen):,} documents", highlight=False)
+        chosen = sample(source, sampled or SAMPLE, CODEC_SEED)
+        console.print(
+            f"fitting {coding.scheme} of {coding.bytes} bytes to {len(chosen):,} documents; seed {CODEC_SEED}",
+            highlight=False,
+        )
         texts = [document.text for document in chosen]
         angles = encode_side(encoder, texts, "document", batch_size=batch_size, convert_to_tensor=True)
         angles = angles.reshape(len(texts), encoder.head.out_features)
-        return Codec.fit(angles, coding.bytes, coding.scheme, head=head_fingerprint(encoder.head))
+        return Codec.fit(angles, coding.bytes, coding.scheme, CODEC_SEED, head=head_fingerprint(encoder.head))
 
     fingerprint = encoder_fingerprint(encoder)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
