@@ -81,8 +81,8 @@ class MTEBEncoder(AbsEncoder):
             choose_device(encoder.head, quantum_device, allow_paid)
         else:
             raise ArgumentError(
-                f"got a {type(model_name).__name__}; expected an encoder with a head, or where one is saved. Put a head "
-                "on an encoder with hybrid_qproj.with_head"
+                f"got a {type(model_name).__name__}; expected an encoder with a head, or where one is saved. Put a "
+                "head on an encoder with hybrid_qproj.with_head"
             )
         if name is not None and name.count("/") != 1:
             raise ArgumentError(f"name={name!r}: expected 'organisation/model', by which MTEB files its results")

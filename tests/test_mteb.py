@@ -95,7 +95,7 @@ def test_has_the_interface(encoder):
 def test_says_what_it_is(encoder):
     """Of its own name: results are filed by name and revision, and the encoder's are others."""
     meta = MTEBEncoder(encoder).mteb_model_meta
-    bert = sum(p.numel() for p in list(encoder)[0].parameters())
+    bert = sum(p.numel() for p in encoder[0].parameters())
     head = encoder.head
     assert meta.n_parameters == bert + sum(t.numel() for t in head.stored_tensors().values())
     assert meta.embed_dim == 8

@@ -1,8 +1,8 @@
 """An encoder, its fitted head and MTEB's own compression, side by side on tasks of MTEB.
 
-python examples/mteb/beside.py sentence-transformers/all-MiniLM-L6-v2 --tasks NanoNFCorpusRetrieval NanoSciFactRetrieval --k 64
+python examples/mteb/beside.py sentence-transformers/all-MiniLM-L6-v2 --tasks NanoNFCorpusRetrieval --k 64
 
-The head is fitted to the documents of the first task, whose labels are not read. Tasks and encoder come from the hub, once.
+The head is fitted to the documents of the first task, whose labels are not read. Tasks and encoder come from the hub.
 """
 
 from __future__ import annotations
