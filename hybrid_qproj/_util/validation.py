@@ -29,7 +29,7 @@ def check_sizes(in_features: int, out_features: int, rotation: bool = False) -> 
         rotation: whether k = d is sound: what only rotates is compressed by a codec.
 
     Raises:
-        SizeError: not whole numbers with 1 <= k < d.
+        SizeError: not whole numbers with 1 <= k < d, or k = d where it is no rotation.
     """
     for name, value in (("in_features", in_features), ("out_features", out_features)):
         if isinstance(value, bool) or not isinstance(value, int):
@@ -37,16 +37,17 @@ def check_sizes(in_features: int, out_features: int, rotation: bool = False) -> 
     if not 1 <= out_features < in_features + rotation:
         raise SizeError(
             f"in_features={in_features}, out_features={out_features}: a projection compresses, so expected "
-            f"1 <= out_features < in_features"
+            f"1 <= out_features <{'=' * rotation} in_features"
         )
 
 
-def check_embeddings(embeddings: Tensor, width: int) -> None:
+def check_embeddings(embeddings: Tensor, width: int, watched: bool = False) -> None:
     """Refuse what is no batch of embeddings.
 
     Args:
         embeddings: what the user gave.
         width: expected size of the last axis.
+        watched: whether whoever reads them next sees numbers that are not finite, so that nobody has to look here.
 
     Raises:
         EmbeddingsError: not a floating-point tensor, or another width.
@@ -58,7 +59,7 @@ def check_embeddings(embeddings: Tensor, width: int) -> None:
     if not embeddings.shape or embeddings.shape[-1] != width:
         raise EmbeddingsError(f"got embeddings of shape {tuple(embeddings.shape)}; expected (..., {width})")
     # A graph being compiled cannot branch on data.
-    if torch.compiler.is_compiling():
+    if watched or torch.compiler.is_compiling():
         return
     # Whatever is not finite makes the sum so, and a sum takes one pass; large numbers can too, so look again.
     total = embeddings.detach().sum(dtype=torch.promote_types(embeddings.dtype, torch.float32))

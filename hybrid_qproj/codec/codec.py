@@ -107,7 +107,7 @@ class Codec:
         found = registry.get(scheme)
         check_score(similarity, score)
         rows = _checked(outputs, similarity, None)
-        found.check(rows.shape[1], bytes)
+        check_codec(scheme, rows.shape[1], bytes, similarity, score)
         check_rows(scheme, rows, LEAST_ROWS)
         return cls(found.fit(rows, bytes, seed), similarity, score, head)
 
@@ -212,30 +212,12 @@ class Codec:
         """Vectors whose order by L2 distance is, near to a query, that by the score: for a first stage of candidates.
 
         Args:
-            outputs: of queries, (n, k).
+            outputs: of queries, or what `decode` gives, (n, k).
 
         Returns:
             (n, k), float32: the outputs, or for cosines the directions of their deviations.
-
-        Raises:
-            CodecError: they are no outputs of such a head.
         """
         return self._comparison.points(self._queries(outputs))
-
-    def code_points(self, codes: Any) -> Tensor:
-        """`points` of what codes stand for.
-
-        Args:
-            codes: (n, bytes), torch or numpy, uint8.
-
-        Returns:
-            (n, k), float32.
-
-        Raises:
-            CodecError: these are no codes of it.
-        """
-        # A rotation can lead a little out of the range of outputs.
-        return self._comparison.points(self._comparison.decode(self._codes(codes, 2)))
 
     def save(self, folder: str | Path) -> None:
         """Write the codec to a folder, as ``codec.safetensors``; an older one there is replaced whole, or stays.
@@ -289,12 +271,17 @@ class Codec:
         bounded = self.similarity == "fidelity" and book is not None and book.rotation is None
         return book.clamped(0.0, math.pi) if book is not None and bounded else book
 
+    @property
+    def origin(self) -> Tensor:
+        """From where the score measures deviations, (k,): the mean it was fitted to, or the output for zeros."""
+        centre = torch.full((self.width,), CENTRES[self.similarity])
+        found = self.scheme.origin if self.score == "centred" else centre
+        assert found is not None
+        return found
+
     @cached_property
     def _comparison(self) -> Comparison:
-        centre = torch.full((self.width,), CENTRES[self.similarity])
-        origin = self.scheme.origin if self.score == "centred" else centre
-        assert origin is not None
-        return Comparison(self.scheme, self._book, self.score, origin)
+        return Comparison(self.scheme, self._book, self.score, self.origin)
 
     def _queries(self, queries: Any) -> Tensor:
         return _checked(queries, self.similarity, self.width)
@@ -309,6 +296,26 @@ class Codec:
 
     def __repr__(self) -> str:
         return f"Codec({self.scheme.name}, {self.width} numbers in {self.bytes} bytes, score={self.score!r})"
+
+
+def check_codec(scheme: str, width: int, size: int, similarity: str, score: str | None = None) -> None:
+    """Refuse what `Codec.fit` would refuse whatever the outputs.
+
+    Args:
+        scheme: a name of `hybrid_qproj.codec.registry.names`.
+        width: k, numbers of an output.
+        size: bytes of a code.
+        similarity: of the head.
+        score: what is wanted, or None.
+
+    Raises:
+        CodecError: an unknown scheme, bytes that it cannot give, or a score that does not go with it or the head.
+    """
+    found = registry.get(scheme)
+    check_score(similarity, score)
+    found.check(width, size)
+    if score == "centred" and "mean" not in found.forms(width, size):
+        raise CodecError(f"{scheme!r} stores no mean, so it has no score 'centred'; expected 'cosine'")
 
 
 def check_score(similarity: str, score: str | None) -> None:

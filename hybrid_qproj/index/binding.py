@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from rich.console import Console
 
-from hybrid_qproj.codec.codec import CENTRES, Codec
-from hybrid_qproj.heads.fingerprint import head_fingerprint
-from hybrid_qproj.index.coding import Coding
+from hybrid_qproj.codec import Codec
+from hybrid_qproj.index.coding import Coding, choose_codec
 from hybrid_qproj.index.errors import StoreError
+from hybrid_qproj.index.manifest import describe
 from hybrid_qproj.index.precision import Precision
-from hybrid_qproj.index.renewal import abandon, adopt, begun, renew
+from hybrid_qproj.index.renewal import abandon, adopt, pending, renew
 from hybrid_qproj.index.store import MANIFEST, AngleStore
 from hybrid_qproj.sbert import Encoder
 from hybrid_qproj.text.embeddings.fingerprint import encoder_fingerprint
 
 
-def check_angles(encoder: Encoder, codes: bool = False) -> None:
+def check_angles(encoder: Encoder) -> None:
     """Refuse heads whose outputs are no angles.
-
-    Args:
-        encoder: the model.
-        codes: whether they are stored as codes, which vectors compared by cosine can be too.
 
     Raises:
         StoreError: the head is compared otherwise than by fidelity.
     """
-    if codes and encoder.head.similarity in CENTRES:
-        return
     if encoder.head.similarity != "fidelity":
         raise StoreError(
             f"a {type(encoder.head).__name__} is compared by {encoder.head.similarity}; the index is one of angles, "
-            "compared by fidelity. Keep other embeddings as codes (--bytes), or in FAISS or a vector database directly"
+            "compared by fidelity. Keep other embeddings in FAISS or a vector database directly"
         )
 
 
@@ -43,9 +38,11 @@ def open_for(
     out: Path,
     encoder: Encoder,
     fingerprint: str,
-    precision: Precision | Codec | Coding | None,
+    precision: Precision | None,
     model: str,
     update: bool,
+    coding: Coding | Codec | None = None,
+    fit: Callable[[Coding], Codec] | None = None,
 ) -> Iterator[tuple[AngleStore, bool]]:
     """The store that a model encodes to, locked; made if it is missing.
 
@@ -53,17 +50,19 @@ def open_for(
         out: its folder.
         encoder: the model.
         fingerprint: of the model.
-        precision: that is wanted, a codec, or what codes are wanted: the store that is there then keeps its codec if
-            it is of this kind, else one is fitted. None for what the store has, or float32 for a new one.
+        precision: that is wanted; None for that of the store, or float32 for a new one.
         model: what the user calls the model.
-        update: whether a store of another model, width or precision is to be replaced.
+        update: whether a store of another model, width, precision or codec is to be replaced.
+        coding: codec, or bytes and scheme of one, that makes codes of the angles; None for a precision, or where none
+            is given either, for what the store has.
+        fit: makes the codec, where one is wanted that is not there.
 
     Yields:
         the store; and whether it is a new one that takes the place of the older when the block ends without error.
 
     Raises:
-        StoreError: the store is of another model, width or precision and must not be replaced, or it is damaged.
-        CodecError: no codec can be fitted.
+        StoreError: the store is of another model, width, precision or codec and must not be replaced, it is damaged, or
+            the codec is of another head.
         LockedError: somebody else is writing there.
         OutputError: the folder cannot be written.
     """
@@ -71,47 +70,50 @@ def open_for(
     # For people: a folder's name, not where it lies.
     name = Path(model).resolve().name if Path(model).is_dir() else model
     if not (out / MANIFEST).exists():
-        if isinstance(precision, Coding):
-            precision = precision.fit()
-        AngleStore.create(out, width, precision or "float32", name, fingerprint)
+        AngleStore.create(out, width, precision or "float32", name, fingerprint, choose_codec(coding, None, fit))
     store = AngleStore(out)
     with store.writing():
-        if precision is None:
-            precision = store.codec or store.precision
-        elif isinstance(precision, Coding):
-            precision = _codec_there(store, width, fingerprint, precision) or precision
-        if not isinstance(precision, Coding) and store.is_of(width, precision, fingerprint):
+        if precision is None and coding is None:
+            precision, coding = _as_there(store)
+        if (store.width, store.fingerprint) == (width, fingerprint) and _does(store, precision, coding):
             abandon(store)
             yield store, False
             return
         if store.rows and not update:
+            there = _what(store.width, store.precision, store.codec)
             raise StoreError(
-                f"{out} holds {_form(store.width, store.codec or store.precision)} of {_whose(store, fingerprint)}; "
-                f"choose another folder to encode {_form(width, precision)} of {model!r}, or encode all again with "
-                "--update"
+                f"{out} holds {there} of {_whose(store, fingerprint)}; choose another folder to encode "
+                f"{_what(width, precision, coding)} of {model!r}, or encode all again with --update"
             )
-        if isinstance(precision, Coding):
-            precision = precision.fit()
-        new = renew(store, width, precision, name, fingerprint)
+        codec = choose_codec(coding, pending(store, fingerprint), fit)
+        made = None if codec is None else codec.fingerprint
+        wanted = describe(width, precision or "float32", name, fingerprint, made)
+        new = renew(store, wanted, codec)
         yield new, True
         adopt(store)
 
 
-def _codec_there(store: AngleStore, width: int, fingerprint: str, wanted: Coding) -> Codec | None:
-    """The codec of the store, or of the one that an interrupted run began, if it is what is wanted."""
-    for there in (store, begun(store)):
-        codec = None if there is None else there.codec
-        if there is not None and codec is not None and there.is_of(width, codec, fingerprint) and wanted.fits(codec):
-            return codec
-    return None
+def _as_there(store: AngleStore) -> tuple[Precision | None, Coding | None]:
+    """Precision or coding of a store: what stays where nothing else is asked for."""
+    if store.codec is not None:
+        return None, Coding.of(store.codec)
+    return cast(Precision, store.precision), None
 
 
-def _form(width: int, precision: Precision | Codec | Coding) -> str:
-    if isinstance(precision, Codec):
-        return f"{precision.scheme.name!r} codes of {precision.bytes} bytes"
-    if isinstance(precision, Coding):
-        return f"{precision.scheme!r} codes of {precision.bytes} bytes"
-    return f"{width} {precision} angles"
+def _does(store: AngleStore, precision: Precision | None, coding: Coding | Codec | None) -> bool:
+    """Whether a store's documents are kept as is wanted."""
+    if coding is None:
+        return store.precision == precision
+    if isinstance(coding, Codec):
+        return store.codec is not None and store.codec.fingerprint == coding.fingerprint
+    return store.codec is not None and Coding.of(store.codec) == coding
+
+
+def _what(width: int, precision: str | None, coding: Coding | Codec | None) -> str:
+    if coding is None:
+        return f"{width} {precision} angles"
+    bytes_, scheme = Coding.of(coding) if isinstance(coding, Codec) else coding
+    return f"codes of {bytes_} bytes ({scheme})"
 
 
 def _whose(store: AngleStore, fingerprint: str) -> str:
@@ -134,11 +136,6 @@ def check_model(store: AngleStore, encoder: Encoder, model: str) -> None:
     """
     if encoder.head.out_features != store.width:
         raise StoreError(f"{model!r} gives {encoder.head.out_features} angles, {store.folder} holds {store.width}")
-    codec = store.codec
-    if codec is not None and (
-        codec.similarity != encoder.head.similarity or codec.head not in (None, head_fingerprint(encoder.head))
-    ):
-        raise StoreError(f"the codec of {store.folder} was fitted to outputs of another head than that of {model!r}")
     if store.fingerprint is None:
         Console(stderr=True).print(
             f"note: {store.folder} does not say for certain which model encoded it; encode --update binds it to one",

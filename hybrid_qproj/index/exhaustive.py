@@ -9,10 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hybrid_qproj.codec.errors import CodecError
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.reading import StoredAngles
-from hybrid_qproj.similarity.fidelity import pairwise_log_fidelity
 from hybrid_qproj.similarity.topk import BestScores
 
 
@@ -20,8 +18,8 @@ class Hits(NamedTuple):
     """What a search found.
 
     Attributes:
-        scores: log fidelities, or of codes what `hybrid_qproj.codec.codec.Codec.scores` gives, (queries, k), best
-            first; -inf where fewer documents were found.
+        scores: log fidelities, or of codes their codec's scores, (queries, k), best first; -inf where fewer documents
+            were found.
         positions: of the documents in the store, int64, same shape; -1 where fewer were found.
     """
 
@@ -64,11 +62,6 @@ def check_queries(store: StoredAngles, queries: Tensor, k: int) -> None:
     finite = queries.isfinite().all(dim=1)
     if not bool(finite.all()):
         raise StoreError(f"query {int((~finite).nonzero()[0])} holds numbers that are not finite; expected angles")
-    if store.codec is not None:
-        try:
-            store.codec.points(queries)
-        except CodecError as error:
-            raise StoreError(f"queries do not go with the codes of {store.folder}: {error}") from error
 
 
 def best_of_shard(store: StoredAngles, shard: int, queries: Tensor, k: int) -> Hits:
@@ -86,9 +79,9 @@ def best_of_shard(store: StoredAngles, shard: int, queries: Tensor, k: int) -> H
     best = BestScores(len(queries), k)
     removed = torch.tensor(sorted(store.removed), dtype=torch.long)
     first = sum(earlier.rows for earlier in store.shards[:shard])
-    codec = store.codec
-    for start, rows in store.chunks(shard=shard) if codec is None else store.stored_chunks(shard=shard):
-        scores = pairwise_log_fidelity(queries, rows) if codec is None else codec.scores(queries, rows)
+    form = store.form
+    for start, rows in store.stored_chunks(shard=shard):
+        scores = form.scores(queries, rows)
         mine = removed[(removed >= start) & (removed < start + len(rows))] - start
         scores[:, mine] = -math.inf
         best.add(scores)

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj._util.extras import require
-from hybrid_qproj.index.precision import unpack
 from hybrid_qproj.index.reading import StoredAngles
 
 Kind = Literal["flat", "ivf", "hnsw"]
@@ -46,35 +45,9 @@ def empty_index(kind: Kind, store: StoredAngles) -> Any:
     index = faiss.IndexIVFFlat(faiss.IndexFlatL2(width), width, cells)
     generator = torch.Generator().manual_seed(0)
     sample = torch.randperm(rows, generator=generator)[: cells * TRAINING].sort().values
-    index.train(stored_points(store, store.gather_stored(sample)).numpy())
+    index.train(store.form.points(store.gather(sample)).numpy())
     index.nprobe = max(VISITED, cells // 16)
     return index
-
-
-def query_points(store: StoredAngles, angles: Tensor) -> Tensor:
-    """Where the nearest documents by L2 distance are the best, near to a query, by the score of a store.
-
-    Args:
-        store: the documents.
-        angles: of queries, (n, width), float32.
-
-    Returns:
-        (n, width), float32: the angles, or what `hybrid_qproj.codec.codec.Codec.points` says of a store of codes.
-    """
-    return angles if store.codec is None else store.codec.points(angles)
-
-
-def stored_points(store: StoredAngles, stored: Tensor) -> Tensor:
-    """`query_points` of documents.
-
-    Args:
-        store: the documents.
-        stored: rows of it, as they are stored.
-
-    Returns:
-        (n, width), float32.
-    """
-    return unpack(stored) if store.codec is None else store.codec.code_points(stored)
 
 
 def nearest(index: Any, kind: Kind, queries: Tensor, wanted: int, effort: int | None) -> Tensor:
@@ -83,7 +56,7 @@ def nearest(index: Any, kind: Kind, queries: Tensor, wanted: int, effort: int | 
     Args:
         index: FAISS's.
         kind: of the index.
-        queries: their `query_points`, (n, width), float32.
+        queries: angles, (n, width), float32.
         wanted: documents for each query, at most as many as there are.
         effort: see `hybrid_qproj.index.search.AngleIndex.search`.
 

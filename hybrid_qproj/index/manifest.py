@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -17,15 +17,12 @@ from hybrid_qproj._util.folders import inside, is_file
 from hybrid_qproj._util.schema import Strict, validated
 from hybrid_qproj._util.seals import seal, unseal
 from hybrid_qproj._util.strict_json import parse_json
-from hybrid_qproj.codec.codec import Codec
 from hybrid_qproj.index.errors import StoreError
-from hybrid_qproj.index.precision import PRECISIONS, Precision, name_of
+from hybrid_qproj.index.precision import PRECISIONS, Precision
 
 FORMAT: Final = "hybrid-qproj angles 2"
 FORMER: Final = "hybrid-qproj angles 1"
 """Without digests; read, and written as `FORMAT` at the first change."""
-CODES: Final = "hybrid-qproj codes 1"
-"""Like `FORMAT`, of a store that keeps codes; versions that know no codecs refuse it by this name."""
 MANIFEST = "manifest.json"
 NEXT = "next.json"
 """Manifest of the store that is to take the place of this one, while it is encoded."""
@@ -64,17 +61,32 @@ class Shard(Strict):
         return None not in (self.file_digest, self.ids_digest) and (self.texts is None) == (self.texts_digest is None)
 
 
+class StoredCodec(Strict):
+    """The codec that made the codes of a store.
+
+    Attributes:
+        fingerprint: of all that decides codes and scores; see `hybrid_qproj.codec.Codec.fingerprint`.
+    """
+
+    fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+
+    @property
+    def file(self) -> str:
+        """Name of its file in the store's folder."""
+        return f"codec-{self.fingerprint}.safetensors"
+
+
 class Manifest(Strict):
     """What `manifest.json` says; `StoredAngles` has the meaning of each key."""
 
-    format: Literal["hybrid-qproj angles 1", "hybrid-qproj angles 2", "hybrid-qproj codes 1"]
+    format: Literal["hybrid-qproj angles 1", "hybrid-qproj angles 2"]
     width: Annotated[int, Field(ge=1, le=WIDEST)]
-    precision: Precision
+    precision: Precision | Literal["codes"]
+    codec: StoredCodec | None = None
     model: Annotated[str, Field(max_length=4096)]
     fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
     shards: Annotated[list[Shard], Field(max_length=1_000_000)]
     removed: list[int]
-    codec: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
@@ -85,9 +97,9 @@ class Manifest(Strict):
             raise ValueError("a removed row is named twice")
         if self.removed and not (min(self.removed) >= 0 and max(self.removed) < self.rows):
             raise ValueError(f"removed rows must lie in 0 to {self.rows - 1}")
-        if not (self.format == CODES) == (self.precision == "codes") == (self.codec is not None):
-            raise ValueError(f"a codec is named where there are no codes, or none where there are ({self.precision})")
-        if self.bound and not all(shard.bound for shard in self.shards):
+        if (self.codec is not None) != (self.precision == "codes"):
+            raise ValueError("codes have a codec, angles have none")
+        if self.format == FORMAT and not all(shard.bound for shard in self.shards):
             raise ValueError("a digest is missing")
         return self
 
@@ -99,47 +111,38 @@ class Manifest(Strict):
     @property
     def files(self) -> set[str]:
         """Names of all files that count."""
-        of_shards = {name for shard in self.shards for name in (shard.file, shard.ids, shard.texts) if name is not None}
-        return of_shards if self.codec is None else {*of_shards, codec_file(self.codec)}
+        files = {name for shard in self.shards for name in (shard.file, shard.ids, shard.texts) if name is not None}
+        return files if self.codec is None else {*files, self.codec.file}
 
     @property
-    def bound(self) -> bool:
-        """Whether the digests of all files are known."""
-        return self.format != FORMER
-
-    def plain(self) -> dict[str, Any]:
-        """As plain values: stores without codes are written as versions without codecs wrote them."""
-        return self.model_dump(exclude={"codec"} if self.codec is None else None)
-
-    def is_of(self, width: int, precision: Precision | Codec, fingerprint: str | None) -> bool:
-        """Whether rows of such a kind, by such a model, are what it lists."""
-        codec = precision.fingerprint if isinstance(precision, Codec) else None
-        found = (self.width, self.precision, self.codec, self.fingerprint)
-        return found == (width, name_of(precision), codec, fingerprint)
+    def kind(self) -> tuple[int, str, StoredCodec | None, str | None]:
+        """What rows of two stores must have in common to stand in one."""
+        return self.width, self.precision, self.codec, self.fingerprint
 
 
-def codec_file(fingerprint: str) -> str:
-    """Name of the file of a codec: each has its own, as a folder can hold a store and the one that is to replace it."""
-    return f"codec-{fingerprint}.safetensors"
-
-
-def describe(width: int, precision: Precision | Codec, model: str, fingerprint: str | None) -> Manifest:
+def describe(
+    width: int, precision: Precision, model: str, fingerprint: str | None, codec: str | None = None
+) -> Manifest:
     """The manifest of an empty store.
+
+    Args:
+        width: k.
+        precision: of angles; of no meaning where there is a codec.
+        model: what encodes, for people.
+        fingerprint: of the model.
+        codec: fingerprint of the codec, where documents are codes.
 
     Raises:
         StoreError: what is given is not sound.
     """
-    codec = precision if isinstance(precision, Codec) else None
-    if codec is None and precision not in PRECISIONS:
-        raise StoreError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}, or a codec")
-    if codec is not None and codec.width != width:
-        raise StoreError(f"the codec is one of {codec.width} numbers, the store of {width!r:.60}; expected the same")
+    if precision not in PRECISIONS:
+        raise StoreError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
     try:
         return Manifest(
-            format=FORMAT if codec is None else CODES,
+            format=FORMAT,
             width=width,
-            precision=name_of(precision),
-            codec=None if codec is None else codec.fingerprint,
+            precision=precision if codec is None else "codes",
+            codec=None if codec is None else StoredCodec(fingerprint=codec),
             model=model,
             fingerprint=fingerprint,
             shards=[],
@@ -149,15 +152,15 @@ def describe(width: int, precision: Precision | Codec, model: str, fingerprint: 
         raise StoreError(f"width={width!r}, model={model!r:.60}, fingerprint={fingerprint!r:.60}: {error}") from error
 
 
-def shards_digest(shards: Sequence[Shard], codec: str | None = None) -> str:
+def shards_digest(shards: Sequence[Shard], codec: StoredCodec | None) -> str:
     """The state of a store's rows, in hexadecimal: which angles they have, in which order.
 
     Args:
         shards: of the store.
-        codec: fingerprint of its codec, which decides what the rows stand for.
+        codec: of the store, which says what angles its codes stand for; None where angles are stored.
     """
     lines = [f"{shard.file_digest} {shard.rows}" for shard in shards]
-    return hashlib.sha256("\n".join(lines if codec is None else [codec, *lines]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([codec.fingerprint, *lines] if codec else lines).encode()).hexdigest()
 
 
 def write_manifest(path: Path, manifest: Manifest) -> str:
@@ -170,7 +173,7 @@ def write_manifest(path: Path, manifest: Manifest) -> str:
         OutputError: it could not be written; the older one is unchanged.
         StoreError: so many rows were removed that it could not be read again.
     """
-    content = seal(manifest.plain())
+    content = seal(manifest.model_dump())
     if len(content) > LARGEST_MANIFEST:
         raise StoreError(
             f"{path} would be larger than {LARGEST_MANIFEST:,} bytes with {len(manifest.removed):,} removed documents; "
@@ -201,10 +204,10 @@ def read_manifest(path: Path) -> tuple[Manifest, str | None, str]:
         value = parse_json(content.decode("utf-8-sig"))
     except ValueError as error:
         raise StoreError(f"{path} cannot be read: it is no JSON ({error})") from error
-    if not isinstance(value, dict) or value.get("format") not in (FORMAT, FORMER, CODES):
+    if not isinstance(value, dict) or value.get("format") not in (FORMAT, FORMER):
         raise StoreError(f"{path} is not of the format {FORMAT!r}")
     # That of the former format has none.
-    problem = unseal(value) if value["format"] != FORMER else None
+    problem = unseal(value) if value["format"] == FORMAT else None
     try:
         manifest = validated(Manifest, value)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Angles in fewer bits: float32, float16, a byte each, or all of a document's as a code of a few bytes."""
+"""Angles in fewer bits: float32, float16, or a byte each."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from hybrid_qproj.codec.codec import Codec
 from hybrid_qproj.errors import ArgumentError
 
-Plain = Literal["float32", "float16", "uint8"]
-"""Each number by itself."""
-Precision = Plain | Literal["codes"]
-"""``"codes"``: what a codec makes of a document's numbers."""
-PRECISIONS: tuple[str, ...] = get_args(Plain)
-"""Those that need no codec."""
+Precision = Literal["float32", "float16", "uint8"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
 LEVELS = 255
 """Steps of a byte between a row's least and greatest angle."""
 TAIL = 4
@@ -26,34 +21,21 @@ SLACK = 1e-3
 """Rounding in half precision can leave the interval by a little."""
 
 
-def name_of(precision: Precision | Codec) -> Precision:
-    """What a manifest calls a precision."""
-    return "codes" if isinstance(precision, Codec) else precision
-
-
-def stored_width(width: int, precision: Precision | Codec) -> int:
-    """Numbers that a row takes on disk: of bytes, a few more than it has angles, or those of a code."""
-    if isinstance(precision, Codec):
-        return precision.bytes
+def stored_width(width: int, precision: Precision) -> int:
+    """Numbers that a row takes on disk: of bytes, a few more than it has angles."""
     return width + TAIL if precision == "uint8" else width
 
 
-def stored_type(precision: Precision | Codec) -> torch.dtype:
-    """Type of the numbers on disk."""
-    found: torch.dtype = torch.uint8 if isinstance(precision, Codec) else getattr(torch, precision)
-    return found
-
-
-def pack(angles: Tensor, precision: Precision | Codec) -> Tensor:
+def pack(angles: Tensor, precision: Precision) -> Tensor:
     """Store angles in a precision.
 
     Args:
         angles: in [0, pi], floating point, (..., k).
         precision: float32, float16 (off by 0.001 at most), or uint8: steps between the row's least and greatest angle,
-            off by half a step, 0.0062 at most; or a codec, for outputs of its head, (n, k).
+            off by half a step, 0.0062 at most.
 
     Returns:
-        tensor of that dtype on the CPU, (..., k), for uint8 (..., k + 4); codes, (n, bytes).
+        tensor of that dtype on the CPU, (..., k), for uint8 (..., k + 4).
 
     Raises:
         ValueError: an unknown precision, or an angle that is no number in [0, pi].
@@ -62,8 +44,6 @@ def pack(angles: Tensor, precision: Precision | Codec) -> Tensor:
         >>> unpack(pack(torch.tensor([[1.0, 1.5, 2.14159]]), "uint8"))
         tensor([[0.9990, 1.5015, 2.1430]])
     """
-    if isinstance(precision, Codec):
-        return precision.encode(angles)
     if precision not in PRECISIONS:
         raise ArgumentError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
     if angles.is_complex():
@@ -77,15 +57,8 @@ def pack(angles: Tensor, precision: Precision | Codec) -> Tensor:
     return values.to(getattr(torch, precision))
 
 
-def unpack(stored: Tensor, codec: Codec | None = None) -> Tensor:
-    """Angles that `pack` stored, float32.
-
-    Args:
-        stored: what it gave.
-        codec: that it was given.
-    """
-    if codec is not None:
-        return codec.decode(stored)
+def unpack(stored: Tensor) -> Tensor:
+    """Angles that `pack` stored, float32."""
     if stored.dtype == torch.uint8:
         least, step = (
             stored[..., -TAIL:]

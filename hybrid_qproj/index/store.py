@@ -14,22 +14,13 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj._util.files import writing
-from hybrid_qproj.codec.codec import Codec
+from hybrid_qproj.codec import Codec
 from hybrid_qproj.index.errors import StoreError
-from hybrid_qproj.index.manifest import (
-    CODES,
-    FORMAT,
-    MANIFEST,
-    NEXT,
-    Shard,
-    codec_file,
-    describe,
-    read_manifest,
-    write_manifest,
-)
-from hybrid_qproj.index.precision import Precision, pack
+from hybrid_qproj.index.form import check_codec, write_codec
+from hybrid_qproj.index.manifest import FORMAT, MANIFEST, NEXT, Shard, describe, read_manifest, write_manifest
+from hybrid_qproj.index.precision import Precision
 from hybrid_qproj.index.reading import StoredAngles
-from hybrid_qproj.index.shards import bind_shard, check_ids, has_shards, map_angles, sweep, write_shard
+from hybrid_qproj.index.shards import bind_shard, check_ids, has_shards, map_rows, sweep, write_shard
 from hybrid_qproj.index.texts import DIGEST_BYTES
 from hybrid_qproj.index.view import View
 from hybrid_qproj.index.writer import Writer
@@ -65,19 +56,21 @@ class AngleStore(StoredAngles):
         cls,
         folder: str | Path,
         width: int,
-        precision: Precision | Codec = "float32",
+        precision: Precision = "float32",
         model: str = "",
         fingerprint: str | None = None,
+        codec: Codec | None = None,
     ) -> AngleStore:
         """Start an empty store.
 
         Args:
             folder: made if missing.
             width: k.
-            precision: float32, float16, uint8, or a codec: the store keeps the codes that it makes, and the codec.
+            precision: float32, float16 or uint8.
             model: what encodes, for people.
             fingerprint: of the model that encodes (`hybrid_qproj.text.embeddings.fingerprint.encoder_fingerprint`):
                 no other can add to the store by the command line, or search it. None where it is not known.
+            codec: makes codes of the angles, in place of a precision; it is kept with the store.
 
         Raises:
             StoreError: the folder holds a store already, or what is given is not sound.
@@ -87,7 +80,8 @@ class AngleStore(StoredAngles):
         path = Path(folder)
         if (path / MANIFEST).exists():
             raise StoreError(f"{path} holds angles already; open them, or choose another folder")
-        manifest = describe(width, precision, model, fingerprint)
+        check_codec(codec, width)
+        manifest = describe(width, precision, model, fingerprint, None if codec is None else codec.fingerprint)
         with writing(path):
             path.mkdir(parents=True, exist_ok=True)
         with Writer(path).hold():
@@ -99,8 +93,7 @@ class AngleStore(StoredAngles):
                     f"{path} holds shards, but no {MANIFEST} that says what they are; put it back, or choose another "
                     "folder"
                 )
-            if isinstance(precision, Codec):
-                precision.save_file(path / codec_file(precision.fingerprint))
+            write_codec(path, manifest, codec)
             write_manifest(path / MANIFEST, manifest)
         return cls(path)
 
@@ -126,7 +119,7 @@ class AngleStore(StoredAngles):
 
         Args:
             ids: of the documents, each its own.
-            angles: (len(ids), width), in [0, pi]; for a codec of a head compared by cosine its vectors.
+            angles: (len(ids), width), in [0, pi].
             texts: digests of what was encoded (`hybrid_qproj.index.texts.text_digests`), by which `encode` notices a
                 document whose text changed; None where they are not known.
             replace: whether documents that are there already are replaced, in the same step.
@@ -147,7 +140,7 @@ class AngleStore(StoredAngles):
             )
         try:
             check_ids(ids)
-            stored = pack(angles, self.codec or self.precision)
+            stored = self.form.pack(angles)
         except ValueError as error:
             raise StoreError(str(error)) from error
         with self.writing():
@@ -161,7 +154,7 @@ class AngleStore(StoredAngles):
                 return
             gone = {places[name] for name in ids if name in places}
             shard = write_shard(self.folder, ids, stored, texts)
-            tensor = map_angles(self.folder, shard, self.width, self.codec or self.precision)
+            tensor = map_rows(self.folder, shard, self.form)
             self._checks.add(shard.file)
             self._commit([*self.shards, shard], self.removed | gone, [*self._view.tensors, tensor])
             self._names.added(self._view, ids)
@@ -199,13 +192,13 @@ class AngleStore(StoredAngles):
         now = self._view.manifest
         manifest = now.model_copy(
             update={
-                "format": FORMAT if now.codec is None else CODES,
+                "format": FORMAT,
                 "shards": [bind_shard(self.folder, shard) for shard in shards],
                 "removed": sorted(removed),
             }
         )
         stamp = write_manifest(self.folder / self._file, manifest)
-        self._view = View(self.folder, manifest, stamp, tuple(tensors), removed, self._view.codec)
+        self._view = View(self.folder, manifest, stamp, tuple(tensors), removed, self.form)
 
     def _refresh(self) -> None:
         """Take in what others wrote since; only for who holds the lock."""

@@ -1,4 +1,4 @@
-"""Encode, index and search with codes of a given number of bytes."""
+"""encode --bytes: codes in place of angles, from text files to a run."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ import torch
 pytest.importorskip("faiss", reason="needs the extra 'index'")
 pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
 
-from sentence_transformers import SentenceTransformer
 from typer.testing import CliRunner
 
-from hybrid_qproj import ClassicalProjection, load
+from hybrid_qproj import QuantumProjection, load
 from hybrid_qproj.cli import app
-from hybrid_qproj.cli.run.encode import run_encode
-from hybrid_qproj.codec.codec import Codec
-from hybrid_qproj.heads.fingerprint import head_fingerprint
+from hybrid_qproj.codec import Codec
 from hybrid_qproj.index import AngleStore
-from hybrid_qproj.index.coding import Coding, sample
-from hybrid_qproj.retrieval.documents import Document
 from hybrid_qproj.sbert import with_head
 
 WORDS = ["cat", "dog", "rain", "bank", "river", "money", "law", "sun"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory, tiny_bert):
+    folder = tmp_path_factory.mktemp("coded") / "model"
+    torch.manual_seed(0)
+    with_head(str(tiny_bert), QuantumProjection(24, 8, "rotor", plan="tree", init="random")).save(str(folder))
+    return folder
 
 
 @pytest.fixture
@@ -38,132 +41,111 @@ def run():
     def invoke(*arguments, code=0):
         result = CliRunner().invoke(app, list(map(str, arguments)))
         assert result.exit_code == code, result.output
-        return " ".join(result.output.split())
+        return result.output if code == 0 else result.stderr.strip().splitlines()[-1]
 
     return invoke
 
 
-def test_from_files_to_hits(model, corpus, run, tmp_path):
-    """The index and the exhaustive engine find what the codec's scores rank first."""
+def _codes(folder):
+    store = AngleStore(folder)
+    return store.codec.fingerprint, store.ids, torch.cat([rows for _, rows in store.stored_chunks()])
+
+
+def test_from_texts_to_documents(model, corpus, run, tmp_path):
+    """Documents take the bytes that were asked for, and are ranked by the codec's scores."""
     out = tmp_path / "codes"
-    assert "50 documents of 4 bytes" in run("encode", model, corpus, "--out", out, "--bytes", 4)
-    assert "flat index of 50 documents" in run("index", out, "--candidates", 12)
-    encoder = load(model)
-    texts = [line.split("\t")[1].strip() for line in corpus.read_text().splitlines()]
-    outputs = encoder.encode(texts, convert_to_tensor=True)
-    store = AngleStore(out)
-    assert store.codec.head == head_fingerprint(encoder.head)
-    expected = store.codec.scores(encoder.encode(["cat river"]), store.codec.encode(outputs)).topk(4).values[0]
-    for engine in ("index", "exhaustive"):
-        arguments = ["search", model, str(out), "cat river", "--k", "4", "--engine", engine]
-        found = json.loads(CliRunner().invoke(app, arguments).stdout)["documents"]
-        assert list(found.values()) == pytest.approx(expected.tolist(), abs=1e-4)
+    assert "50 documents of 2 bytes" in run("encode", model, corpus, "--out", out, "--bytes", 2)
+    found = json.loads(run("search", model, out, "cat dog", "--k", 5, "--engine", "exhaustive"))["documents"]
+    store, encoder = AngleStore(out), load(model)
+    query = torch.as_tensor(encoder.encode_query(["cat dog"]))
+    scores = store.codec.scores(query, torch.cat([rows for _, rows in store.stored_chunks()]))[0]
+    assert list(found.values()) == pytest.approx(scores.topk(5).values.tolist(), abs=1e-5)
+    run("index", out)
+    again = json.loads(run("search", model, out, "cat dog", "--k", 5))["documents"]
+    assert list(again.values()) == pytest.approx(list(found.values()), abs=1e-5)
 
 
-def test_interrupted_goes_on(model, corpus, run, tmp_path, monkeypatch):
-    """To the same codes by the same codec, which is fitted once: in a new store and in one that replaces another."""
-    run("encode", model, corpus, "--out", tmp_path / "whole", "--bytes", 4, "--shard", 20, "--sample", 30)
-    run("encode", model, corpus, "--out", tmp_path / "other", "--shard", 20)
-    whole = AngleStore(tmp_path / "whole")
-    add, fit = AngleStore.add, Coding.fit
-    for folder, update in (("cut", False), ("other", True)):
-        calls, fits = [], []
+def test_interrupted_encoding_goes_on(model, corpus, run, tmp_path, monkeypatch):
+    """With the same codec, to the same codes; so does a new store in the place of an old one."""
+    run("encode", model, corpus, "--out", tmp_path / "whole", "--bytes", 2, "--shard", 20)
+    add = AngleStore.add
 
-        def interrupted(self, ids, *rest, calls=calls, **options):
+    def breaks(after):
+        calls = []
+
+        def interrupted(self, ids, *rest, **options):
             calls.append(ids)
-            if len(calls) == 2:
+            if len(calls) > after:
                 raise KeyboardInterrupt
             add(self, ids, *rest, **options)
 
-        def counted(self, fits=fits):
-            fits.append(self)
-            return fit(self)
+        return interrupted
 
-        with monkeypatch.context() as patch:
-            patch.setattr(AngleStore, "add", interrupted)
-            patch.setattr(Coding, "fit", counted)
-            options = {"shard": 20, "size": 4, "sample": 30, "update": update}
-            with pytest.raises(KeyboardInterrupt):
-                run_encode(str(model), str(corpus), tmp_path / folder, **options)
-            run_encode(str(model), str(corpus), tmp_path / folder, **options)
-        assert len(fits) == 1
-        cut = AngleStore(tmp_path / folder)
-        assert (cut.ids, cut.codec.fingerprint) == (whole.ids, whole.codec.fingerprint)
-        assert torch.equal(cut.gather_stored(torch.arange(50)), whole.gather_stored(torch.arange(50)))
-        assert len(list((tmp_path / folder).glob("codec-*"))) == 1
+    run("encode", model, corpus, "--out", tmp_path / "angles", "--shard", 20)
+    for out, more in (("parts", ()), ("angles", ("--update",))):
+        arguments = ("encode", model, corpus, "--out", tmp_path / out, "--bytes", 2, "--shard", 20, *more)
+        monkeypatch.setattr(AngleStore, "add", breaks(1))
+        run(*arguments, code=130)
+        monkeypatch.setattr(AngleStore, "add", add)
+        run(*arguments)
+        for one, other in zip(_codes(tmp_path / out), _codes(tmp_path / "whole"), strict=True):
+            assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+    assert len(list((tmp_path / "angles").glob("codec-*"))) == 1
 
 
-def test_a_store_keeps_its_codec(model, corpus, run, tmp_path):
-    """Documents that come later, with or without saying again what the store is of; other bytes are refused."""
+def test_documents_that_come_later(model, corpus, run, tmp_path):
+    """Are coded by the codec that is there, whether the bytes are given again or not."""
     out = tmp_path / "codes"
-    run("encode", model, corpus, "--out", out, "--bytes", 4)
-    before = AngleStore(out).codec.fingerprint
-    with corpus.open("a") as file:
-        file.write("x1\tsun law\n")
-    assert "51 documents of 4 bytes" in run("encode", model, corpus, "--out", out)
-    with corpus.open("a") as file:
-        file.write("x2\tlaw sun\n")
-    run("encode", model, corpus, "--out", out, "--bytes", 4)
-    assert AngleStore(out).codec.fingerprint == before
-    message = run("encode", model, corpus, "--out", out, "--bytes", 2, code=1)
-    assert "holds 'bits' codes of 4 bytes of this model" in message
-    assert "'bits' codes of 2 bytes" in message
-    assert "float16 angles" in run("encode", model, corpus, "--out", out, "--precision", "float16", code=1)
-    assert "52 documents of 1 bytes" in run(
-        "encode", model, corpus, "--out", out, "--bytes", 1, "--scheme", "itq", "--update"
-    )
+    run("encode", model, corpus, "--out", out, "--bytes", 2, "--scheme", "pq4", "--sample", 40)
+    codec = AngleStore(out).codec
+    corpus.write_text(corpus.read_text() + "new1\tcat law\n")
+    run("encode", model, corpus, "--out", out)
+    corpus.write_text(corpus.read_text() + "new2\tcat sun\n")
+    run("encode", model, corpus, "--out", out, "--bytes", 2, "--scheme", "pq4")
+    assert AngleStore(out).codec.fingerprint == codec.fingerprint
+    assert len(AngleStore(out)) == 52
 
 
 def test_a_saved_codec(model, corpus, run, tmp_path):
-    """Is used as it is; one of another head is refused, and a damaged one."""
+    """Is taken as it is, if it is one of such angles."""
     encoder = load(model)
-    outputs = encoder.encode([" ".join(WORDS[i:]) for i in range(8)], convert_to_tensor=True)
-    codec = Codec.fit(outputs, 2, head=head_fingerprint(encoder.head))
-    codec.save(tmp_path / "codec")
-    run("encode", model, corpus, "--out", tmp_path / "a", "--codec", tmp_path / "codec")
-    assert AngleStore(tmp_path / "a").codec.fingerprint == codec.fingerprint
-    for head, message in ((None, "a head that it does not name"), ("0" * 32, "another head")):
-        Codec.fit(outputs, 2, head=head).save(tmp_path / "wrong")
-        assert message in run("encode", model, corpus, "--out", tmp_path / "b", "--codec", tmp_path / "wrong", code=1)
-    assert "holds no codec" in run("encode", model, corpus, "--out", tmp_path / "b", "--codec", tmp_path, code=1)
-    assert not (tmp_path / "b").exists()
+    outputs = torch.as_tensor(encoder.encode_document([*WORDS, "cat dog", "sun law"]))
+    Codec.fit(outputs, 1, "signs").save(tmp_path / "codec")
+    run("encode", model, corpus, "--out", tmp_path / "codes", "--codec", tmp_path / "codec")
+    assert AngleStore(tmp_path / "codes").bytes_per_document == 1
+    Codec.fit(outputs, 1, "signs", head="0" * 32).save(tmp_path / "other")
+    arguments = ("encode", model, corpus, "--out", tmp_path / "none", "--codec", tmp_path / "other")
+    assert "outputs of another head" in run(*arguments, code=1)
+    assert "holds no codec" in run(*arguments[:-1], tmp_path, code=1)
+    assert not (tmp_path / "none").exists()
 
 
-def test_refusals(model, corpus, run, tmp_path):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--bytes", 2, "--precision", "uint8"), "--precision and --bytes: documents are kept in one way"),
+        (("--bytes", 2, "--codec", "x"), "--bytes and --codec: documents are kept in one way"),
+        (("--scheme", "pq"), "--scheme: for a codec that is fitted; give its --bytes too"),
+        (("--sample", 9), "--sample: for a codec that is fitted; give its --bytes too"),
+        (("--bytes", 9), "'bits' gives outputs of 8 numbers no 9 bytes: 1 to 8 only"),
+        (("--bytes", 1, "--scheme", "bit"), "no codec 'bit'; did you mean 'bits'?"),
+    ],
+)
+def test_refused(model, corpus, run, tmp_path, options, message):
     """Before anything is encoded or written."""
-    out = tmp_path / "a"
-    for options, message in (
-        (("--bytes", 4, "--precision", "uint8"), "--precision and --bytes each say how documents are kept"),
-        (("--bytes", 4, "--codec", "x"), "--bytes and --codec"),
-        (("--scheme", "pq"), "say how many with --bytes"),
-        (("--sample", 10), "say how many with --bytes"),
-        (("--bytes", 100000), "gives outputs of"),
-        (("--bytes", 4, "--scheme", "bit"), "did you mean 'bits'"),
-    ):
-        assert message in run("encode", model, corpus, "--out", out, *options, code=1)
-    one = tmp_path / "one.tsv"
-    one.write_text("d0\tcat\n")
-    assert "2 documents at least; the corpus has 1" in run("encode", model, one, "--out", out, "--bytes", 4, code=1)
-    assert not out.exists()
+    assert message in run("encode", model, corpus, "--out", tmp_path / "codes", *options, code=1)
+    assert not (tmp_path / "codes").exists()
 
 
-def test_vectors_compared_by_cosine(tiny_bert, corpus, run, tmp_path):
-    """Other heads' outputs as codes, and found again."""
-    encoder = SentenceTransformer(str(tiny_bert), device="cpu")
-    width = encoder.get_embedding_dimension()
-    with_head(encoder, ClassicalProjection(width, 8)).save_pretrained(str(tmp_path / "linear"))
-    out = tmp_path / "codes"
-    run("encode", tmp_path / "linear", corpus, "--out", out, "--bytes", 8)
-    run("encode", tmp_path / "linear", corpus, "--out", out)
-    arguments = ["search", str(tmp_path / "linear"), str(out), "cat cat cat", "--engine", "exhaustive"]
-    found = json.loads(CliRunner().invoke(app, arguments).stdout)["documents"]
-    assert found["d0"] == max(found.values()) == pytest.approx(1, abs=0.02)
-
-
-def test_sample():
-    """The same documents in any order, others by another seed."""
-    corpus = [Document(str(number), "a text") for number in range(100)]
-    chosen = sample(corpus, 10, 0)
-    assert chosen == sample(reversed(corpus), 10, 0)
-    assert chosen != sample(corpus, 10, 1)
-    assert len(sample(corpus, 1000, 0)) == 100
+def test_another_kind_of_store(model, corpus, run, tmp_path):
+    """Angles are not exchanged for codes, nor codes for others, unless that is asked for."""
+    out = tmp_path / "store"
+    run("encode", model, corpus, "--out", out)
+    arguments = ("encode", model, corpus, "--out", out, "--bytes", 2)
+    assert "holds 8 float32 angles of this model" in run(*arguments, code=1)
+    assert "codes of 2 bytes (bits)" in run(*arguments, code=1)
+    run(*arguments, "--update")
+    assert AngleStore(out).bytes_per_document == 2
+    assert "holds codes of 2 bytes (bits) of this model" in run(*arguments[:-1], 1, code=1)
+    run("encode", model, corpus, "--out", out, "--precision", "float16", "--update")
+    assert (AngleStore(out).precision, list(out.glob("codec-*"))) == ("float16", [])

@@ -83,7 +83,7 @@ def run_search(
         raise OptionError(f"effort={effort} is one of ivf and hnsw; {folder} has a flat index: leave it out")
     _check_ids(store.ids if out is not None else (), folder)
     encoder = load(model, quantum_device=quantum_device, ansaetze=ansaetze, allow_paid=allow_paid)
-    check_angles(encoder, codes=store.codec is not None)
+    check_angles(encoder)
     check_runs(encoder.head)
     check_model(store, encoder, model)
     angles = torch.atleast_2d(encode_side(encoder, list(texts.values()), "query", convert_to_tensor=True))
