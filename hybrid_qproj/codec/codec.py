@@ -212,12 +212,29 @@ class Codec:
         """Vectors whose order by L2 distance is, near to a query, that by the score: for a first stage of candidates.
 
         Args:
-            outputs: of queries, or what `decode` gives, (n, k).
+            outputs: of queries, (n, k).
 
         Returns:
             (n, k), float32: the outputs, or for cosines the directions of their deviations.
+
+        Raises:
+            CodecError: they are no outputs of such a head.
         """
         return self._comparison.points(self._queries(outputs))
+
+    def code_points(self, codes: Any) -> Tensor:
+        """`points` of what codes stand for, which after a rotation can lie outside of the range of outputs.
+
+        Args:
+            codes: (n, bytes), torch or numpy, uint8.
+
+        Returns:
+            (n, k), float32.
+
+        Raises:
+            CodecError: these are no codes of it.
+        """
+        return self._comparison.points(self.decode(codes))
 
     def save(self, folder: str | Path) -> None:
         """Write the codec to a folder, as ``codec.safetensors``; an older one there is replaced whole, or stays.

@@ -74,8 +74,12 @@ class Form(ABC):
         """Compare each query, (q, k), with rows of its own, (q, c, numbers): (q, c); see `scores`."""
 
     @abstractmethod
-    def points(self, outputs: Tensor) -> Tensor:
+    def points(self, queries: Tensor) -> Tensor:
         """Vectors, (n, k), whose order by L2 distance is, near to a query, that by the scores; see `scores`."""
+
+    @abstractmethod
+    def row_points(self, rows: Tensor) -> Tensor:
+        """Likewise of rows, (n, numbers)."""
 
 
 class Angles(Form):
@@ -127,9 +131,13 @@ class Angles(Form):
                 overlaps.mul_(others)
         return 2 * overlaps.log().sum(dim=-1)
 
-    def points(self, outputs: Tensor) -> Tensor:
+    def points(self, queries: Tensor) -> Tensor:
         """The angles: for close states -log F is a quarter of their squared distance."""
-        return outputs
+        return queries
+
+    def row_points(self, rows: Tensor) -> Tensor:
+        """Likewise."""
+        return unpack(rows)
 
 
 class Codes(Form):
@@ -177,10 +185,15 @@ class Codes(Form):
         with _in_a_store():
             return self.codec.pair_scores(queries, rows)
 
-    def points(self, outputs: Tensor) -> Tensor:
+    def points(self, queries: Tensor) -> Tensor:
         """See `hybrid_qproj.codec.Codec.points`."""
         with _in_a_store():
-            return self.codec.points(outputs)
+            return self.codec.points(queries)
+
+    def row_points(self, rows: Tensor) -> Tensor:
+        """See `hybrid_qproj.codec.Codec.code_points`."""
+        with _in_a_store():
+            return self.codec.code_points(rows)
 
 
 @contextmanager

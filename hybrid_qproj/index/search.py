@@ -68,10 +68,10 @@ class AngleIndex:
             for number, shard in enumerate(self.store.shards):
                 end += shard.rows
                 if end > self._index.ntotal:
-                    for start, angles in self.store.chunks(shard=number):
-                        new = angles[max(0, self._index.ntotal - start) :]
+                    for start, rows in self.store.stored_chunks(shard=number):
+                        new = rows[max(0, self._index.ntotal - start) :]
                         if len(new):
-                            self._index.add(self.store.form.points(new).numpy())
+                            self._index.add(self.store.form.row_points(new).numpy())
 
     def add(self, ids: list[str], angles: Tensor) -> None:
         """Add documents to store and index.

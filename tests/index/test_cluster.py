@@ -117,6 +117,23 @@ def test_search(cluster, model, corpus, tmp_path):
     assert read_run(tmp_path / "ray.run") == read_run(tmp_path / "exhaustive.run")
 
 
+def test_codes(cluster, model, corpus, tmp_path):
+    """The codec is that of one machine, so are the codes, and what is found by them."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    run_encode(model, corpus, here, shard=25, size=4, sampled=60)
+    run_encode(model, corpus, there, shard=25, size=4, sampled=60, engine="ray", workers=2)
+    a, b = AngleStore(here), AngleStore(there)
+    same(a, b)
+    b.remove(["d3", "d77"])
+    queries = b.gather(torch.tensor([3, 50, 77, 109]))
+    expected, found = exhaustive_search(b, queries, 7), search_shards(there, queries, 7, workers=2)
+    assert torch.equal(found.positions, expected.positions)
+    assert torch.equal(found.scores, expected.scores)
+    for engine in ("ray", "exhaustive"):
+        run_search(model, there, "cat river", 5, tmp_path / f"{engine}.run", engine)
+    assert read_run(tmp_path / "ray.run") == read_run(tmp_path / "exhaustive.run")
+
+
 def test_a_bad_line(cluster, model, corpus, tmp_path):
     """A worker's error is the same as here, and stops the run at once: whole shards before it may be there or not."""
     with Path(corpus).open("a") as file:

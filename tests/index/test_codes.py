@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 
 import pytest
@@ -90,6 +91,19 @@ def test_a_first_stage_and_the_codecs_scores(store, kind):
 def test_candidates_are_near_by_score(store):
     """A few candidates hold most of the best."""
     assert AngleIndex(store, "flat", candidates=8).recall(QUERIES, 10) >= 0.9
+
+
+@pytest.mark.parametrize(("scheme", "size"), [("opq", 2), ("itq", 1), ("rabitq", 9)])
+def test_angles_near_the_poles(tmp_path, scheme, size):
+    """A rotation leads what codes stand for out of [0, pi]; it is indexed and found all the same."""
+    near = math.pi * torch.rand(300, 8, generator=torch.Generator().manual_seed(3)).pow(4)
+    codec = Codec.fit(near, size, scheme)
+    assert float(codec.decode(codec.encode(near)).min()) < -0.1
+    store = AngleStore.create(tmp_path, 8, codec=codec)
+    store.add([f"d{number}" for number in range(300)], near)
+    for kind in ("flat", "ivf", "hnsw"):
+        found = AngleIndex(store, kind, candidates=60).search(near[:4], 5).scores
+        torch.testing.assert_close(found, exhaustive_search(store, near[:4], 5).scores, atol=1e-4, rtol=1e-4)
 
 
 def test_damage(store, codec):
