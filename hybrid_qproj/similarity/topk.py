@@ -6,7 +6,13 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.errors import ArgumentError
+from hybrid_qproj.similarity.bound import BestByBound, is_sound
 from hybrid_qproj.similarity.fidelity import pairwise_log_fidelity
+
+CHUNK = 1 << 14
+"""Documents scored at once, unless told otherwise: their bounds stay in cache."""
+LEAST_DOCUMENTS = 50
+"""For each that is wanted, from which on a bound is worth its product."""
 
 
 class BestScores:
@@ -64,7 +70,7 @@ def _best_columns(scores: Tensor, k: int) -> Tensor:
     return chosen.nonzero()[:, 1].view(len(scores), k)
 
 
-def top_k_fidelity(queries: Tensor, documents: Tensor, k: int, chunk: int = 1 << 16) -> tuple[Tensor, Tensor]:
+def top_k_fidelity(queries: Tensor, documents: Tensor, k: int, chunk: int = CHUNK) -> tuple[Tensor, Tensor]:
     """The k documents of highest fidelity for each query, exhaustively and in bounded memory.
 
     Args:
@@ -81,8 +87,29 @@ def top_k_fidelity(queries: Tensor, documents: Tensor, k: int, chunk: int = 1 <<
     """
     if k < 1 or chunk < 1:
         raise ArgumentError(f"k={k}, chunk={chunk}: expected whole numbers of at least 1")
+    if len(documents) >= LEAST_DOCUMENTS * k and not queries.is_cuda and len(queries):
+        found = _by_bound(queries, documents, k, chunk)
+        if found is not None:
+            return found
     best = BestScores(len(queries), k, queries.device, torch.promote_types(queries.dtype, torch.float32))
     with torch.no_grad():
         for start in range(0, len(documents), chunk):
             best.add(pairwise_log_fidelity(queries, documents[start : start + chunk]))
+    return best.scores, best.positions
+
+
+@torch.no_grad()
+def _by_bound(queries: Tensor, documents: Tensor, k: int, chunk: int) -> tuple[Tensor, Tensor] | None:
+    """The same by a bound; None where it leaves too many documents, or does not hold."""
+    # As `pairwise_log_fidelity` checks and converts them.
+    pairwise_log_fidelity(queries[:1], documents[:1])
+    dtype = torch.promote_types(torch.promote_types(queries.dtype, documents.dtype), torch.float32)
+    rows = queries.to(dtype)
+    if not is_sound(rows):
+        return None
+    best = BestByBound(rows, k)
+    for start in range(0, len(documents), chunk):
+        part = documents[start : start + chunk].to(dtype)
+        if not is_sound(part) or not best.add(part):
+            return None
     return best.scores, best.positions
