@@ -9,6 +9,12 @@ from hybrid_qproj.errors import ArgumentError
 from hybrid_qproj.similarity.fidelity import pairwise_log_fidelity
 
 
+DOCUMENTS = 1 << 16
+"""Documents scored at once, unless somebody says otherwise."""
+SCORES_ON_GPU = 1 << 28
+"""Scores that a GPU holds at once: a gigabyte in single precision."""
+
+
 class BestScores:
     """The k best documents of each query, while scores come in chunks of documents.
 
@@ -64,14 +70,14 @@ def _best_columns(scores: Tensor, k: int) -> Tensor:
     return chosen.nonzero()[:, 1].view(len(scores), k)
 
 
-def top_k_fidelity(queries: Tensor, documents: Tensor, k: int, chunk: int = 1 << 16) -> tuple[Tensor, Tensor]:
+def top_k_fidelity(queries: Tensor, documents: Tensor, k: int, chunk: int | None = None) -> tuple[Tensor, Tensor]:
     """The k documents of highest fidelity for each query, exhaustively and in bounded memory.
 
     Args:
         queries: angles in radians, (n, width).
         documents: angles in radians, (m, width).
         k: documents wanted for each query, at least 1; all m if there are fewer.
-        chunk: documents scored at once.
+        chunk: documents scored at once; None for 65,536, and on a GPU for as many as make a gigabyte of scores.
 
     Returns:
         log fidelities and document indices (int64), each (n, min(k, m)), best first.
@@ -79,6 +85,9 @@ def top_k_fidelity(queries: Tensor, documents: Tensor, k: int, chunk: int = 1 <<
     Raises:
         ValueError: k or chunk is not positive, or the widths differ.
     """
+    if chunk is None:
+        # On a GPU a chunk is some hundred launches, whatever its size.
+        chunk = max(DOCUMENTS, SCORES_ON_GPU // max(1, len(queries))) if queries.is_cuda else DOCUMENTS
     if k < 1 or chunk < 1:
         raise ArgumentError(f"k={k}, chunk={chunk}: expected whole numbers of at least 1")
     best = BestScores(len(queries), k, queries.device, torch.promote_types(queries.dtype, torch.float32))
