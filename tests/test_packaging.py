@@ -106,5 +106,9 @@ def test_core_install_is_enough_to_import() -> None:
 
 
 def test_the_demo_is_shipped() -> None:
-    (name,) = lines(read_setup()["options.package_data"]["hybrid_qproj.demo"])
-    assert (importlib.resources.files("hybrid_qproj.demo") / name).read_text(encoding="utf-8").startswith("# The demo")
+    names = lines(read_setup()["options.package_data"]["hybrid_qproj.demo"])
+    assert names == ["demo.toml", "codes.toml"]
+    for name in names:
+        assert (
+            (importlib.resources.files("hybrid_qproj.demo") / name).read_text(encoding="utf-8").startswith("# The demo")
+        )

@@ -29,7 +29,7 @@ def check_sizes(in_features: int, out_features: int, rotation: bool = False) -> 
         rotation: whether k = d is sound: what only rotates is compressed by a codec.
 
     Raises:
-        SizeError: not whole numbers with 1 <= k < d.
+        SizeError: not whole numbers with 1 <= k < d, or k = d where it is no rotation.
     """
     for name, value in (("in_features", in_features), ("out_features", out_features)):
         if isinstance(value, bool) or not isinstance(value, int):
@@ -37,7 +37,7 @@ def check_sizes(in_features: int, out_features: int, rotation: bool = False) -> 
     if not 1 <= out_features < in_features + rotation:
         raise SizeError(
             f"in_features={in_features}, out_features={out_features}: a projection compresses, so expected "
-            f"1 <= out_features < in_features"
+            f"1 <= out_features <{'=' * rotation} in_features"
         )
 
 

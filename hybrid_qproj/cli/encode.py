@@ -28,6 +28,16 @@ def encode(
     update: Annotated[
         bool, typer.Option("--update", help="Encode again what changed: texts, documents, or all for another model.")
     ] = False,
+    size: Annotated[
+        int | None, typer.Option("--bytes", min=1, help="Code documents in so many bytes, by a codec fitted to some.")
+    ] = None,
+    scheme: Annotated[
+        str | None, typer.Option(help="Of the codec: bits (the default), signs, pq, pq4, opq, itq, rabitq, int8, sq4.")
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=2, help="Documents that the codec is fitted to; 10,000 by default.")
+    ] = None,
+    codec: Annotated[Path | None, typer.Option(help="Folder of a saved codec, instead of a fitted one.")] = None,
     device: Device = None,
     yes: Yes = False,
     ansatz: Ansaetze = None,
@@ -53,5 +63,9 @@ def encode(
                 quantum_device=device,
                 allow_paid=yes,
                 ansaetze=ansatz or (),
+                size=size,
+                scheme=scheme,
+                sampled=sample,
+                codec=codec,
             )
             typer.echo(f"{len(store):,} documents of {store.bytes_per_document} bytes: {out}")

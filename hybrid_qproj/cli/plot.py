@@ -16,8 +16,8 @@ def plot(
     kind: Annotated[
         str,
         typer.Argument(
-            help="response, surface, merges, spheres, fidelity (of a head); training (of a run); quality, curves, "
-            "histograms (of results of compare)."
+            help="response, surface, merges, spheres, fidelity (of a head); training (of a run); quality, bytes, "
+            "curves, histograms (of results of compare)."
         ),
     ],
     what: Annotated[
@@ -38,8 +38,10 @@ def plot(
         str | None, typer.Option(help="fidelity: a corpus, as fit takes it.", show_default="lee")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=3, help="fidelity: documents at most.", show_default="200")] = None,
-    test: Annotated[str | None, typer.Option(help="quality, curves, histograms: which test; the first.")] = None,
-    measure: Annotated[str | None, typer.Option(help="quality, curves, training: which measure; the first.")] = None,
+    test: Annotated[str | None, typer.Option(help="quality, bytes, curves, histograms: which test; the first.")] = None,
+    measure: Annotated[
+        str | None, typer.Option(help="quality, bytes, curves, training: which measure; the first.")
+    ] = None,
     device: Device = None,
     yes: Yes = False,
     ansatz: Ansaetze = None,

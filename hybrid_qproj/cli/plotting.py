@@ -213,6 +213,7 @@ KINDS: Mapping[str, tuple[Callable[[str, PlotOptions, Sequence[str]], Figure], f
     "fidelity": (_fidelity, frozenset({"documents", "limit", "device"})),
     "training": (_training, frozenset({"measure"})),
     "quality": (_results("quality"), frozenset({"test", "measure"})),
+    "bytes": (_results("bytes"), frozenset({"test", "measure"})),
     "curves": (_results("curves"), frozenset({"test", "measure"})),
     "histograms": (_results("histograms"), frozenset({"test"})),
 }

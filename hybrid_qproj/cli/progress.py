@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from hybrid_qproj.experiments.summary import Row
+from hybrid_qproj.experiments.tables import SIZES
 
 
 @contextmanager
@@ -52,7 +53,7 @@ def row_table(rows: Sequence[Row], measure: str, title: str) -> Table:
     table = Table(title=title, box=box.SIMPLE_HEAD)
     for column in ("head", "objective"):
         table.add_column(column)
-    for column in ("k", "queries", "parameters", *rows[0].scores):
+    for column in (SIZES[rows[0].sizes_in], "queries", "parameters", *rows[0].scores):
         table.add_column(column, justify="right")
     for row in rows:
         scores = (f"{score[measure].mean:.4f}" for score in row.scores.values())

@@ -107,7 +107,7 @@ class Codec:
         found = registry.get(scheme)
         check_score(similarity, score)
         rows = _checked(outputs, similarity, None)
-        found.check(rows.shape[1], bytes)
+        check_codec(scheme, rows.shape[1], bytes, similarity, score)
         check_rows(scheme, rows, LEAST_ROWS)
         return cls(found.fit(rows, bytes, seed), similarity, score, head)
 
@@ -230,6 +230,11 @@ class Codec:
         """
         saved.write(Path(folder), self.config(), self.scheme.tensors(), self.fingerprint)
 
+    def save_file(self, path: str | Path) -> None:
+        """Write the codec to a file of any name; see `save`."""
+        path = Path(path)
+        saved.write(path.parent, self.config(), self.scheme.tensors(), self.fingerprint, path.name)
+
     @classmethod
     def load(cls, folder: str | Path) -> Self:
         """Read a codec that `save` wrote.
@@ -266,12 +271,17 @@ class Codec:
         bounded = self.similarity == "fidelity" and book is not None and book.rotation is None
         return book.clamped(0.0, math.pi) if book is not None and bounded else book
 
+    @property
+    def origin(self) -> Tensor:
+        """From where the score measures deviations, (k,): the mean it was fitted to, or the output for zeros."""
+        centre = torch.full((self.width,), CENTRES[self.similarity])
+        found = self.scheme.origin if self.score == "centred" else centre
+        assert found is not None
+        return found
+
     @cached_property
     def _comparison(self) -> Comparison:
-        centre = torch.full((self.width,), CENTRES[self.similarity])
-        origin = self.scheme.origin if self.score == "centred" else centre
-        assert origin is not None
-        return Comparison(self.scheme, self._book, self.score, origin)
+        return Comparison(self.scheme, self._book, self.score, self.origin)
 
     def _queries(self, queries: Any) -> Tensor:
         return _checked(queries, self.similarity, self.width)
@@ -286,6 +296,26 @@ class Codec:
 
     def __repr__(self) -> str:
         return f"Codec({self.scheme.name}, {self.width} numbers in {self.bytes} bytes, score={self.score!r})"
+
+
+def check_codec(scheme: str, width: int, size: int, similarity: str, score: str | None = None) -> None:
+    """Refuse what `Codec.fit` would refuse whatever the outputs.
+
+    Args:
+        scheme: a name of `hybrid_qproj.codec.registry.names`.
+        width: k, numbers of an output.
+        size: bytes of a code.
+        similarity: of the head.
+        score: what is wanted, or None.
+
+    Raises:
+        CodecError: an unknown scheme, bytes that it cannot give, or a score that does not go with it or the head.
+    """
+    found = registry.get(scheme)
+    check_score(similarity, score)
+    found.check(width, size)
+    if score == "centred" and "mean" not in found.forms(width, size):
+        raise CodecError(f"{scheme!r} stores no mean, so it has no score 'centred'; expected 'cosine'")
 
 
 def check_score(similarity: str, score: str | None) -> None:

@@ -46,6 +46,10 @@ class Scheme(ABC):
     """How codes are compared unless told otherwise."""
     normalises: ClassVar[bool] = True
     """Whether decoded documents are made unit norm before a cosine; else they estimate it as they are."""
+    draws: ClassVar[bool] = False
+    """Whether a fit differs by its seed."""
+    uses_faiss: ClassVar[bool] = False
+    """Whether it is fitted, or codes, by FAISS, which is an extra."""
 
     width: int
     bytes: int
@@ -180,4 +184,7 @@ def check_rotation(name: str, rotation: Tensor) -> None:
     """
     skew = (rotation @ rotation.T - torch.eye(len(rotation))).abs().max()
     if not bool(skew <= SKEW):
-        raise CodecError(f"the rotation of {name!r} is none: its rows are off from orthonormal by {float(skew):.2g}")
+        raise CodecError(
+            f"the rotation of {name!r} is none: its rows are off from orthonormal by {float(skew):.2g}. Its file is "
+            "damaged, or it was fitted to outputs that vary in fewer directions than it has rows: take fewer bytes"
+        )

@@ -1,4 +1,4 @@
-"""The demo's experiment: demo.toml, with the options of the command in it."""
+"""The demo's experiments: demo.toml and codes.toml, with the options of the command in them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from hybrid_qproj.experiments.config import ExperimentConfig, parse_config
 from hybrid_qproj.experiments.toml import read_toml
 
-FILE = "demo.toml"
+FILE, CODES_FILE = "demo.toml", "codes.toml"
 FULL = "full embedding"
 """Head of the experiment that compresses nothing."""
 QUANTUM = "quantum u_cu tree"
@@ -27,9 +27,17 @@ def demo_table(sizes: Sequence[int], seeds: int) -> dict[str, Any]:
     Returns:
         the tables, as `hybrid_qproj.experiments.toml.read_toml` gives them.
     """
-    with as_file(files("hybrid_qproj.demo") / FILE) as path:
-        table = read_toml(path)
-    return {**table, "sizes": list(sizes), "seeds": seeds}
+    return {**_read(FILE), "sizes": list(sizes), "seeds": seeds}
+
+
+def codes_table(seeds: int) -> dict[str, Any]:
+    """What stands in codes.toml, whose sizes are bytes of a document, with other seeds; see `demo_table`."""
+    return {**_read(CODES_FILE), "seeds": seeds}
+
+
+def _read(name: str) -> dict[str, Any]:
+    with as_file(files("hybrid_qproj.demo") / name) as path:
+        return read_toml(path)
 
 
 def demo_config(table: dict[str, Any], folder: Path) -> ExperimentConfig:

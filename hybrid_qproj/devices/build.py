@@ -41,8 +41,9 @@ def make_device(spec: DeviceSpec, wires: int, allow_paid: bool = False, work: st
     check_known(spec.name)
     check_allowed(spec, allow_paid, work)
     adapter = spec.adapter
-    check_installed(spec)
+    # What no installation would change comes first, so that the message is the same on every machine.
     check_request(spec)
+    check_installed(spec)
     check_wires(spec, spec.pack or 1, wires)
     arguments = _arguments(spec)
     backend = None

@@ -8,16 +8,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hybrid_qproj.codec import registry as codecs
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig, HeadConfig, ObjectiveConfig
+from hybrid_qproj.fitting import FitSettings
 from hybrid_qproj.heads.base import Head
 from hybrid_qproj.heads.linear import trainable_parameters
 from hybrid_qproj.training.objectives import Contrastive, Objective, SimilarityDistillation
+
+FLOAT32 = 4
+"""Bytes of a number of an output that is not coded."""
 
 
 def build_head(
     config: ExperimentConfig, name: str, width: int, k: int, seed: int = 0, allow_paid: bool = False
 ) -> Head:
     """A head of the experiment, new: neither fitted nor trained. Of one that will be fitted, sizes alone are right.
+
+    One that will only rotate has one number less here than its fit gives it.
 
     Args:
         config: the experiment.
@@ -49,6 +56,10 @@ def build_head(
             if chosen.parameters_of is not None:
                 like = build_head(config, chosen.parameters_of, width, k)
                 return cls.with_budget(width, k, trainable_parameters(like), **args)
+            if k == width and chosen.is_fitted and cls.fitting is not None and cls.fitting.settings is FitSettings:
+                # The fit gives such a head its plan; a constructor knows none that only rotates.
+                FitSettings(**(chosen.fit or {})).check(width, k)
+                k -= 1
             head = cls(width, k, **args)
         if chosen.tune and not trainable_parameters(head):
             raise ValueError("it has nothing to train, so tune cannot go on from its fit; leave tune out")
@@ -83,11 +94,9 @@ def fit_head(
         ConfigError: its class does not take these arguments or sizes.
     """
     chosen = config.heads[name]
-    if chosen.sample is not None:
-        if chosen.sample > len(embeddings):
-            raise ConfigError(f"head {name!r}: sample = {chosen.sample}, but there are {len(embeddings)} texts")
-        order = torch.randperm(len(embeddings), generator=torch.Generator().manual_seed(seed))
-        embeddings = embeddings[order[: chosen.sample]]
+    rows = sampled(config, name, len(embeddings), seed)
+    if rows is not None:
+        embeddings = embeddings[rows]
     args: dict[str, Any] = dict(chosen.args)
     if chosen.head_class.has_circuits:
         args["allow_paid"] = allow_paid
@@ -100,17 +109,70 @@ def fit_head(
     return head if chosen.tune else head.requires_grad_(False)
 
 
+def sampled(config: ExperimentConfig, name: str, count: int, seed: int) -> Tensor | None:
+    """The texts that a head, and its codec, are fitted to where these are some of all.
+
+    Args:
+        config: the experiment.
+        name: which head.
+        count: of all texts.
+        seed: of the choice.
+
+    Returns:
+        their numbers, (n,), int64; None for all.
+
+    Raises:
+        ConfigError: there are fewer.
+    """
+    sample = config.heads[name].sample
+    if sample is None:
+        return None
+    if sample > count:
+        raise ConfigError(f"head {name!r}: sample = {sample}, but there are {count} texts")
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:sample]
+
+
 def sizes_of(config: ExperimentConfig, name: str, width: int) -> tuple[int, ...]:
-    """The sizes at which a head is compared; the uncompressed embedding has one."""
+    """The sizes at which a head is compared; the uncompressed embedding in float32 has one."""
     chosen = config.heads[name]
-    if not chosen.head_class.compresses:
-        return (width,)
+    if not chosen.head_class.compresses and chosen.codec is None:
+        return (FLOAT32 * width,) if config.sizes_in == "bytes" else (width,)
     return chosen.sizes or config.sizes
 
 
-def is_random(config: ExperimentConfig, name: str) -> bool:
-    """Whether a head that is not trained differs from seed to seed."""
+def numbers_of(config: ExperimentConfig, name: str, width: int, size: int) -> int:
+    """Numbers of an output of a head at a size.
+
+    Args:
+        config: the experiment.
+        name: which head.
+        width: d.
+        size: one of `sizes_of`.
+
+    Returns:
+        k.
+
+    Raises:
+        ConfigError: bytes that are no whole numbers in float32.
+    """
     chosen = config.heads[name]
+    if config.sizes_in == "numbers":
+        return size
+    if chosen.codec is not None:
+        return width if chosen.k is None else chosen.k[size] if isinstance(chosen.k, dict) else chosen.k
+    if size % FLOAT32:
+        raise ConfigError(
+            f"head {name!r} has no codec, and {size} bytes are no whole number of float32, {FLOAT32} bytes each; give "
+            "it a codec, or sizes of its own"
+        )
+    return size // FLOAT32
+
+
+def is_random(config: ExperimentConfig, name: str) -> bool:
+    """Whether a head that is not trained, or its codec, differs from seed to seed."""
+    chosen = config.heads[name]
+    if chosen.codec is not None and (chosen.sample is not None or codecs.get(chosen.codec.scheme).draws):
+        return True
     if is_fitted(config, name):
         return chosen.sample is not None
     return chosen.head_class.random_start

@@ -12,19 +12,23 @@ import numpy as np
 import torch
 
 from hybrid_qproj.experiments.build import (
+    FLOAT32,
     build_head,
     build_objectives,
     fit_head,
     is_fitted,
     is_random,
+    numbers_of,
     sizes_of,
 )
+from hybrid_qproj.experiments.coded import check_bytes, code
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig
 from hybrid_qproj.experiments.data import ExperimentData
 from hybrid_qproj.experiments.embed import open_encoder
 from hybrid_qproj.experiments.manifest import with_contents
 from hybrid_qproj.experiments.records import Cell, Histogram, Record, name_layers
 from hybrid_qproj.experiments.training import Trained, batch_size, train_cell
+from hybrid_qproj.heads.base import Head
 from hybrid_qproj.heads.linear import stored_numbers, trainable_parameters
 from hybrid_qproj.retrieval.measures import Run, evaluate_run
 from hybrid_qproj.retrieval.protocols import TestSet, rank
@@ -35,7 +39,6 @@ from hybrid_qproj.text.encoders import set_trainable
 from hybrid_qproj.text.resetting import reset_layers
 from hybrid_qproj.training.settings import ENCODER_RATE
 
-BYTES_PER_NUMBER = 4  # float32
 BINS = 20
 
 
@@ -50,32 +53,35 @@ def cells(config: ExperimentConfig, width: int) -> list[Cell]:
         the cells, in the order of the configuration.
 
     Raises:
-        ConfigError: a head cannot be built, or is fitted and asked to stand on an encoder that trains; an objective
-            does not take its keywords; there is nothing to train for; two cells would have one name.
+        ConfigError: a head cannot be built, or is fitted and asked to stand on an encoder that trains; its codec cannot
+            give a size; an objective does not take its keywords; there is nothing to train for; two cells would have
+            one name.
+        MissingExtraError: a codec needs FAISS, which is not installed.
     """
     found = []
     for layers in config.encoder.layers:
-        for name in config.heads:
+        for name, table in config.heads.items():
+            seeds = config.all_seeds[: table.seeds]
             for k in sizes_of(config, name, width):
-                head = build_head(config, name, width, k)
+                head = build_head(config, name, width, numbers_of(config, name, width, k))
+                check_bytes(config, name, head, k)
                 if is_fitted(config, name) and layers != 0:
                     which = f"{layers} layers" if isinstance(layers, int) else f"layers {name_layers(layers)}"
                     raise ConfigError(f"head {name!r} is fitted to frozen embeddings; it cannot train {which}")
                 if trainable_parameters(head) == 0 and layers == 0:
-                    seeds = config.all_seeds if is_random(config, name) else config.all_seeds[:1]
-                    found += [Cell(name, k, "", None, layers, seed) for seed in seeds]
+                    found += [
+                        Cell(name, k, "", None, layers, s) for s in (seeds if is_random(config, name) else seeds[:1])
+                    ]
                     continue
                 if not config.objectives:
                     raise ConfigError(f"head {name!r} trains, but the experiment has no [objectives.NAME] to train for")
-                for objective, table in config.objectives.items():
-                    if objective not in (config.heads[name].objectives or config.objectives):
+                for objective, aim in config.objectives.items():
+                    if objective not in (table.objectives or config.objectives):
                         continue
-                    build_objectives(config.heads[name], table)
-                    fractions = config.fractions if table.labels is not None else (None,)
+                    build_objectives(table, aim)
+                    fractions = config.fractions if aim.labels is not None else (None,)
                     found += [
-                        Cell(name, k, objective, fraction, layers, seed)
-                        for fraction in fractions
-                        for seed in config.all_seeds
+                        Cell(name, k, objective, fraction, layers, seed) for fraction in fractions for seed in seeds
                     ]
     _check_names(found)
     return found
@@ -100,7 +106,11 @@ def digest(cell: Cell, config: ExperimentConfig) -> str:
     for key in ("layers", "batch_size"):
         del parts["encoder"][key]
     head = config.heads[cell.head]
-    parts["head"] = head.model_dump(mode="json", exclude={"sizes", "objectives", "training_at"})
+    parts["head"] = head.model_dump(mode="json", exclude={"sizes", "objectives", "training_at", "k", "seeds"})
+    if head.k is not None:
+        parts["head"]["k"] = head.k[cell.k] if isinstance(head.k, dict) else head.k
+    if config.sizes_in == "bytes":
+        parts["sizes_in"] = "bytes"
     if cell.k in head.training_at:
         parts["head"]["training_at"] = head.training_at[cell.k]
     if head.parameters_of:
@@ -119,12 +129,13 @@ def digest(cell: Cell, config: ExperimentConfig) -> str:
 
 def build_model(cell: Cell, config: ExperimentConfig, data: ExperimentData, allow_paid: bool = False) -> Encoder:
     """The model of a cell, not yet trained: its head fitted if it wants to be, on table or encoder."""
+    k = numbers_of(config, cell.head, data.width, cell.k)
     if is_fitted(config, cell.head):
         if data.table is None or not data.texts:
             raise ConfigError(f"head {cell.head!r} is fitted to unlabelled texts, but the experiment has no [texts]")
-        head = fit_head(config, cell.head, cell.k, data.table.lookup(data.texts, "document"), cell.seed, allow_paid)
+        head = _fitted(cell, config, data, k, allow_paid)
     else:
-        head = build_head(config, cell.head, data.width, cell.k, cell.seed, allow_paid)
+        head = build_head(config, cell.head, data.width, k, cell.seed, allow_paid)
     if cell.layers == 0:
         assert data.table is not None
         return Encoder(modules=[data.table, ProjectionHead(head)], device="cpu")
@@ -133,6 +144,23 @@ def build_model(cell: Cell, config: ExperimentConfig, data: ExperimentData, allo
         reset_layers(encoder, config.encoder.reset, cell.seed)
     set_trainable(encoder, cell.layers)
     return with_head(encoder, head)
+
+
+def _fitted(cell: Cell, config: ExperimentConfig, data: ExperimentData, k: int, allow_paid: bool) -> Head:
+    """A cell's fitted head: that of the last cell, where only the bytes differ that its codec makes of outputs."""
+    assert data.table is not None
+    chosen = config.heads[cell.head]
+    # What trains is changed by that, and a device may draw.
+    alone = chosen.codec is None or chosen.tune or "device" in chosen.args
+    table = chosen.model_dump(mode="json", include={"kind", "args", "fit", "sample"})
+    key = json.dumps([table, k, cell.seed], sort_keys=True)
+    if not alone and key in data.fits:
+        return data.fits[key]
+    head = fit_head(config, cell.head, k, data.table.lookup(data.texts, "document"), cell.seed, allow_paid)
+    data.fits.clear()
+    if not alone:
+        data.fits[key] = head
+    return head
 
 
 def run_cell(
@@ -151,19 +179,23 @@ def run_cell(
         the record.
     """
     model, trained = make_model(cell, config, data, work / cell.name, allow_paid)
-    runs = {test.name: rank(model, test, batch_size(model, config)) for test in data.tests}
+    size = batch_size(model, config)
+    coded = code(model, cell, config, data, size)
+    runs = {test.name: rank(coded or model, test, size) for test in data.tests}
+    similarity = model.head.similarity if coded is None else coded.codec.score
     record = Record(
         cell=cell,
         digest=digest(cell, config),
         parameters=trainable_parameters(model.head) if cell.objective else 0,
-        stored=stored_numbers(model.head),
-        bytes_per_document=BYTES_PER_NUMBER * int(model.get_embedding_dimension() or 0),
+        stored=stored_numbers(model.head) + (0 if coded is None else coded.codec.stored_numbers),
+        bytes_per_document=FLOAT32 * int(model.get_embedding_dimension() or 0) if coded is None else coded.codec.bytes,
         loss=None if trained is None else trained.loss,
         measures={
             test.name: evaluate_run(test.qrels, runs[test.name], config.measures, test.relevant) for test in data.tests
         },
-        histograms={test.name: histogram(model.head.similarity, test, runs[test.name]) for test in data.tests},
+        histograms={test.name: histogram(similarity, test, runs[test.name]) for test in data.tests},
         epochs=None if trained is None else trained.epochs,
+        sizes_in=config.sizes_in,
     )
     shutil.rmtree(work / cell.name, ignore_errors=True)
     return record
@@ -203,7 +235,7 @@ def histogram(similarity: str, test: TestSet, run: Run) -> Histogram:
     """How a head's similarities of relevant and of other pairs are distributed.
 
     Args:
-        similarity: the head's; log-fidelities are shown as fidelities.
+        similarity: the head's, or the score of its codec; log-fidelities are shown as fidelities.
         test: says what is relevant.
         run: the similarities.
 

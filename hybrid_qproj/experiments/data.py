@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from hybrid_qproj.experiments.checks import check_tests
 from hybrid_qproj.experiments.config import ExperimentConfig, LabelsConfig, TestConfig, TextsConfig
 from hybrid_qproj.experiments.embed import Progress, embed, open_bare_encoder
 from hybrid_qproj.experiments.sources import read_source
+from hybrid_qproj.heads.base import Head
 from hybrid_qproj.retrieval.examples import Example, Examples
 from hybrid_qproj.retrieval.labelled import docpair_examples, judged_examples, read_examples
 from hybrid_qproj.retrieval.protocols import TestSet, make_test_set
@@ -32,6 +33,7 @@ class ExperimentData:
         dev: what chooses the best epoch.
         table: embeddings of all texts by the frozen encoder; None if no cell wants them.
         problems: what was left out and why, for people.
+        fits: the head that was fitted last, by what it was fitted with: codecs of several sizes share it.
     """
 
     width: int
@@ -41,6 +43,7 @@ class ExperimentData:
     dev: TestSet | None
     table: EmbeddingTable | None
     problems: tuple[str, ...]
+    fits: dict[str, Head] = field(default_factory=dict, compare=False)
 
 
 def read_data(

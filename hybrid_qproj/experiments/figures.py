@@ -11,12 +11,13 @@ import numpy as np
 from hybrid_qproj._util.files import read_json
 from hybrid_qproj._util.suggest import suggestion
 from hybrid_qproj.experiments.records import Histogram, Record, RecordError, read_records
-from hybrid_qproj.experiments.summary import Key, Row, pareto_front, summarise
+from hybrid_qproj.experiments.summary import Key, Row, pareto_front, show_size, summarise
 from hybrid_qproj.viz.method.canvas import PlotError
 from hybrid_qproj.viz.results import (
     Distribution,
     Point,
     learning_curves,
+    quality_against_bytes,
     quality_against_parameters,
     similarity_histograms,
 )
@@ -41,7 +42,8 @@ def figures(
         pairs: the test of whose pairs there are histograms.
 
     Returns:
-        a figure by name: quality, curves where there are several amounts of data, and histograms.
+        a figure by name: quality, bytes where sizes are such, curves where there are several amounts of data, and
+        histograms.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -52,6 +54,8 @@ def figures(
     for number, test in enumerate(tests):
         suffix, label = f"-{number + 1}" if len(tests) > 1 else "", f"{measure}, {test}"
         found[f"quality{suffix}"] = quality_against_parameters(points(whole, test, measure), label)
+        if rows[0].sizes_in == "bytes":
+            found[f"bytes{suffix}"] = quality_against_bytes(points(whole, test, measure), label)
         if len({row.key.queries for row in rows} - {None}) > 1:
             found[f"curves{suffix}"] = learning_curves(points(rows, test, measure), label)
     keys = {row.key for row in whole}
@@ -65,7 +69,7 @@ def report_figure(folder: Path, name: str, test: str | None = None, measure: str
 
     Args:
         folder: results of ``compare``.
-        name: quality, curves or histograms.
+        name: quality, bytes, curves or histograms.
         test: which test; the first when None.
         measure: which measure; the first when None.
 
@@ -86,7 +90,8 @@ def report_figure(folder: Path, name: str, test: str | None = None, measure: str
     shown = test or tests[0]
     found = figures(rows, records, [shown], measure or measures[0], shown)
     if name not in found:
-        raise PlotError(f"{folder} has no {name}: its heads were trained on one amount of data")
+        why = "its sizes are numbers" if name == "bytes" else "its heads were trained on one amount of data"
+        raise PlotError(f"{folder} has no {name}: {why}")
     return found[name]
 
 
@@ -134,6 +139,7 @@ def points(rows: Sequence[Row], test: str, measure: str) -> list[Point]:
             *row.scores[test][measure],
             level=row.key not in compressed,
             front=row.key in front,
+            size=row.size,
         )
         for row in rows
     ]
@@ -150,11 +156,14 @@ def distributions(records: Sequence[Record], test: str) -> list[Distribution]:
         one a key, of relevant and of other pairs.
     """
     groups: dict[Key, list[Histogram]] = {}
+    sizes: dict[Key, str] = {}
     for record in records:
-        groups.setdefault(Key.of(record.cell), []).append(record.histograms[test])
+        key = Key.of(record.cell)
+        groups.setdefault(key, []).append(record.histograms[test])
+        sizes[key] = show_size(key.k, record.sizes_in)
     return [
         Distribution(
-            f"{key.head}, k = {key.k}\n{key.objective or 'untrained'}",
+            f"{key.head}, {sizes[key]}\n{key.objective or 'untrained'}",
             group[0].kind,
             group[0].edges,
             {

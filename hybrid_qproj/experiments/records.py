@@ -28,6 +28,10 @@ Layers = int | Literal["all"] | tuple[int, ...]
 """Trained encoder layers: how many of the last ones, all, or the numbers of some."""
 
 
+SizesIn = Literal["numbers", "bytes"]
+"""What sizes count: numbers of an output, or bytes of a document."""
+
+
 def name_layers(layers: Layers) -> int | str:
     """Layers as they stand in a configuration: ``4``, ``all``, ``[0, 9, 10, 11]``."""
     return str(list(layers)) if isinstance(layers, tuple) else layers
@@ -38,7 +42,7 @@ class Cell(NamedTuple):
 
     Attributes:
         head: name of the head in the configuration.
-        k: size.
+        k: size: numbers of an output, or bytes of a document where the experiment's sizes are bytes.
         objective: name of the objective; "" where nothing is trained.
         queries: training queries, a number (integer) or a share (float); None where no labels are used.
         layers: trained encoder layers: how many of the last ones, or their numbers; 0 is a frozen encoder.
@@ -89,12 +93,13 @@ class Record:
         cell: the cell.
         digest: of all that determines the result.
         parameters: trained parameters of the head.
-        stored: numbers the head needs at inference, fitted and drawn ones too.
+        stored: numbers the head needs at inference, fitted and drawn ones too, and those of its codec.
         bytes_per_document: of a compressed document.
         loss: before and after training, on the same examples, where something is trained.
         measures: test -> measure -> query -> value.
         histograms: test -> similarities of its pairs.
         epochs: what was measured after each epoch of training, where the experiment asks for that.
+        sizes_in: what the cell's size counts, numbers or bytes.
     """
 
     cell: Cell
@@ -106,6 +111,7 @@ class Record:
     measures: dict[str, dict[str, dict[str, float]]]
     histograms: dict[str, Histogram]
     epochs: list[Epoch] | None = None
+    sizes_in: SizesIn = "numbers"
 
 
 _RECORD = TypeAdapter(Record)
@@ -117,6 +123,8 @@ def write_record(folder: Path, record: Record) -> None:
     table: dict[str, Any] = {**asdict(record), "cell": record.cell._asdict()}
     if record.epochs is None:
         del table["epochs"]
+    if record.sizes_in == "numbers":
+        del table["sizes_in"]
     write_atomically(folder / CELLS / f"{record.cell.name}.json", json.dumps(table).encode())
 
 

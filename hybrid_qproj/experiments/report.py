@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from hybrid_qproj._util.outputs import write_together
 from hybrid_qproj.experiments.comparisons import Comparison, compare
@@ -13,6 +14,7 @@ from hybrid_qproj.experiments.figures import figures, saturation
 from hybrid_qproj.experiments.records import Record, RecordError
 from hybrid_qproj.experiments.summary import Row, summarise
 from hybrid_qproj.experiments.tables import (
+    SIZES,
     comparisons_to_csv,
     comparisons_to_markdown,
     markdown,
@@ -73,10 +75,12 @@ def _markdown(
     config: ExperimentConfig, rows: Sequence[Row], records: Sequence[Record], comparisons: Sequence[Comparison]
 ) -> str:
     parts = [f"# {config.name}\n"]
+    # What a codec stores is nothing that was trained.
+    numbers: Literal["parameters", "stored"] = "stored" if config.sizes_in == "bytes" else "parameters"
     if len(config.sizes) > 1 and len(config.encoder.layers) == 1:
         for test in config.pools or rows[0].scores:
             parts += [f"## {config.measures[0]} by size, {test}\n"]
-            parts.append(sizes_to_markdown(rows, comparisons, test, config.measures[0]))
+            parts.append(sizes_to_markdown(rows, comparisons, test, config.measures[0], numbers))
     for measure in config.measures:
         parts += [f"## {measure}\n", "Mean over queries and seeds ± standard deviation over seeds.\n"]
         parts.append(rows_to_markdown(rows, measure))
@@ -90,7 +94,7 @@ def _markdown(
             f"Paired randomisation test over queries, each a mean over seeds; Holm's correction over these "
             f"{len(group)} comparisons; * marks p (Holm) < 0.05.\n"
         )
-        parts.append(comparisons_to_markdown(group))
+        parts.append(comparisons_to_markdown(group, config.sizes_in))
     parts += ["## Saturation\n", "Share of all ranked pairs in the lowest and the highest of 20 bins, first seed.\n"]
     first = [record for record in records if record.cell.seed == config.first_seed]
     lines = []
@@ -100,7 +104,7 @@ def _markdown(
         lines.append(
             [record.cell.head, str(record.cell.k), record.cell.objective or "-", kind, f"{low:.3f}", f"{high:.3f}"]
         )
-    parts.append(markdown(["head", "k", "objective", "similarity", "lowest", "highest"], lines))
+    parts.append(markdown(["head", SIZES[config.sizes_in], "objective", "similarity", "lowest", "highest"], lines))
     return "\n".join(parts)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hybrid_qproj._util.files import read_json, write_atomically
 from hybrid_qproj._util.suggest import suggestion
-from hybrid_qproj.experiments.build import build_head, build_objectives, sizes_of
+from hybrid_qproj.experiments.build import build_head, build_objectives, numbers_of, sizes_of
 from hybrid_qproj.experiments.cells import digest
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig
 from hybrid_qproj.experiments.records import Cell
@@ -80,7 +80,11 @@ def choose_cell(config: ExperimentConfig, width: int, head: str, size: int | Non
     if len(sizes) != 1:
         raise ConfigError(f"say which size to train with --size: {', '.join(map(str, sizes))}")
     layers = config.encoder.layers[0]
-    model = build_head(config, head, width, sizes[0], seed)
+    if config.heads[head].codec is not None:
+        raise ConfigError(
+            f"head {head!r} has a codec, which training does not use; compare evaluates it with its codec"
+        )
+    model = build_head(config, head, width, numbers_of(config, head, width, sizes[0]), seed)
     build_objectives(config.heads[head], config.objectives[objective])
     if layers == 0 and trainable_parameters(model) == 0:
         raise ConfigError(f"head {head!r} ({model.kind}) has nothing to train; compare evaluates it as it is")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hybrid_qproj.experiments.records import Cell, Layers, Record, name_layers
+from hybrid_qproj.experiments.records import Cell, Layers, Record, SizesIn, name_layers
 
 
 class Key(NamedTuple):
@@ -60,6 +60,7 @@ class Row:
         bytes_per_document: of a compressed document.
         scores: test or pool -> measure -> score.
         per_query: test or pool -> measure -> query -> value, mean over seeds.
+        sizes_in: what the key's size counts, numbers or bytes.
     """
 
     key: Key
@@ -69,6 +70,17 @@ class Row:
     bytes_per_document: int
     scores: Mapping[str, Mapping[str, Score]]
     per_query: Mapping[str, Mapping[str, Mapping[str, float]]]
+    sizes_in: SizesIn = "numbers"
+
+    @property
+    def size(self) -> str:
+        """Its size in words."""
+        return show_size(self.key.k, self.sizes_in)
+
+
+def show_size(size: int, sizes_in: SizesIn) -> str:
+    """A size in words: ``k = 64``, ``64 bytes``."""
+    return f"k = {size}" if sizes_in == "numbers" else f"{size} bytes"
 
 
 def summarise(records: Sequence[Record], pools: Mapping[str, Sequence[str]] | None = None) -> list[Row]:
@@ -102,7 +114,7 @@ def _row(key: Key, group: Sequence[Record], pools: Mapping[str, Sequence[str]]) 
     first = group[0]
     # Fits to different samples may need slightly different numbers of angles.
     stored = max(record.stored for record in group)
-    return Row(key, len(group), first.parameters, stored, first.bytes_per_document, scores, per_query)
+    return Row(key, len(group), first.parameters, stored, first.bytes_per_document, scores, per_query, first.sizes_in)
 
 
 def pareto_front(rows: Sequence[Row], test: str, measure: str) -> list[Row]:

@@ -11,10 +11,12 @@ from dataclasses import asdict
 from typing import Any, Literal
 
 from hybrid_qproj.experiments.comparisons import Comparison
-from hybrid_qproj.experiments.records import name_layers
+from hybrid_qproj.experiments.records import SizesIn, name_layers
 from hybrid_qproj.experiments.summary import Key, Row, Score
 
 ALPHA = 0.05
+SIZES: dict[SizesIn, str] = {"numbers": "k", "bytes": "bytes"}
+"""Heads of columns of sizes."""
 
 
 def rows_to_markdown(rows: Sequence[Row], measure: str) -> str:
@@ -30,6 +32,8 @@ def rows_to_markdown(rows: Sequence[Row], measure: str) -> str:
     tests = list(rows[0].scores) if rows else []
     keys = [row.key for row in rows]
     header = [*key_columns(keys), "parameters", "stored", "bytes/doc", "seeds", *(f"{t}" for t in tests)]
+    if rows and rows[0].sizes_in == "bytes":
+        header[1] = SIZES["bytes"]
     lines = [
         [
             *key_cells(keys, row.key),
@@ -65,16 +69,16 @@ def sizes_to_markdown(
         the legend below the table names it, with + where the value is higher and - where it is lower.
     """
     full = [row for row in rows if row.stored == 0 and row.key.k == max(r.key.k for r in rows)]
-    sizes = sorted({row.key.k for row in rows if row not in full}, reverse=True)
+    sizes = {row.key.k: row.size for row in sorted(rows, key=lambda row: -row.key.k) if row not in full}
     letters = dict(zip(dict.fromkeys(c.baseline.head for c in comparisons), string.ascii_lowercase, strict=False))
     marks: dict[Key, str] = {}
     for c in comparisons:
         if c.test == test and c.measure == measure and c.corrected < ALPHA:
             marks[c.head] = f"{marks.get(c.head, '')} {letters[c.baseline.head]}{'+' if c.difference > 0 else '-'}"
     table = {(row.key.head, row.key.objective, row.key.queries, row.key.k): row for row in rows if row not in full}
-    header = ["head", "objective", "queries", numbers, *(f"k = {k}" for k in sizes)]
+    header = ["head", "objective", "queries", numbers, *sizes.values()]
     lines = [
-        [r.key.head, r.key.objective or "-", "-", "0", f"{show_score(r.scores[test][measure])} (k = {r.key.k})"]
+        [r.key.head, r.key.objective or "-", "-", "0", f"{show_score(r.scores[test][measure])} ({r.size})"]
         + [""] * (len(sizes) - 1)
         for r in full
     ]
@@ -94,13 +98,15 @@ def sizes_to_markdown(
     )
 
 
-def comparisons_to_markdown(comparisons: Sequence[Comparison]) -> str:
+def comparisons_to_markdown(comparisons: Sequence[Comparison], sizes_in: SizesIn = "numbers") -> str:
     """A table of comparisons with one baseline on one test; significant ones carry an asterisk.
 
     Args:
         comparisons: the comparisons.
+        sizes_in: what their sizes count.
     """
-    header = ["head", "k", "objective", "queries", "layers", "baseline", "difference", "95 % interval", "p", "p (Holm)"]
+    fields = ["head", SIZES[sizes_in], "objective", "queries", "layers", "baseline"]
+    header = [*fields, "difference", "95 % interval", "p", "p (Holm)"]
     lines = [
         [
             c.head.head,

@@ -16,6 +16,7 @@ from hybrid_qproj.sbert import Encoder
 from hybrid_qproj.text.embeddings.table import EmbeddingTable
 from hybrid_qproj.training.epochs import Epoch
 from hybrid_qproj.training.evaluators import RetrievalEvaluator
+from hybrid_qproj.training.objectives import Code
 from hybrid_qproj.training.run import train
 from hybrid_qproj.training.settings import Losses
 from hybrid_qproj.training.watch import EpochWatch
@@ -73,7 +74,9 @@ def train_cell(
         tests = data.tests if config.each_epoch else ()
         watch = EpochWatch(tests, config.measures, _columns(validation) if validation else {}, size)
     settings = config.settings(cell.head, cell.objective, cell.k)
-    loss = train(model, datasets, objectives, settings, folder, cell.seed, evaluator, keep, watch)
+    codec = config.heads[cell.head].codec
+    code = Code(codec.scheme, cell.k, codec.score) if codec is not None and codec.train else None
+    loss = train(model, datasets, objectives, settings, folder, cell.seed, evaluator, keep, watch, code)
     return Trained(loss, None if watch is None else watch.epochs)
 
 

@@ -82,8 +82,8 @@ class Truncation(Head):
 class _FixedLinear(Head):
     """A linear map that is saved but not trained, applied to embeddings of unit norm."""
 
-    def __init__(self, in_features: int, out_features: int) -> None:
-        super().__init__(in_features, out_features)
+    def __init__(self, in_features: int, out_features: int, rotation: bool = False) -> None:
+        super().__init__(in_features, out_features, rotation)
         self.components: Tensor
         self.register_buffer("components", torch.zeros(out_features, in_features))
 
@@ -109,7 +109,7 @@ class PCAProjection(_FixedLinear):
 
     Args:
         in_features: d.
-        out_features: k, 1 <= k < d.
+        out_features: k, 1 <= k <= d; with d a rotation.
         center: whether the mean is taken off, before the fit and before use. Without, the components are those of the
             embeddings' second moments, and cosines are not measured from the mean.
 
@@ -124,7 +124,7 @@ class PCAProjection(_FixedLinear):
     SCHEMA: ClassVar[type[PCAConfig]] = PCAConfig
 
     def __init__(self, in_features: int, out_features: int, center: bool = True) -> None:
-        super().__init__(in_features, out_features)
+        super().__init__(in_features, out_features, rotation=True)
         self.center = center
         self.mean: Tensor | None
         self.register_buffer("mean", torch.zeros(in_features) if center else None)
@@ -142,7 +142,8 @@ class PCAProjection(_FixedLinear):
 
         Args:
             embeddings: (n, d), n >= 2; with n <= k the components beyond the data's rank are arbitrary.
-            out_features: k, 1 <= k < d.
+            out_features: k, 1 <= k < d; d too, a rotation of all numbers, which makes codes better
+                (`hybrid_qproj.codec.Codec`) and compresses nothing by itself.
             center: see the class.
 
         Returns:

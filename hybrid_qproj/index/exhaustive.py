@@ -11,7 +11,6 @@ from torch import Tensor
 
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.reading import StoredAngles
-from hybrid_qproj.similarity.fidelity import pairwise_log_fidelity
 from hybrid_qproj.similarity.topk import BestScores
 
 
@@ -19,7 +18,8 @@ class Hits(NamedTuple):
     """What a search found.
 
     Attributes:
-        scores: log fidelities, (queries, k), best first; -inf where fewer documents were found.
+        scores: log fidelities, or of codes their codec's scores, (queries, k), best first; -inf where fewer documents
+            were found.
         positions: of the documents in the store, int64, same shape; -1 where fewer were found.
     """
 
@@ -79,9 +79,10 @@ def best_of_shard(store: StoredAngles, shard: int, queries: Tensor, k: int) -> H
     best = BestScores(len(queries), k)
     removed = torch.tensor(sorted(store.removed), dtype=torch.long)
     first = sum(earlier.rows for earlier in store.shards[:shard])
-    for start, angles in store.chunks(shard=shard):
-        scores = pairwise_log_fidelity(queries, angles)
-        mine = removed[(removed >= start) & (removed < start + len(angles))] - start
+    form = store.form
+    for start, rows in store.stored_chunks(shard=shard):
+        scores = form.scores(queries, rows)
+        mine = removed[(removed >= start) & (removed < start + len(rows))] - start
         scores[:, mine] = -math.inf
         best.add(scores)
     return Hits(best.scores, best.positions + first)

@@ -45,7 +45,7 @@ def empty_index(kind: Kind, store: StoredAngles) -> Any:
     index = faiss.IndexIVFFlat(faiss.IndexFlatL2(width), width, cells)
     generator = torch.Generator().manual_seed(0)
     sample = torch.randperm(rows, generator=generator)[: cells * TRAINING].sort().values
-    index.train(store.gather(sample).numpy())
+    index.train(store.form.points(store.gather(sample)).numpy())
     index.nprobe = max(VISITED, cells // 16)
     return index
 

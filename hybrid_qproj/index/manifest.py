@@ -61,12 +61,28 @@ class Shard(Strict):
         return None not in (self.file_digest, self.ids_digest) and (self.texts is None) == (self.texts_digest is None)
 
 
+class StoredCodec(Strict):
+    """The codec that made the codes of a store.
+
+    Attributes:
+        fingerprint: of all that decides codes and scores; see `hybrid_qproj.codec.Codec.fingerprint`.
+    """
+
+    fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+
+    @property
+    def file(self) -> str:
+        """Name of its file in the store's folder."""
+        return f"codec-{self.fingerprint}.safetensors"
+
+
 class Manifest(Strict):
     """What `manifest.json` says; `StoredAngles` has the meaning of each key."""
 
     format: Literal["hybrid-qproj angles 1", "hybrid-qproj angles 2"]
     width: Annotated[int, Field(ge=1, le=WIDEST)]
-    precision: Precision
+    precision: Precision | Literal["codes"]
+    codec: StoredCodec | None = None
     model: Annotated[str, Field(max_length=4096)]
     fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
     shards: Annotated[list[Shard], Field(max_length=1_000_000)]
@@ -81,6 +97,8 @@ class Manifest(Strict):
             raise ValueError("a removed row is named twice")
         if self.removed and not (min(self.removed) >= 0 and max(self.removed) < self.rows):
             raise ValueError(f"removed rows must lie in 0 to {self.rows - 1}")
+        if (self.codec is not None) != (self.precision == "codes"):
+            raise ValueError("codes have a codec, angles have none")
         if self.format == FORMAT and not all(shard.bound for shard in self.shards):
             raise ValueError("a digest is missing")
         return self
@@ -93,11 +111,26 @@ class Manifest(Strict):
     @property
     def files(self) -> set[str]:
         """Names of all files that count."""
-        return {name for shard in self.shards for name in (shard.file, shard.ids, shard.texts) if name is not None}
+        files = {name for shard in self.shards for name in (shard.file, shard.ids, shard.texts) if name is not None}
+        return files if self.codec is None else {*files, self.codec.file}
+
+    @property
+    def kind(self) -> tuple[int, str, StoredCodec | None, str | None]:
+        """What rows of two stores must have in common to stand in one."""
+        return self.width, self.precision, self.codec, self.fingerprint
 
 
-def describe(width: int, precision: Precision, model: str, fingerprint: str | None) -> Manifest:
+def describe(
+    width: int, precision: Precision, model: str, fingerprint: str | None, codec: str | None = None
+) -> Manifest:
     """The manifest of an empty store.
+
+    Args:
+        width: k.
+        precision: of angles; of no meaning where there is a codec.
+        model: what encodes, for people.
+        fingerprint: of the model.
+        codec: fingerprint of the codec, where documents are codes.
 
     Raises:
         StoreError: what is given is not sound.
@@ -108,7 +141,8 @@ def describe(width: int, precision: Precision, model: str, fingerprint: str | No
         return Manifest(
             format=FORMAT,
             width=width,
-            precision=precision,
+            precision=precision if codec is None else "codes",
+            codec=None if codec is None else StoredCodec(fingerprint=codec),
             model=model,
             fingerprint=fingerprint,
             shards=[],
@@ -118,9 +152,15 @@ def describe(width: int, precision: Precision, model: str, fingerprint: str | No
         raise StoreError(f"width={width!r}, model={model!r:.60}, fingerprint={fingerprint!r:.60}: {error}") from error
 
 
-def shards_digest(shards: Sequence[Shard]) -> str:
-    """The state of a store's rows, in hexadecimal: which angles they have, in which order."""
-    return hashlib.sha256("\n".join(f"{shard.file_digest} {shard.rows}" for shard in shards).encode()).hexdigest()
+def shards_digest(shards: Sequence[Shard], codec: StoredCodec | None) -> str:
+    """The state of a store's rows, in hexadecimal: which angles they have, in which order.
+
+    Args:
+        shards: of the store.
+        codec: of the store, which says what angles its codes stand for; None where angles are stored.
+    """
+    lines = [f"{shard.file_digest} {shard.rows}" for shard in shards]
+    return hashlib.sha256("\n".join([codec.fingerprint, *lines] if codec else lines).encode()).hexdigest()
 
 
 def write_manifest(path: Path, manifest: Manifest) -> str:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from hybrid_qproj.index.manifest import FORMAT, MANIFEST, Shard
+from hybrid_qproj.codec import Codec
+from hybrid_qproj.index.form import Codes, Form
+from hybrid_qproj.index.manifest import FORMAT, MANIFEST, Shard, shards_digest
 from hybrid_qproj.index.names import Names
-from hybrid_qproj.index.precision import Precision, stored_width
 from hybrid_qproj.index.shards import read_texts
 from hybrid_qproj.index.texts import DIGEST_BYTES
 from hybrid_qproj.index.view import Checks, View
@@ -48,9 +49,24 @@ class StoredAngles:
         return self._view.manifest.width
 
     @property
-    def precision(self) -> Precision:
-        """In which angles are stored."""
+    def precision(self) -> str:
+        """In which angles are stored; ``"codes"`` where a codec makes codes of them."""
         return self._view.manifest.precision
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What documents must have in common to stand in one store: width, precision, codec and model."""
+        return self._view.manifest.kind
+
+    @property
+    def form(self) -> Form:
+        """What a row is, and how queries are compared with it."""
+        return self._view.form
+
+    @property
+    def codec(self) -> Codec | None:
+        """What made the codes; None where angles are stored."""
+        return self.form.codec if isinstance(self.form, Codes) else None
 
     @property
     def model(self) -> str:
@@ -66,6 +82,10 @@ class StoredAngles:
     def shards(self) -> list[Shard]:
         """Files of the corpus, in order."""
         return self._view.manifest.shards
+
+    def rows_digest(self, shards: int) -> str:
+        """State of the rows of the first shards; see `hybrid_qproj.index.manifest.shards_digest`."""
+        return shards_digest(self.shards[:shards], self._view.manifest.codec)
 
     @property
     def removed(self) -> frozenset[int]:
@@ -98,8 +118,8 @@ class StoredAngles:
 
     @property
     def bytes_per_document(self) -> int:
-        """Bytes of a document's angles."""
-        return stored_width(self.width, self.precision) * {"float32": 4, "float16": 2, "uint8": 1}[self.precision]
+        """Bytes of a document's angles, or of its code."""
+        return self.form.bytes_per_document
 
     def texts(self) -> list[bytes | None]:
         """Digests of the texts of all rows, in order; None where one is not known.
@@ -133,11 +153,17 @@ class StoredAngles:
             shard: number of the shard whose rows are wanted; None for all.
 
         Yields:
-            position of the first row, and angles, (at most rows, width), float32.
+            position of the first row, and angles, (at most rows, width), float32; of codes what they decode to.
 
         Raises:
             StoreError: a shard is damaged.
         """
+        form = self.form
+        for start, piece in self.stored_chunks(rows, shard):
+            yield start, form.unpack(piece)
+
+    def stored_chunks(self, rows: int = 1 << 16, shard: int | None = None) -> Iterator[tuple[int, Tensor]]:
+        """`chunks` as they are stored: (at most rows, ``form.numbers``)."""
         yield from self._view.chunks(rows, shard, self._checks)
 
     def gather(self, positions: Tensor) -> Tensor:
@@ -147,9 +173,14 @@ class StoredAngles:
             positions: int64, any shape, 0 to ``rows`` - 1.
 
         Returns:
-            float32, of the shape of ``positions`` with an axis of ``width`` more.
+            float32, of the shape of ``positions`` with an axis of ``width`` more; of codes what they decode to.
 
         Raises:
             StoreError: there is no such row, or a shard is damaged.
         """
+        rows = self.stored_rows(positions)
+        return self.form.unpack(rows.reshape(-1, rows.shape[-1])).view(*positions.shape, self.width)
+
+    def stored_rows(self, positions: Tensor) -> Tensor:
+        """`gather` as they are stored, with an axis of ``form.numbers`` more."""
         return self._view.gather(positions, self._checks)

@@ -8,34 +8,50 @@ from __future__ import annotations
 from contextlib import suppress
 
 from hybrid_qproj._util.files import sync_folder, writing
+from hybrid_qproj.codec import Codec
 from hybrid_qproj.index.errors import StoreError
-from hybrid_qproj.index.manifest import MANIFEST, NEXT, describe, read_manifest, write_manifest
-from hybrid_qproj.index.precision import Precision
+from hybrid_qproj.index.form import Codes, check_codec, form_of, write_codec
+from hybrid_qproj.index.manifest import MANIFEST, NEXT, Manifest, read_manifest, write_manifest
 from hybrid_qproj.index.store import AngleStore
 
 
-def renew(store: AngleStore, width: int, precision: Precision, model: str, fingerprint: str | None) -> AngleStore:
+def renew(store: AngleStore, wanted: Manifest, codec: Codec | None = None) -> AngleStore:
     """The store that is to take another's place: empty, or as far as an interrupted run came.
 
     Args:
         store: the other, while `AngleStore.writing`.
-        width: as for `AngleStore.create`.
-        precision: likewise.
-        model: likewise.
-        fingerprint: likewise.
+        wanted: manifest of the new one, empty; see `hybrid_qproj.index.manifest.describe`.
+        codec: that it names, if any.
 
     Raises:
-        StoreError: what is given is not sound.
+        StoreError: the codec is one of other outputs.
         OutputError: it cannot be written.
     """
-    wanted = describe(width, precision, model, fingerprint)
+    check_codec(codec, wanted.width)
     path = store.folder / NEXT
     there = None
     with suppress(StoreError):
         there = read_manifest(path)[0]
-    if there is None or (there.width, there.precision, there.fingerprint) != (width, precision, fingerprint):
+    # Even where it is there: it may be damaged, and nothing could go on.
+    write_codec(store.folder, wanted, codec)
+    if there is None or there.kind != wanted.kind:
         write_manifest(path, wanted)
     return store.beside(NEXT)
+
+
+def pending(store: AngleStore, fingerprint: str) -> Codec | None:
+    """The codec of a store that an interrupted run was to put in another's place, if it was of this model.
+
+    Args:
+        store: the other, while `AngleStore.writing`.
+        fingerprint: of the model.
+    """
+    with suppress(StoreError):
+        manifest = read_manifest(store.folder / NEXT)[0]
+        form = form_of(store.folder, manifest)
+        if isinstance(form, Codes) and manifest.fingerprint == fingerprint:
+            return form.codec
+    return None
 
 
 def adopt(store: AngleStore) -> None:

@@ -22,7 +22,7 @@ from hybrid_qproj._util.seals import seal, unseal
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.faiss_bytes import from_bytes, to_bytes
 from hybrid_qproj.index.first_stage import Kind
-from hybrid_qproj.index.manifest import Digest, shards_digest
+from hybrid_qproj.index.manifest import Digest
 from hybrid_qproj.index.store import AngleStore
 
 FORMAT: Final = "hybrid-qproj index 2"
@@ -43,7 +43,7 @@ class Entry(Strict):
         candidates: documents of the first stage for each that is wanted.
         rows: of the store that it holds.
         shards: of the store that it holds.
-        store: digest of these shards; see `shards_digest`. None in the former format.
+        store: digest of these shards; see `StoredAngles.rows_digest`. None in the former format.
         digest: SHA-256 of FAISS's file; likewise.
     """
 
@@ -106,7 +106,7 @@ def write_index(store: AngleStore, index: Any, kind: Kind, candidates: int) -> N
         candidates=candidates,
         rows=index.ntotal,
         shards=count,
-        store=shards_digest(store.shards[:count]),
+        store=store.rows_digest(count),
         digest=hashlib.sha256(content).hexdigest(),
     )
     path = store.folder / SETTINGS
@@ -168,7 +168,7 @@ def _is_of(entry: Entry, store: AngleStore) -> bool:
         store.bound
         and len(shards) == entry.shards
         and sum(shard.rows for shard in shards) == entry.rows
-        and entry.store == shards_digest(shards)
+        and entry.store == store.rows_digest(len(shards))
     )
 
 

@@ -20,7 +20,6 @@ from hybrid_qproj.index.exhaustive import Hits, check_queries, exhaustive_search
 from hybrid_qproj.index.first_stage import KINDS, Kind, empty_index, nearest
 from hybrid_qproj.index.saved import INDEX, MOST_CANDIDATES, SETTINGS, index_lock, read_index, write_index
 from hybrid_qproj.index.store import AngleStore
-from hybrid_qproj.similarity.pairwise import LEAST_OVERLAP
 
 __all__ = ["CANDIDATES", "INDEX", "KINDS", "SETTINGS", "AngleIndex", "Kind", "index_lock"]
 
@@ -70,7 +69,9 @@ class AngleIndex:
                 end += shard.rows
                 if end > self._index.ntotal:
                     for start, angles in self.store.chunks(shard=number):
-                        self._index.add(angles[max(0, self._index.ntotal - start) :].numpy())
+                        new = angles[max(0, self._index.ntotal - start) :]
+                        if len(new):
+                            self._index.add(self.store.form.points(new).numpy())
 
     def add(self, ids: list[str], angles: Tensor) -> None:
         """Add documents to store and index.
@@ -103,7 +104,7 @@ class AngleIndex:
                 for a sixteenth of the cells, or twice the candidates.
 
         Returns:
-            log fidelities and positions, best first.
+            log fidelities, or of codes their codec's scores, and positions, best first.
 
         Raises:
             StoreError: k or effort is not positive, the width differs, a query is not finite, or a shard is damaged.
@@ -114,16 +115,16 @@ class AngleIndex:
         angles = queries.detach().float().cpu()
         removed = self.store.removed
         wanted = min(self._index.ntotal, k * self.candidates + len(removed))
-        found = self._candidates(angles, wanted, effort)
+        found = self._candidates(self.store.form.points(angles), wanted, effort)
         alive = found >= 0
         if removed:
             alive &= ~torch.isin(found, torch.tensor(sorted(removed)))
         scores = torch.full(found.shape, -math.inf)
+        form = self.store.form
         step = max(1, ANGLES_AT_ONCE // (found.shape[1] * self.store.width))
         for start in range(0, len(angles), step):
             part = slice(start, start + step)
-            documents = self.store.gather(found[part].clamp_min(0))
-            scores[part] = _scores(angles[part, None], documents)
+            scores[part] = form.pair_scores(angles[part], self.store.stored_rows(found[part].clamp_min(0)))
         scores[~alive] = -math.inf
         # Stable, and in the order of positions: equal scores do not depend on the first stage.
         order = found.argsort(dim=1)
@@ -210,14 +211,3 @@ class AngleIndex:
         index = cls.__new__(cls)
         index._set(store, kind, candidates, found)
         return index
-
-
-def _scores(queries: Tensor, documents: Tensor) -> Tensor:
-    """`log_fidelity`, with few passes over memory; overwrites the documents."""
-    overlaps = documents.sub_(queries).mul_(0.5).cos_().abs_().clamp_min_(LEAST_OVERLAP)
-    # A product costs less than a logarithm, and four of the least are still a normal number.
-    for _ in range(2):
-        if overlaps.shape[-1] % 2 == 0:
-            overlaps, others = overlaps.chunk(2, dim=-1)
-            overlaps.mul_(others)
-    return 2 * overlaps.log().sum(dim=-1)

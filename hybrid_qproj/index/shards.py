@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +20,8 @@ from hybrid_qproj._util.strict_json import parse_json
 from hybrid_qproj._util.tensors import DTYPES
 from hybrid_qproj.errors import ArgumentError
 from hybrid_qproj.index.errors import StoreError
+from hybrid_qproj.index.form import Form
 from hybrid_qproj.index.manifest import Shard
-from hybrid_qproj.index.precision import LEVELS, SLACK, TAIL, Precision, stored_width
 from hybrid_qproj.index.texts import DIGEST_BYTES
 
 ANGLES, TEXTS = "angles", "texts"
@@ -32,7 +31,11 @@ LONGEST_ID = 4096
 ROWS_AT_ONCE = 1 << 16
 """Of a shard, whose values are compared at once."""
 FILES = re.compile(r"(angles|ids|texts)-([0-9]{5,12})\.(safetensors|json)")
-_OURS = r"(?:manifest|next|index)\.json|index\.faiss|(?:angles|ids|texts)-[0-9]{5,12}\.(?:safetensors|json)"
+_OURS = (
+    r"(?:manifest|next|index)\.json|index\.faiss|(?:angles|ids|texts)-[0-9]{5,12}\.(?:safetensors|json)"
+    r"|codec-[0-9a-f]{32}\.safetensors"
+)
+CODEC = re.compile(r"codec-[0-9a-f]{32}\.safetensors")
 LEFTOVERS = re.compile(rf"\.({_OURS})\..*\.tmp.*")
 
 
@@ -58,7 +61,7 @@ def write_shard(folder: Path, ids: Sequence[str], stored: Tensor, texts: Tensor 
     Args:
         folder: the store's.
         ids: of the documents.
-        stored: their angles in the store's precision, (rows, stored width).
+        stored: their rows in the store's form, (rows, numbers).
         texts: digests of their texts, (rows, 16), or None where they are not known.
 
     Returns:
@@ -99,18 +102,17 @@ def bind_shard(folder: Path, shard: Shard) -> Shard:
     return shard.model_copy(update=digests)
 
 
-def map_angles(folder: Path, shard: Shard, width: int, precision: Precision) -> Tensor:
-    """The angles of a shard as they are stored: mapped, not read, so pages come in as rows are used.
+def map_rows(folder: Path, shard: Shard, form: Form) -> Tensor:
+    """The rows of a shard as they are stored: mapped, not read, so pages come in as rows are used.
 
     Raises:
         StoreError: the file is missing, damaged or of another form.
     """
-    expected = (shard.rows, stored_width(width, precision))
-    return _map(folder, shard.file, ANGLES, expected, getattr(torch, precision))
+    return _map(folder, shard.file, ANGLES, (shard.rows, form.numbers), form.dtype)
 
 
-def check_angles(folder: Path, shard: Shard, stored: Tensor) -> None:
-    """Compare a shard with its digest, where there is one, and its angles with what angles can be.
+def check_rows(folder: Path, shard: Shard, stored: Tensor, form: Form) -> None:
+    """Compare a shard with its digest, where there is one, and its rows with what they can be.
 
     Raises:
         StoreError: it is damaged.
@@ -118,19 +120,9 @@ def check_angles(folder: Path, shard: Shard, stored: Tensor) -> None:
     _check_digest(folder / shard.file, shard.file_digest)
     for start in range(0, len(stored), ROWS_AT_ONCE):
         rows = stored[start : start + ROWS_AT_ONCE]
-        if not _are_angles(rows):
-            place = start + next(number for number, row in enumerate(rows) if not _are_angles(row[None]))
-            raise StoreError(f"{folder / shard.file}: row {place} holds numbers that are no angles in [0, pi]")
-
-
-def _are_angles(rows: Tensor) -> bool:
-    if rows.dtype == torch.uint8:
-        tail = rows[:, -TAIL:].clone(memory_format=torch.contiguous_format).view(torch.float16).float()
-        least, most = tail[:, 0], tail[:, 0] + LEVELS * tail[:, 1]
-        # Rounding to half precision, of the least and of the step.
-        return bool(((least >= -3 * SLACK) & (most <= math.pi + 0.02) & (tail[:, 1] >= 0)).all())
-    least, most = (value.float() for value in torch.aminmax(rows))
-    return bool((least >= -2 * SLACK) & (most <= math.pi + 2 * SLACK))
+        if not form.are_sound(rows):
+            place = start + next(number for number, row in enumerate(rows) if not form.are_sound(row[None]))
+            raise StoreError(f"{folder / shard.file}: row {place} {form.unsound}")
 
 
 def read_ids(folder: Path, shard: Shard) -> list[str]:
@@ -178,7 +170,7 @@ def sweep(folder: Path, counting: set[str]) -> None:
     for name in _names(folder):
         if (found := LEFTOVERS.fullmatch(name)) is not None:
             remove_leftovers(folder / found[1])
-        elif FILES.fullmatch(name) and name not in counting:
+        elif (FILES.fullmatch(name) or CODEC.fullmatch(name)) and name not in counting:
             (folder / name).unlink(missing_ok=True)
 
 

@@ -14,11 +14,13 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj._util.files import writing
+from hybrid_qproj.codec import Codec
 from hybrid_qproj.index.errors import StoreError
+from hybrid_qproj.index.form import check_codec, write_codec
 from hybrid_qproj.index.manifest import FORMAT, MANIFEST, NEXT, Shard, describe, read_manifest, write_manifest
-from hybrid_qproj.index.precision import Precision, pack
+from hybrid_qproj.index.precision import Precision
 from hybrid_qproj.index.reading import StoredAngles
-from hybrid_qproj.index.shards import bind_shard, check_ids, has_shards, map_angles, sweep, write_shard
+from hybrid_qproj.index.shards import bind_shard, check_ids, has_shards, map_rows, sweep, write_shard
 from hybrid_qproj.index.texts import DIGEST_BYTES
 from hybrid_qproj.index.view import View
 from hybrid_qproj.index.writer import Writer
@@ -57,6 +59,7 @@ class AngleStore(StoredAngles):
         precision: Precision = "float32",
         model: str = "",
         fingerprint: str | None = None,
+        codec: Codec | None = None,
     ) -> AngleStore:
         """Start an empty store.
 
@@ -67,6 +70,7 @@ class AngleStore(StoredAngles):
             model: what encodes, for people.
             fingerprint: of the model that encodes (`hybrid_qproj.text.embeddings.fingerprint.encoder_fingerprint`):
                 no other can add to the store by the command line, or search it. None where it is not known.
+            codec: makes codes of the angles, in place of a precision; it is kept with the store.
 
         Raises:
             StoreError: the folder holds a store already, or what is given is not sound.
@@ -76,7 +80,8 @@ class AngleStore(StoredAngles):
         path = Path(folder)
         if (path / MANIFEST).exists():
             raise StoreError(f"{path} holds angles already; open them, or choose another folder")
-        manifest = describe(width, precision, model, fingerprint)
+        check_codec(codec, width)
+        manifest = describe(width, precision, model, fingerprint, None if codec is None else codec.fingerprint)
         with writing(path):
             path.mkdir(parents=True, exist_ok=True)
         with Writer(path).hold():
@@ -88,6 +93,7 @@ class AngleStore(StoredAngles):
                     f"{path} holds shards, but no {MANIFEST} that says what they are; put it back, or choose another "
                     "folder"
                 )
+            write_codec(path, manifest, codec)
             write_manifest(path / MANIFEST, manifest)
         return cls(path)
 
@@ -134,7 +140,7 @@ class AngleStore(StoredAngles):
             )
         try:
             check_ids(ids)
-            stored = pack(angles, self.precision)
+            stored = self.form.pack(angles)
         except ValueError as error:
             raise StoreError(str(error)) from error
         with self.writing():
@@ -148,7 +154,7 @@ class AngleStore(StoredAngles):
                 return
             gone = {places[name] for name in ids if name in places}
             shard = write_shard(self.folder, ids, stored, texts)
-            tensor = map_angles(self.folder, shard, self.width, self.precision)
+            tensor = map_rows(self.folder, shard, self.form)
             self._checks.add(shard.file)
             self._commit([*self.shards, shard], self.removed | gone, [*self._view.tensors, tensor])
             self._names.added(self._view, ids)
@@ -192,7 +198,7 @@ class AngleStore(StoredAngles):
             }
         )
         stamp = write_manifest(self.folder / self._file, manifest)
-        self._view = View(self.folder, manifest, stamp, tuple(tensors), removed)
+        self._view = View(self.folder, manifest, stamp, tuple(tensors), removed, self.form)
 
     def _refresh(self) -> None:
         """Take in what others wrote since; only for who holds the lock."""

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.index.errors import StoreError
+from hybrid_qproj.index.form import Form, form_of
 from hybrid_qproj.index.manifest import Manifest, read_manifest
-from hybrid_qproj.index.precision import unpack
-from hybrid_qproj.index.shards import check_angles, map_angles, read_ids, read_texts
+from hybrid_qproj.index.shards import check_rows, map_rows, read_ids, read_texts
 
 
 class Checks:
@@ -40,7 +40,7 @@ class Checks:
         if self._wanted and file not in self._done:
             with self._lock:
                 if file not in self._done:
-                    check_angles(view.folder, view.manifest.shards[number], view.tensors[number])
+                    check_rows(view.folder, view.manifest.shards[number], view.tensors[number], view.form)
                     self._done.add(file)
 
 
@@ -51,8 +51,9 @@ class View(NamedTuple):
         folder: the store's.
         manifest: what it says of itself.
         stamp: by which a change of the manifest's file is noticed.
-        tensors: mapped angles of each shard, as they are stored.
+        tensors: mapped rows of each shard, as they are stored.
         removed: positions of removed documents.
+        form: what a row is.
     """
 
     folder: Path
@@ -60,6 +61,7 @@ class View(NamedTuple):
     stamp: str
     tensors: tuple[Tensor, ...]
     removed: frozenset[int]
+    form: Form
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -74,9 +76,8 @@ class View(NamedTuple):
         while True:
             manifest, problem, stamp = read_manifest(path)
             try:
-                tensors = [
-                    map_angles(path.parent, shard, manifest.width, manifest.precision) for shard in manifest.shards
-                ]
+                form = form_of(path.parent, manifest)
+                tensors = [map_rows(path.parent, shard, form) for shard in manifest.shards]
             except StoreError as error:
                 # Encoded again while it was being opened: its former shards are gone.
                 if read_manifest(path)[2] != stamp:
@@ -86,13 +87,13 @@ class View(NamedTuple):
                 raise
             if problem:
                 raise StoreError(f"{path} is damaged: {problem}; put back a copy of it, or encode the corpus again")
-            return cls(path.parent, manifest, stamp, tuple(tensors), frozenset(manifest.removed))
+            return cls(path.parent, manifest, stamp, tuple(tensors), frozenset(manifest.removed), form)
 
     def grew_from(self, older: View) -> bool:
         """Whether all rows of an older view are still there, in their places."""
         new, old = self.manifest, older.manifest
         return (
-            (new.width, new.precision, new.fingerprint) == (old.width, old.precision, old.fingerprint)
+            new.kind == old.kind
             and len(new.shards) >= len(old.shards)
             and all(
                 (a.file, a.rows) == (b.file, b.rows) and a.file_digest in (None, b.file_digest)
@@ -101,36 +102,37 @@ class View(NamedTuple):
         )
 
     def chunks(self, rows: int, shard: int | None, checks: Checks) -> Iterator[tuple[int, Tensor]]:
-        """Rows in order; see `StoredAngles.chunks`."""
+        """Rows in order as they are stored; see `StoredAngles.stored_chunks`."""
         start = 0
         for number, tensor in enumerate(self.tensors):
             if shard in (None, number):
                 checks.check(self, number)
                 for place, piece in enumerate(tensor.split(rows)):
-                    yield start + place * rows, unpack(piece)
+                    yield start + place * rows, piece
             start += len(tensor)
 
     def gather(self, positions: Tensor, checks: Checks) -> Tensor:
-        """Some rows; see `StoredAngles.gather`."""
+        """Some rows as they are stored; see `StoredAngles.stored_rows`."""
         flat = positions.flatten()
         if len(flat) and not (int(flat.min()) >= 0 and int(flat.max()) < self.manifest.rows):
             raise StoreError(
                 f"rows {int(flat.min())} to {int(flat.max())} were asked for; {self.folder} has "
                 f"{self.manifest.rows:,}, of which the first is 0"
             )
-        result = torch.empty(len(flat), self.manifest.width)
+        result = torch.empty(len(flat), self.form.numbers, dtype=self.form.dtype)
         start = 0
         for number, tensor in enumerate(self.tensors):
             mine = ((flat >= start) & (flat < start + len(tensor))).nonzero().squeeze(1)
             if len(mine):
                 checks.check(self, number)
-                result[mine] = unpack(tensor[flat[mine] - start])
+                result[mine] = tensor[flat[mine] - start]
             start += len(tensor)
-        return result.view(*positions.shape, self.manifest.width)
+        return result.view(*positions.shape, self.form.numbers)
 
     def verify(self) -> None:
         """Compare every file with its digest; see `StoredAngles.verify`."""
+        form_of(self.folder, self.manifest)
         for shard, tensor in zip(self.manifest.shards, self.tensors, strict=True):
-            check_angles(self.folder, shard, tensor)
+            check_rows(self.folder, shard, tensor, self.form)
             read_ids(self.folder, shard)
             read_texts(self.folder, shard)

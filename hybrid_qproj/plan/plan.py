@@ -144,7 +144,13 @@ class Plan:
 
     def merged_features(self) -> tuple[int, ...]:
         """How many input features reach each output."""
-        return tuple(len(self.ancestry(output).features) for output in range(len(self.output)))
+        # As bits of whole numbers: a head's name counts them each time, and plans have thousands of blocks.
+        reaching = [1 << qubit for qubit in range(self.features)]
+        for stage in self.stages:
+            merged = {kept: reaching[control] | reaching[kept] for control, kept in stage.pairs}
+            for kept, features in merged.items():
+                reaching[kept] = features
+        return tuple(reaching[qubit].bit_count() for qubit in self.output)
 
     def config(self) -> dict[str, Any]:
         """The plan as plain values for JSON; inverse of `from_config`.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import typing
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -18,9 +19,6 @@ from hybrid_qproj.retrieval.problems import same_text
 from hybrid_qproj.retrieval.ranking import BestDocuments
 from hybrid_qproj.text.sides import Side, encode_side
 
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-
 Protocol = Literal["rerank", "judged", "retrieve"]
 
 DEPTH = 1000
@@ -28,6 +26,20 @@ DEPTH = 1000
 
 DOCUMENTS_AT_ONCE = 1 << 16
 """Encoded and scored together by the protocol ``retrieve``."""
+
+
+class Ranker(typing.Protocol):
+    """What ranks texts: a SentenceTransformer, or what has these of one."""
+
+    def encode_query(self, *args: Any, **kwargs: Any) -> Any:
+        """Queries as what `similarity` compares."""
+
+    def encode_document(self, *args: Any, **kwargs: Any) -> Any:
+        """Documents as what `similarity` compares, which may be codes."""
+
+    @property
+    def similarity(self) -> Callable[[Any, Any], Tensor]:
+        """Scores of queries with documents, higher is closer."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +174,7 @@ def _own_documents(same: Mapping[str, bool], queries: int, drop: bool) -> list[s
     return [f"{found}: it stays in their rankings; drop_self = true leaves it out, as BEIR does"]
 
 
-def rank(encoder: SentenceTransformer, test: TestSet, batch_size: int = 64) -> Run:
+def rank(encoder: Ranker, test: TestSet, batch_size: int = 64) -> Run:
     """Rank a test set's documents.
 
     Args:
@@ -189,7 +201,7 @@ def rank(encoder: SentenceTransformer, test: TestSet, batch_size: int = 64) -> R
     return run
 
 
-def _rank_corpus(encoder: SentenceTransformer, test: TestSet, ids: list[str], queries: Tensor, batch_size: int) -> Run:
+def _rank_corpus(encoder: Ranker, test: TestSet, ids: list[str], queries: Tensor, batch_size: int) -> Run:
     # One more, so that the depth is reached without the query's own document.
     best = BestDocuments(len(ids), test.depth + test.drop_self)
     stream = iter(test.documents)
@@ -208,7 +220,7 @@ def _rank_corpus(encoder: SentenceTransformer, test: TestSet, ids: list[str], qu
     return run
 
 
-def _encode(encoder: SentenceTransformer, texts: list[str], batch_size: int, side: Side) -> Tensor:
+def _encode(encoder: Ranker, texts: list[str], batch_size: int, side: Side) -> Tensor:
     encoded: Tensor = encode_side(encoder, texts, side, batch_size=batch_size, convert_to_tensor=True)
     # A clone: tensors born in inference mode cannot be used in every later computation.
     return encoded.clone()

@@ -43,11 +43,11 @@ def sides_differ(encoder: SentenceTransformer) -> bool:
     return knows_sides(encoder) or len({side_prompt(encoder, side) for side in METHODS}) > 1
 
 
-def encode_side(encoder: SentenceTransformer, texts: Sequence[str], side: Side | None, **arguments: Any) -> Any:
+def encode_side(encoder: Any, texts: Sequence[str], side: Side | None, **arguments: Any) -> Any:
     """Encode texts as what they are.
 
     Args:
-        encoder: the encoder.
+        encoder: the encoder, or what has these methods of one.
         texts: n texts.
         side: None for neither.
         **arguments: of ``encode``.

@@ -16,10 +16,12 @@ from hybrid_qproj.training.head_loss import HeadLoss
 from hybrid_qproj.training.held_out import HeldOutLoss, mean_loss
 from hybrid_qproj.training.objectives import (
     BestDistillation,
+    Code,
     Contrastive,
     Objective,
     SimilarityDistillation,
     anchored,
+    coded,
 )
 from hybrid_qproj.training.objectives.similarity import check_held_out
 from hybrid_qproj.training.settings import MOST_JUDGED, Losses, TrainingSettings, UntrainableError
@@ -42,6 +44,7 @@ def train(
     evaluator: RetrievalEvaluator | HeldOutLoss | None = None,
     keep: bool = True,
     watch: EpochWatch | None = None,
+    code: Code | None = None,
 ) -> Losses:
     """Train a model, or go on with a run that was interrupted.
 
@@ -59,13 +62,15 @@ def train(
         evaluator: run after each epoch, or as often as the settings say; the best weights are kept.
         keep: whether checkpoints and logs are written.
         watch: has what was measured after each epoch; what is trained does not depend on it.
+        code: that documents will have, and are trained through; None where they stay in float.
 
     Returns:
         the loss before and after.
 
     Raises:
         UntrainableError: nothing to train, no data, or none to hold out.
-        ObjectiveError: too few texts to hold some out.
+        ObjectiveError: too few texts to hold some out, or a code that nothing can be trained through.
+        CodecError: a code that the head's outputs cannot have.
         TrainingError: the loss is not finite, or a checkpoint could not be written.
         CheckpointError: the checkpoint to go on from cannot be read.
     """
@@ -78,7 +83,7 @@ def train(
             raise UntrainableError(f"the training data {name!r} is empty; check the source and what was left out of it")
     rest, held_out = _hold_out(data, objectives, settings, seed)
     losses = {
-        name: HeadLoss(model, anchored(objective, model.head, settings.anchor))
+        name: HeadLoss(model, anchored(coded(objective, model.head, code), model.head, settings.anchor))
         for name, objective in objectives.items()
     }
     # Also where a run goes on: the model is given as it was at the start. Without format: trainers put a column in it.
@@ -97,12 +102,13 @@ def train(
     if watch is not None:
         watch.begin(model, objectives.get("labels"), settings.batch_size, checkpoint)
         callbacks.append(watch)
+    encoder_trains = any(parameter.requires_grad for parameter in model[0].parameters())
     columns = columns_of(model, {name: dataset.column_names for name, dataset in rest.items()})
     trainer = HeadTrainer(
         model,
         losses,
         folder,
-        args=training_arguments(settings, folder, seed, evaluator, keep, in_batch, columns),
+        args=training_arguments(settings, folder, seed, evaluator, keep, in_batch, columns, encoder_trains),
         train_dataset=rest,
         evaluator=evaluator,
         watch=watch,

@@ -30,6 +30,7 @@ class Point:
         sd: standard deviation over seeds; None with one seed.
         level: whether it is what the others are held against, drawn as a line: the embedding that is not compressed.
         front: whether no other head of its size is as good with as few numbers or fewer.
+        size: its size in words.
     """
 
     head: str
@@ -41,6 +42,7 @@ class Point:
     sd: float | None
     level: bool = False
     front: bool = False
+    size: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,10 +109,51 @@ def quality_against_parameters(points: Sequence[Point], label: str) -> Figure:
         axes.set_xscale("symlog", linthresh=100)
         axes.set_xlim(left=-20)
         axes.set_xlabel("numbers stored by the head")
-        axes.set_title(f"k = {k}")
+        axes.set_title(next(point.size for point in mine) or f"k = {k}")
         axes.grid(visible=True, linewidth=0.3)
     panels[0].set_ylabel(label)
     _legend(figure, panels)
+    return figure
+
+
+def quality_against_bytes(points: Sequence[Point], label: str) -> Figure:
+    """A measure against the bytes of a document, a line a head and objective.
+
+    Args:
+        points: whose sizes are bytes, of one number of training queries and of trained layers.
+        label: measure and test.
+
+    Returns:
+        the figure. Bars are standard deviations over seeds.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    figure, (axes,) = _panels(1, 6.0)
+    for level in (point for point in points if point.level):
+        axes.axhline(level.mean, color="0.5", linestyle="--", linewidth=1, label=f"{level.head} ({level.size})")
+    names = list(dict.fromkeys((point.head, point.objective) for point in points if not point.level))
+    for number, name in enumerate(names):
+        mine = sorted((p for p in points if not p.level and (p.head, p.objective) == name), key=lambda point: point.k)
+        axes.errorbar(
+            [point.k for point in mine],
+            [point.mean for point in mine],
+            yerr=[point.sd or 0.0 for point in mine],
+            fmt=f"{MARKERS[number % len(MARKERS)]}-",
+            color=f"C{number % 10}",
+            fillstyle="full" if number < len(MARKERS) else "none",
+            linewidth=1,
+            capsize=2,
+            label=" ".join(filter(None, name)),
+        )
+    sizes = sorted({point.k for point in points if not point.level})
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.minorticks_off()
+    axes.set_xlabel("bytes of a document")
+    axes.set_ylabel(label)
+    axes.grid(visible=True, linewidth=0.3)
+    _legend(figure, [axes])
     return figure
 
 

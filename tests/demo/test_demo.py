@@ -20,13 +20,14 @@ from hybrid_qproj._util.files import OutputError  # noqa: E402
 from hybrid_qproj._util.locks import exclusive  # noqa: E402
 from hybrid_qproj._util.outputs import LOCK  # noqa: E402
 from hybrid_qproj.cli import app  # noqa: E402
-from hybrid_qproj.demo.experiment import QUANTUM, demo_table  # noqa: E402
+from hybrid_qproj.demo.experiment import QUANTUM, codes_table, demo_table  # noqa: E402
 from hybrid_qproj.demo.report import write_report  # noqa: E402
 from hybrid_qproj.demo.table import Row  # noqa: E402
 from hybrid_qproj.retrieval.lee import load_lee  # noqa: E402
 from hybrid_qproj.retrieval.measures import evaluate_run, similarity_run  # noqa: E402
 
 HEADS = demo_table([32], 1)["heads"]
+CODED = codes_table(1)["heads"]
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +60,28 @@ def test_every_head_is_there_and_learns(record):
     assert rows[QUANTUM]["ndcg"] > rows["random projection"]["ndcg"]
 
 
+def test_bytes_a_document(record):
+    """Few bits on many qubits are far above few qubits in full, at equal bytes."""
+    rows = {(row["head"], row["k"]): row for row in record["codes"]}
+    assert {k for _, k in rows} == {1536, 64, 16}
+    assert all(row["bytes_per_document"] == k for (_, k), row in rows.items())
+    assert rows["full embedding", 1536]["ndcg"] == pytest.approx(0.8685, abs=0.001)
+    for k in (64, 16):
+        coded, floats = (
+            rows[f"treelet{name}", k]["ndcg"] for name in (" of 256 qubits, bits by variance", ", float32 angles")
+        )
+        assert coded > floats + 0.04
+        assert rows["treelet of 256 qubits, bits by variance", k]["stored"] == 129 + 3 * 256
+
+
 def test_report_folder(report):
     """Table, plot, circuit and verdict are written, and the terminal says where."""
     folder, output = report
     text = (folder / "report.md").read_text()
-    assert text.count("\n| ") == 1 + len(HEADS)
+    # Of the table of codes, all but the full embedding at two sizes.
+    assert text.count("\n| ") == 1 + len(HEADS) + 1 + 1 + 2 * (len(CODED) - 1)
     assert "loses to" in text or "does not differ" in text or "beats" in text
-    for name in ("comparison/quality.svg", "comparison/quality.png", "circuit.svg", "circuit.pdf"):
+    for name in ("comparison/quality.svg", "comparison/quality.png", "codes/bytes.svg", "circuit.svg", "circuit.pdf"):
         assert (folder / name).stat().st_size > 1000
     assert "report.md" in re.sub(r"\s", "", output)
 
@@ -149,5 +165,5 @@ def test_a_full_disk_leaves_the_report_before(report, record, monkeypatch):
     monkeypatch.setattr(Path, "write_bytes", write_bytes)
     rows = [Row(**{**row, "ndcg": 0.0}) for row in record["rows"]]
     with pytest.raises(OutputError, match=r"report.json could not be written: No space left on device"):
-        write_report(folder, rows, hybrid_qproj.load(folder / "model"), 1)
+        write_report(folder, rows, rows, hybrid_qproj.load(folder / "model"), 1)
     assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before

@@ -36,7 +36,8 @@ def edited(config, old, new):
 def test_shipped_examples_are_sound(path):
     """Every head of every example can be built, with its objectives."""
     experiment = load_config(path)
-    assert cells(experiment, 768)
+    # Codecs give some bytes at some widths only.
+    assert cells(experiment, 384 if experiment.encoder.name == "minilm" else 768)
     for head in experiment.heads.values():
         for objective in experiment.objectives.values():
             assert build_objectives(head, objective)

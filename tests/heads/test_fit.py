@@ -40,7 +40,7 @@ def test_what_cannot_be_fitted_to():
     for wrong, message in [
         (torch.randn(1, 6), "n >= 2"),
         (torch.randn(6), r"got Tensor of shape \(6,\); expected a tensor \(n, d\)"),
-        (torch.randn(9, 2), "1 <= out_features < in_features"),
+        (torch.randn(9, 1), "1 <= out_features <= in_features"),
         ([[1.0, 2.0]], r"got list of shape \(\); expected a tensor \(n, d\)"),
         (torch.randn(9, 4).numpy(), "got embeddings of type ndarray"),
     ]:

@@ -51,3 +51,11 @@ def test_no_such_output(output):
     """The message says which there are."""
     with pytest.raises(PlanError, match=f"output={output!r}: the plan has outputs 0 to 1"):
         chain(6, 2).ancestry([output])
+
+
+@settings(max_examples=60)
+@given(plan=plans())
+def test_counts_are_those_of_the_ancestries(plan):
+    """Counted side by side, the features of each output are as many as reach it."""
+    expected = tuple(len(plan.ancestry(output).features) for output in range(len(plan.output)))
+    assert plan.merged_features() == expected

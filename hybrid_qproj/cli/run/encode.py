@@ -10,13 +10,21 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from torch import Tensor
 
+from hybrid_qproj._util.extras import require
 from hybrid_qproj._util.outputs import check_folder
 from hybrid_qproj.cli.run.engines import OptionError, check_engine
 from hybrid_qproj.cli.tables import make_console
+from hybrid_qproj.codec import Codec
+from hybrid_qproj.codec import registry as codecs
+from hybrid_qproj.codec.codec import check_codec as check_scheme
+from hybrid_qproj.codec.scheme import LEAST_ROWS
 from hybrid_qproj.estimate import check_runs
+from hybrid_qproj.heads.fingerprint import head_fingerprint
 from hybrid_qproj.index import cluster
 from hybrid_qproj.index.binding import check_angles, open_for
+from hybrid_qproj.index.coding import SAMPLE, Coding, check_head, sample
 from hybrid_qproj.index.corpus import Changes, compare
+from hybrid_qproj.index.form import check_codec
 from hybrid_qproj.index.precision import PRECISIONS, Precision
 from hybrid_qproj.index.store import AngleStore, StoreError
 from hybrid_qproj.index.texts import text_digests
@@ -30,6 +38,8 @@ from hybrid_qproj.text.sides import encode_side
 SHARD = 1 << 16
 """Documents of a shard: what an interruption loses at most."""
 ENGINES = ("local", "ray")
+CODEC_SEED = 0
+"""Of the documents that a codec is fitted to, and of what it draws."""
 
 
 def run_encode(
@@ -45,6 +55,10 @@ def run_encode(
     quantum_device: str | None = None,
     allow_paid: bool = False,
     ansaetze: Sequence[str] = (),
+    size: int | None = None,
+    scheme: str | None = None,
+    sampled: int | None = None,
+    codec: Path | None = None,
 ) -> AngleStore:
     """Encode a corpus to a store of angles, or go on where an interrupted run stopped.
 
@@ -66,6 +80,10 @@ def run_encode(
         quantum_device: device string that replaces the saved one.
         allow_paid: whether circuits may run on a device that can cost money.
         ansaetze: your own ones that the head may name; see `hybrid_qproj.load`.
+        size: bytes of a document: its angles are then coded, by a codec that is fitted to some of the documents.
+        scheme: of the codec, see `hybrid_qproj.codec`; None for ``"bits"``.
+        sampled: documents, chosen by a fixed seed, that the codec is fitted to; None for 10,000.
+        codec: folder of a saved codec, in place of a fitted one.
 
     Returns:
         the store.
@@ -78,11 +96,13 @@ def run_encode(
         OutputError: ``out`` is a file or holds what another command wrote; or a file cannot be written: what was
             encoded before is still there.
         DataError: the corpus cannot be read.
-        OptionError: an unknown engine, or workers of an engine that has none.
+        OptionError: an unknown engine, workers of an engine that has none, or options of codes that do not go together.
+        CodecError: the codec cannot be read, cannot give so many bytes, or there are too few documents to fit it to.
     """
     check_engine(engine, ENGINES, workers)
     if precision not in (None, *PRECISIONS):
         raise StoreError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
+    _check_coding(precision, size, scheme, sampled, codec)
     if batch_size < 1 or shard < 1:
         raise OptionError(f"batch_size={batch_size}, shard={shard}: expected whole numbers of at least 1")
     check_folder(out, "encoded documents")
@@ -90,9 +110,32 @@ def run_encode(
     encoder = load(model, quantum_device=quantum_device, ansaetze=ansaetze, allow_paid=allow_paid)
     check_angles(encoder)
     check_runs(encoder.head)
+    coding: Coding | Codec | None = None
+    if codec is not None:
+        coding = Codec.load(codec)
+        check_codec(coding, encoder.head.out_features)
+        check_head(coding, head_fingerprint(encoder.head))
+    elif size is not None:
+        coding = Coding(size, scheme or codecs.DEFAULT)
+        check_scheme(coding.scheme, encoder.head.out_features, size, "fidelity")
+        if codecs.get(coding.scheme).uses_faiss:
+            require("faiss", "index", f"the codec {coding.scheme!r}")
+    console = make_console()
+
+    def fit(coding: Coding) -> Codec:
+        chosen = sample(source, sampled or SAMPLE, CODEC_SEED)
+        console.print(
+            f"fitting {coding.scheme} of {coding.bytes} bytes to {len(chosen):,} documents; seed {CODEC_SEED}",
+            highlight=False,
+        )
+        texts = [document.text for document in chosen]
+        angles = encode_side(encoder, texts, "document", batch_size=batch_size, convert_to_tensor=True)
+        angles = angles.reshape(len(texts), encoder.head.out_features)
+        return Codec.fit(angles, coding.bytes, coding.scheme, CODEC_SEED, head=head_fingerprint(encoder.head))
+
     fingerprint = encoder_fingerprint(encoder)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with open_for(out, encoder, fingerprint, precision, model, update) as (store, whole):
+    with open_for(out, encoder, fingerprint, precision, model, update, coding, fit) as (store, whole):
         changes = compare(source, store, update or whole)
         left = sum(changes.wanted)
         parts = (
@@ -113,7 +156,7 @@ def run_encode(
                 ansaetze,
             )
         )
-        with Progress(*columns, console=make_console()) as progress:
+        with Progress(*columns, console=console) as progress:
             total = len(changes.wanted)
             task = progress.add_task("encoding", total=total, completed=total - left)
             for ids, angles, texts in parts:
@@ -122,6 +165,22 @@ def run_encode(
         if changes.gone:
             store.remove(changes.gone)
     return AngleStore(out)
+
+
+def _check_coding(
+    precision: str | None, size: int | None, scheme: str | None, sampled: int | None, codec: Path | None
+) -> None:
+    """Refuse options of codes that contradict each other."""
+    given = {"--precision": precision, "--bytes": size, "--codec": codec}
+    names = [name for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        raise OptionError(f"{' and '.join(names)}: documents are kept in one way; give one of these")
+    beside = {"--scheme": scheme, "--sample": sampled}
+    stray = [name for name, value in beside.items() if value is not None]
+    if stray and size is None:
+        raise OptionError(f"{' and '.join(stray)}: for a codec that is fitted; give its --bytes too")
+    if (size is not None and size < 1) or (sampled is not None and sampled < LEAST_ROWS):
+        raise OptionError(f"bytes={size}, sample={sampled}: expected whole numbers of at least 1 and {LEAST_ROWS}")
 
 
 def _encode_here(

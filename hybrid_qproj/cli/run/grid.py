@@ -16,6 +16,7 @@ from hybrid_qproj.experiments.data import ExperimentData, read_data
 from hybrid_qproj.experiments.grid import run_cells, unfinished
 from hybrid_qproj.experiments.manifest import write_manifest
 from hybrid_qproj.experiments.records import Cell, Record, check_complete, read_records
+from hybrid_qproj.experiments.summary import Key
 from hybrid_qproj.experiments.width import find_width
 
 
@@ -102,8 +103,12 @@ class _Firsts:
         out: Path,
         say: Callable[[Sequence[Record]], None] | None,
     ) -> None:
-        self._wanted = [cell for cell in everything if cell.seed == 0]
-        self._missing = {cell for cell in todo if cell.seed == 0}
+        # Seeds of an experiment need not begin with 0.
+        least: dict[Key, int] = {}
+        for cell in everything:
+            least[Key.of(cell)] = min(cell.seed, least.get(Key.of(cell), cell.seed))
+        self._wanted = [cell for cell in everything if cell.seed == least[Key.of(cell)]]
+        self._missing = set(todo).intersection(self._wanted)
         self._left = len(todo)
         self._out = out
         self._say = say

@@ -15,7 +15,7 @@ from hybrid_qproj._util.tensors import Form
 from hybrid_qproj.codec.book import Book
 from hybrid_qproj.codec.layout import BITS
 from hybrid_qproj.codec.packed import pack_bits, sign_values
-from hybrid_qproj.codec.scheme import FLOAT, Scheme, Score, check_rotation
+from hybrid_qproj.codec.scheme import FLOAT, Scheme, Score, check_rotation, check_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,8 @@ class ITQ(Scheme):
 
     name: ClassVar[str] = "itq"
     score: ClassVar[Score] = "centred"
+    draws: ClassVar[bool] = True
+    uses_faiss: ClassVar[bool] = True
 
     mean: Tensor
     rotation: Tensor
@@ -45,13 +47,16 @@ class ITQ(Scheme):
     @classmethod
     def fit(cls, outputs: Tensor, size: int, seed: int) -> Self:
         """Fit to outputs."""
-        faiss = require("faiss", "index", f"the codec {cls.name!r}")
         width, bits = outputs.shape[1], BITS * size
+        # Deviations from the mean of n outputs span n - 1 directions.
+        check_rows(cls.name, outputs, bits + 1)
+        faiss = require("faiss", "index", f"the codec {cls.name!r}")
         found = faiss.ITQTransform(width, bits, True)
         found.itq.seed = seed
         found.train(outputs.contiguous().numpy())
         mean = torch.from_numpy(faiss.vector_to_array(found.mean))
         rotation = torch.from_numpy(faiss.vector_to_array(found.pca_then_itq.A)).view(bits, width)
+        check_rotation(cls.name, rotation)
         distance = ((outputs - mean) @ rotation.T).double().square().mean().sqrt().float()[None]
         return cls(width, size, mean, rotation, distance)
 

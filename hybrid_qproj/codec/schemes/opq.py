@@ -42,8 +42,11 @@ class OPQ(PQ):
         inner = faiss.ProductQuantizer(width, cls.parts(size), cls.bits)
         inner.cp.min_points_per_centroid = 1
         found.pq = inner
-        found.train(outputs.contiguous().numpy())
+        # FAISS keeps a matrix (k, k) in room for (n, k): with fewer rows than k it writes beyond the end. The same rows
+        # again, all as often, say nothing else.
+        found.train(outputs.repeat(-(-width // len(outputs)), 1).contiguous().numpy())
         rotation = torch.from_numpy(faiss.vector_to_array(found.A)).view(width, width)
+        check_rotation(cls.name, rotation)
         return cls(width, size, cls.find_centres(outputs @ rotation.T, size, seed), rotation)
 
     @classmethod

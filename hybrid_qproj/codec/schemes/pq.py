@@ -28,6 +28,8 @@ class PQ(Scheme):
     """
 
     name: ClassVar[str] = "pq"
+    draws: ClassVar[bool] = True
+    uses_faiss: ClassVar[bool] = True
     bits: ClassVar[int] = 8
     """Of a part."""
 

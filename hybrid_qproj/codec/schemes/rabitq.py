@@ -41,6 +41,8 @@ class RaBitQ(Scheme):
 
     name: ClassVar[str] = "rabitq"
     normalises: ClassVar[bool] = False
+    draws: ClassVar[bool] = True
+    uses_faiss: ClassVar[bool] = True
 
     mean: Tensor
     rotation: Tensor
@@ -108,7 +110,8 @@ class RaBitQ(Scheme):
             CodecError: a float of a code is not finite.
         """
         bits, numbers = self.shape(self.width, self.bytes)
-        floats = codes[:, -FLOATS:].contiguous().view(torch.float32)
+        # A copy: a single row is contiguous as it lies, where floats need not be aligned.
+        floats = codes[:, -FLOATS:].clone(memory_format=torch.contiguous_format).view(torch.float32)
         if not bool(floats.isfinite().all()):
             raise CodecError(f"code {int((~floats.isfinite()).nonzero()[0, 0])} holds floats that are not finite")
         stream = unpack_bits(codes[:, :-FLOATS].contiguous(), bits * numbers).unflatten(1, (numbers, bits))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Mapping
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -41,7 +41,9 @@ class ExperimentConfig(Strict):
 
     Attributes:
         name: for titles.
-        sizes: the k to compress to.
+        sizes: to compress to, see ``sizes_in``.
+        sizes_in: what sizes count: ``"numbers"`` of an output, k, or ``"bytes"`` of a document. An output in float32
+            takes four bytes a number, a head with a codec as many as it is asked for.
         seeds: how many seeds of everything random.
         first_seed: the first of them; the others follow it.
         fractions: shares or numbers of the training queries.
@@ -62,6 +64,7 @@ class ExperimentConfig(Strict):
 
     name: Name
     sizes: Annotated[tuple[Size, ...], Field(min_length=1), AfterValidator(once)]
+    sizes_in: Literal["numbers", "bytes"] = "numbers"
     seeds: Annotated[int, Field(ge=1, le=10_000)] = 1
     first_seed: Seed = 0
     fractions: Annotated[tuple[Fraction, ...], Field(min_length=1), AfterValidator(once)] = (1.0,)
@@ -106,6 +109,9 @@ class ExperimentConfig(Strict):
             raise ValueError(
                 f"{self.seeds:,} seeds from first_seed = {self.first_seed} on would exceed {LARGEST_SEED}; lower one"
             )
+        for name, head in self.heads.items():
+            if head.seeds is not None and head.seeds > self.seeds:
+                raise ValueError(f"head {name!r}: seeds = {head.seeds}, but the experiment has {self.seeds}")
         return self
 
     @model_validator(mode="after")
@@ -140,6 +146,24 @@ class ExperimentConfig(Strict):
                     ) from error
         if wrong := set(self.baselines) - set(self.heads):
             raise ValueError(f"baselines {sorted(wrong)} are no heads of this experiment")
+        return self
+
+    @model_validator(mode="after")
+    def _codecs_are_sound(self) -> ExperimentConfig:
+        if self.each_epoch and self.sizes_in == "bytes":
+            raise ValueError(
+                "each_epoch evaluates outputs before they are coded; leave it out where sizes_in = 'bytes'"
+            )
+        for name, head in self.heads.items():
+            if head.codec is None:
+                continue
+            if self.sizes_in != "bytes":
+                raise ValueError(f"head {name!r}: a codec makes bytes of outputs; say sizes_in = 'bytes' at the top")
+            if self.texts is None:
+                raise ValueError(f"head {name!r}: its codec is fitted to texts, but the experiment has no [texts]")
+            sizes = head.sizes or self.sizes
+            if isinstance(head.k, dict) and set(head.k) != set(sizes):
+                raise ValueError(f"head {name!r}: k names {sorted(head.k)}; expected its sizes, {sorted(sizes)}")
         return self
 
     @model_validator(mode="after")

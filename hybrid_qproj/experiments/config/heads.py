@@ -16,6 +16,9 @@ from pydantic import (
 )
 
 from hybrid_qproj.circuits import get
+from hybrid_qproj.codec import registry as codecs
+from hybrid_qproj.codec.codec import check_score
+from hybrid_qproj.codec.scheme import Score
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.experiments.config.fields import Name, Size, SizeKey, Strict, once, within
 from hybrid_qproj.experiments.keywords import check_keywords
@@ -23,6 +26,36 @@ from hybrid_qproj.heads import registry
 from hybrid_qproj.heads.base import Head
 from hybrid_qproj.training.objectives import Contrastive, SimilarityDistillation
 from hybrid_qproj.training.settings import Count
+
+
+class CodecConfig(Strict):
+    """How a head's outputs of documents become bytes; fitted to its outputs of the experiment's texts.
+
+    Attributes:
+        scheme: a name of `hybrid_qproj.codec.registry.names`.
+        score: see `hybrid_qproj.codec.Codec.scores`; None for the scheme's own.
+        train: whether a head that is trained is trained through it, so that it learns what its code keeps; see
+            `hybrid_qproj.training.objectives.coded.Coded`.
+    """
+
+    scheme: str
+    score: Score | None = None
+    train: bool = False
+
+    @model_validator(mode="after")
+    def _known(self) -> CodecConfig:
+        within("scheme", codecs.get, self.scheme)
+        if self.train and codecs.get(self.scheme).uses_faiss:
+            raise ValueError(f"train: no head is trained through {self.scheme!r}, which FAISS fits; leave train out")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # As for heads: records from before there was a choice keep their digests.
+        table: dict[str, Any] = handler(self)
+        if not self.train:
+            del table["train"]
+        return table
 
 
 class HeadConfig(Strict):
@@ -33,7 +66,11 @@ class HeadConfig(Strict):
         args: its constructor's keywords beside the sizes.
         fit: for a class whose fit has settings: their keywords, of QuantumProjection those of
             `hybrid_qproj.fitting.FitSettings`; what the fit decides then comes from the experiment's texts.
-        sample: of how many of the texts a fitted head is made, each seed drawing others; None for all of them.
+        k: where the experiment's sizes are bytes, the numbers of an output that the codec makes so many bytes of: one
+            for all sizes, or size -> numbers. A head that does not compress has its own.
+        codec: for documents, where the experiment's sizes are bytes; queries stay in float. None for float32.
+        sample: of how many of the texts a fitted head or a codec is made, each seed drawing others; None for all of
+            them.
         tune: whether a fitted head is then trained, as the others are.
         frozen: whether a head that is not fitted stays as it starts; layers of the encoder that are to train do.
         parameters_of: for a class that takes a budget, as LowRankLinear: the head of this experiment whose number of
@@ -43,6 +80,7 @@ class HeadConfig(Strict):
         training_at: size -> settings that differ at it alone, whatever the objective.
         labels: keywords of the objective on labels that differ.
         texts: keywords of the objective on texts that differ.
+        seeds: how many of the experiment's seeds it is run for, where it takes long; None for all.
         sizes: when it is compared at some of the experiment's sizes only.
         objectives: when it is trained for some of the experiment's objectives only.
     """
@@ -50,6 +88,8 @@ class HeadConfig(Strict):
     kind: str
     args: dict[str, Any] = Field(default_factory=dict)
     fit: dict[str, Any] | None = None
+    k: Size | dict[SizeKey, Size] | None = None
+    codec: CodecConfig | None = None
     sample: Count | None = None
     tune: bool = False
     frozen: bool = False
@@ -59,6 +99,7 @@ class HeadConfig(Strict):
     training_at: dict[SizeKey, dict[str, Any]] = Field(default_factory=dict)
     labels: dict[str, Any] = Field(default_factory=dict)
     texts: dict[str, Any] = Field(default_factory=dict)
+    seeds: Count | None = None
     sizes: Annotated[tuple[Size, ...], Field(min_length=1), AfterValidator(once)] | None = None
     objectives: Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(once)] | None = None
     _class: type[Head] = PrivateAttr()
@@ -74,10 +115,11 @@ class HeadConfig(Strict):
                 if cls.budgeted is not None
                 else f"{self.kind} takes no parameters_of; that is for {_those(lambda head: head.budgeted is not None)}"
             )
-        if self.sample is not None and not self.is_fitted:
+        if self.sample is not None and not self.is_fitted and self.codec is None:
             always = _those(lambda head: head.fitting is not None and head.fitting.required)
             raise ValueError(
-                f"sample is for heads that are fitted to texts: {always}, and {_those(_has_settings)} with fit"
+                f"sample is for heads that are fitted to texts: {always}, and {_those(_has_settings)} with fit; and "
+                "for heads with a codec"
             )
         if self.tune and not self.is_fitted:
             raise ValueError("tune goes on from a fit; give fit, or leave tune out")
@@ -93,12 +135,30 @@ class HeadConfig(Strict):
             cls.fitting.settings(**self.fit)
         return self
 
+    @model_validator(mode="after")
+    def _codec_has_numbers(self) -> HeadConfig:
+        cls = self.head_class
+        if self.codec is not None:
+            within("codec", check_score, cls.similarity, self.codec.score)
+            if self.codec.train and (self.frozen or (self.is_fitted and not self.tune)):
+                raise ValueError("codec.train is for heads that are trained; give a fitted one tune, or leave it out")
+        if (self.k is not None) != (self.codec is not None and cls.compresses):
+            raise ValueError(
+                f"give k, the numbers of an output of {self.kind} that the codec makes bytes of"
+                if self.k is None
+                else f"k is for heads that compress and have a codec; {self.kind} keeps the width of embeddings"
+                if self.codec is not None
+                else "k is for heads with a codec; others have as many numbers as the experiment's sizes say"
+            )
+        return self
+
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # What is not chosen is not written, so that results from before there was a choice keep their digests.
         table: dict[str, Any] = handler(self)
-        if not self.frozen:
-            table.pop("frozen", None)
+        for name in ("frozen", "k", "codec", "seeds"):
+            if not getattr(self, name):
+                table.pop(name, None)
         return table
 
     @property

@@ -38,10 +38,17 @@ class Batch(NamedTuple):
     Attributes:
         embeddings: before the head, (n, d) each.
         outputs: after the head, (n, width) each.
+        documents: what the same texts are as documents, where these are coded; None where they are the outputs.
     """
 
     embeddings: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    documents: tuple[Tensor, ...] | None = None
+
+    @property
+    def as_documents(self) -> tuple[Tensor, ...]:
+        """What the texts are as documents, (n, width) each."""
+        return self.outputs if self.documents is None else self.documents
 
     @classmethod
     def of(cls, head: Head, columns: Sequence[Tensor]) -> Self:

@@ -53,7 +53,7 @@ class Contrastive(Objective):
         Raises:
             ObjectiveError: no column of positives, or nothing to tell them from.
         """
-        queries, *passages = batch.outputs
+        queries, passages = batch.outputs[0], batch.as_documents[1:]
         if len(batch.outputs) < LEAST_COLUMNS + (not self.in_batch):
             raise ObjectiveError(
                 f"a batch of {len(batch.outputs)} columns; expected queries, positives and hard negatives "
@@ -64,7 +64,7 @@ class Contrastive(Objective):
             scores = head.pairwise_similarity(queries, torch.cat(passages))
             target = torch.arange(len(queries), device=scores.device)
         else:
-            scores = PAIRED[head.similarity](queries.unsqueeze(1), torch.stack(passages, dim=1))
+            scores = PAIRED[head.similarity](queries.unsqueeze(1), torch.stack(list(passages), dim=1))
             target = torch.zeros(len(queries), dtype=torch.long, device=scores.device)
         if head.similarity in LOGARITHMIC and not self.log:
             scores = scores.exp()

@@ -110,7 +110,7 @@ def _compared(head: Head, batch: Batch, teacher_scale: float) -> tuple[Tensor, T
         teacher = teacher_scale * pairwise_cosine(embeddings, embeddings)
     # A text says nothing about itself.
     log_teacher = teacher.masked_fill(_itself(teacher), -math.inf).log_softmax(dim=1)
-    return head.pairwise_similarity(outputs, outputs), log_teacher
+    return head.pairwise_similarity(outputs, torch.cat(batch.as_documents)), log_teacher
 
 
 def _divergence(student: Tensor, log_teacher: Tensor) -> Tensor:

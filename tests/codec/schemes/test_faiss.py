@@ -152,3 +152,29 @@ def test_bytes_that_cannot_be_given(vectors, name, size, message):
 def test_too_few_outputs(vectors):
     with pytest.raises(CodecError, match="'pq' is fitted to 256 outputs at least; got 255"):
         Codec.fit(vectors[:255], 6, "pq", similarity="cosine")
+
+
+def test_fewer_rows_than_numbers():
+    """FAISS's OPQ writes beyond its buffers there; given the rows again it does not, and finds a rotation."""
+    rows = torch.randn(260, 264, generator=torch.Generator().manual_seed(0))
+    codec = Codec.fit(rows, 2, "opq", similarity="cosine")
+    assert codec.encode(rows).shape == (260, 2)
+    rotation = codec.scheme.rotation
+    torch.testing.assert_close(rotation @ rotation.T, torch.eye(264), atol=1e-3, rtol=0)
+
+
+def test_fewer_rows_than_signs():
+    """Deviations of n rows from their mean span n - 1 directions."""
+    rows = torch.randn(40, WIDTH, generator=torch.Generator().manual_seed(0))
+    assert Codec.fit(rows, 4, "itq", similarity="cosine").encode(rows).shape == (40, 4)
+    with pytest.raises(CodecError, match="'itq' is fitted to 41 outputs at least; got 40"):
+        Codec.fit(rows, 5, "itq", similarity="cosine")
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_columns_that_do_not_vary(name):
+    """Constant numbers are no error, and nothing that is not finite comes of them."""
+    varying = torch.randn(300, 24, generator=torch.Generator().manual_seed(0))
+    rows = torch.cat([varying, torch.ones(300, 24)], dim=1)
+    codec = Codec.fit(rows, SIZES.get(name, 3), name, similarity="cosine")
+    assert codec.scores(rows, codec.encode(rows)).isfinite().all()
