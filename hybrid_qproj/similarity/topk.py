@@ -10,9 +10,11 @@ from hybrid_qproj.similarity.bound import BestByBound, is_sound
 from hybrid_qproj.similarity.fidelity import pairwise_log_fidelity
 
 CHUNK = 1 << 14
-"""Documents scored at once, unless told otherwise: their bounds stay in cache."""
+"""Documents whose bounds, or scores, are computed at once, unless told otherwise: they stay in cache."""
 LEAST_DOCUMENTS = 50
 """For each that is wanted, from which on a bound is worth its product."""
+SCORES_ON_GPU = 1 << 28
+"""Scores that a GPU holds at once: a gigabyte in single precision."""
 
 
 class BestScores:
@@ -70,14 +72,14 @@ def _best_columns(scores: Tensor, k: int) -> Tensor:
     return chosen.nonzero()[:, 1].view(len(scores), k)
 
 
-def top_k_fidelity(queries: Tensor, documents: Tensor, k: int, chunk: int = CHUNK) -> tuple[Tensor, Tensor]:
+def top_k_fidelity(queries: Tensor, documents: Tensor, k: int, chunk: int | None = None) -> tuple[Tensor, Tensor]:
     """The k documents of highest fidelity for each query, exhaustively and in bounded memory.
 
     Args:
         queries: angles in radians, (n, width).
         documents: angles in radians, (m, width).
         k: documents wanted for each query, at least 1; all m if there are fewer.
-        chunk: documents scored at once.
+        chunk: documents scored at once; None for 16,384, and on a GPU for as many as make a gigabyte of scores.
 
     Returns:
         log fidelities and document indices (int64), each (n, min(k, m)), best first.
@@ -85,6 +87,9 @@ def top_k_fidelity(queries: Tensor, documents: Tensor, k: int, chunk: int = CHUN
     Raises:
         ValueError: k or chunk is not positive, or the widths differ.
     """
+    if chunk is None:
+        # On a GPU a chunk is some hundred launches, whatever its size.
+        chunk = max(CHUNK, SCORES_ON_GPU // max(1, len(queries))) if queries.is_cuda else CHUNK
     if k < 1 or chunk < 1:
         raise ArgumentError(f"k={k}, chunk={chunk}: expected whole numbers of at least 1")
     if len(documents) >= LEAST_DOCUMENTS * k and not queries.is_cuda and len(queries):
