@@ -41,12 +41,13 @@ def check_sizes(in_features: int, out_features: int, rotation: bool = False) -> 
         )
 
 
-def check_embeddings(embeddings: Tensor, width: int) -> None:
+def check_embeddings(embeddings: Tensor, width: int, watched: bool = False) -> None:
     """Refuse what is no batch of embeddings.
 
     Args:
         embeddings: what the user gave.
         width: expected size of the last axis.
+        watched: whether whoever reads them next sees numbers that are not finite, so that nobody has to look here.
 
     Raises:
         EmbeddingsError: not a floating-point tensor, or another width.
@@ -58,7 +59,7 @@ def check_embeddings(embeddings: Tensor, width: int) -> None:
     if not embeddings.shape or embeddings.shape[-1] != width:
         raise EmbeddingsError(f"got embeddings of shape {tuple(embeddings.shape)}; expected (..., {width})")
     # A graph being compiled cannot branch on data.
-    if torch.compiler.is_compiling():
+    if watched or torch.compiler.is_compiling():
         return
     # Whatever is not finite makes the sum so, and a sum takes one pass; large numbers can too, so look again.
     total = embeddings.detach().sum(dtype=torch.promote_types(embeddings.dtype, torch.float32))

@@ -85,6 +85,7 @@ class PlanGather(nn.Module):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
+        self.plan = plan
         places = {qubit: (0, qubit) for qubit in range(plan.features)}
         widths = [plan.features]
         self.control = nn.ModuleList()

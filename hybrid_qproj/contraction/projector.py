@@ -10,12 +10,16 @@ from __future__ import annotations
 import shutil
 import warnings
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from hybrid_qproj._util.norms import unit
+from hybrid_qproj._util.validation import check_embeddings
 from hybrid_qproj.blocks.response import contract_rows, rows_of
+from hybrid_qproj.contraction.forest import Forest, forest_of
 from hybrid_qproj.contraction.gather import PlanGather
 from hybrid_qproj.contraction.tiled import TiledPass
 from hybrid_qproj.encoding import encode, reprepare
@@ -39,11 +43,14 @@ class Projector:
         self.normalize = normalize
         self.width = gather.output.width
         self._tiled = TiledPass(gather, normalize)
+        self._forest = forest_of(gather.plan)
+        # The forest's tables by torch device.
+        self._forests: dict[torch.device, Forest] = {}
         self._compiled: dict[Any, Callable[..., Any]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # Kernels belong to this process.
-        return {**self.__dict__, "_compiled": None if self._compiled is None else {}}
+        # Kernels belong to this process, and what lies on a device to that.
+        return {**self.__dict__, "_compiled": None if self._compiled is None else {}, "_forests": {}}
 
     def compile(self) -> None:
         """Use torch.compile from the next call on; the first call of each kind then takes long.
@@ -66,15 +73,22 @@ class Projector:
 
         Returns:
             angles, (..., k), in [0, pi].
+
+        Raises:
+            NotFiniteError: `watches` the embeddings, and a number is not finite.
         """
+        if forest := self._grown(embeddings):
+            flat = embeddings.reshape(-1, embeddings.shape[-1])
+            flat = (unit(flat) if self.normalize else flat).contiguous()
+            factor = None if scale is None else scale.to(flat.device)
+            found: Tensor = _OneKernel.apply(self, forest, flat, factor, torch.cat(list(responses)))
+            return found.view(*embeddings.shape[:-1], self.width)
         rows = [rows_of(response) for response in responses]
         # A kernel that is compiled for many rows would be compiled again for a single one.
         alone = embeddings.numel() == embeddings.shape[-1]
         small = embeddings.numel() <= _numbers_per_piece(embeddings) and (alone or self._compiled is None)
-        # A compiler that is tracing the caller fuses by itself; a small batch stays in cache anyway. torch.vmap has no
-        # rules for operations in place; that it maps these rows is nowhere public.
-        mapped = torch._C._functorch.is_batchedtensor(embeddings)
-        if torch.compiler.is_compiling() or mapped or (small and torch.is_grad_enabled()):
+        # A compiler that is tracing the caller fuses by itself; a small batch stays in cache anyway.
+        if torch.compiler.is_compiling() or _mapped(embeddings) or (small and torch.is_grad_enabled()):
             return self.pure(embeddings, scale, *rows)
         if small:
             return self._tiled.angles(self._tiled.forward(embeddings, scale, rows))
@@ -82,18 +96,43 @@ class Projector:
         angles: Tensor = _Fused.apply(self, flat, scale, *rows)
         return angles.view(*embeddings.shape[:-1], -1)
 
+    def watches(self, embeddings: Tensor) -> bool:
+        """Whether these embeddings, as they are, would be refused with `NotFiniteError` if a number is not finite."""
+        return not self.normalize and self._grown(embeddings) is not None
+
+    def _grown(self, embeddings: Tensor) -> Forest | None:
+        """The plan's program on the device of the embeddings, if kernels take it and them."""
+        if (
+            self._forest is None
+            or not embeddings.is_cuda
+            or embeddings.dtype != torch.float32
+            or torch.compiler.is_compiling()
+            or _mapped(embeddings)
+        ):
+            return None
+        if embeddings.device not in self._forests:
+            self._forests[embeddings.device] = self._forest.to(embeddings.device)
+        return self._forests[embeddings.device]
+
     def pure(self, embeddings: Tensor, scale: Tensor | None, *responses: Tensor) -> Tensor:
         """The same by plain operations."""
         return self.output(*self.stages(embeddings, scale, *responses))
+
+    def of_units(self, embeddings: Tensor, scale: Tensor | None, responses: Tensor) -> Tensor:
+        """`pure` for embeddings that are divided by their norm where that is asked for, and responses in one tensor."""
+        rows = map(rows_of, responses.split([len(stage) for stage in self.gather.plan.stages]))
+        return self.output(*self.stages(embeddings, scale, *rows, normalize=False))
 
     def output(self, cosines: list[Tensor], sines: list[Tensor]) -> Tensor:
         """Angles of the output qubits, (..., k), from what `stages` gives."""
         # A qubit that met no block still stands at -theta: the fidelity of outputs does not see the sign.
         return torch.atan2(self.gather.output(sines).abs(), self.gather.output(cosines))
 
-    def stages(self, embeddings: Tensor, scale: Tensor | None, *responses: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    def stages(
+        self, embeddings: Tensor, scale: Tensor | None, *responses: Tensor, normalize: bool | None = None
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """Cosines and sines of the qubits' angles: those of the encoding first, then those that each stage writes."""
-        cosine, sine = encode(embeddings, scale, self.normalize)
+        cosine, sine = encode(embeddings, scale, self.normalize if normalize is None else normalize)
         cosines, sines = [cosine], [sine]
         for read_c, read_b, rows in zip(self.gather.control, self.gather.kept, responses, strict=True):
             z = contract_rows(rows, (read_c(cosines), read_c(sines)), (read_b(cosines), read_b(sines)))
@@ -186,6 +225,52 @@ class _Fused(torch.autograd.Function):
             gradients = dict(zip(chosen, found, strict=True))
             return None, *(gradients.get(number) for number in range(len(inputs)))
         return None, *ctx.projector.backward(upstream, inputs, wanted)
+
+
+class _OneKernel(torch.autograd.Function):
+    """The arithmetic of a plan that is a forest, by a kernel for the angles and one for the gradients."""
+
+    @staticmethod
+    def forward(
+        projector: Projector, forest: Forest, embeddings: Tensor, scale: Tensor | None, responses: Tensor
+    ) -> Tensor:
+        angles: Tensor
+        angles, bad = _kernels().project(forest, embeddings, scale, responses, embeddings.dtype)
+        # The kernel has read every number anyway: a look of its own would be another pass over the batch.
+        if bad.item():
+            check_embeddings(embeddings, embeddings.shape[-1])
+        return angles
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.projector, ctx.forest = inputs[:2]
+        ctx.save_for_backward(*inputs[2:])
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        embeddings, scale, responses = ctx.saved_tensors
+        wanted = ctx.needs_input_grad[2:]
+        if torch.is_grad_enabled():
+            # The gradient will be differentiated again: leave a graph.
+            chosen = [number for number, want in enumerate(wanted) if want]
+            inputs = [embeddings, scale, responses]
+            angles = ctx.projector.of_units(*inputs)
+            given = torch.autograd.grad(angles, [inputs[n] for n in chosen], upstream, create_graph=True)
+            by_number = dict(zip(chosen, given, strict=True))
+            return None, None, *(by_number.get(number) for number in range(len(inputs)))
+        found = _kernels().gradients(ctx.forest, embeddings, scale, responses, upstream.contiguous(), tuple(wanted))
+        return None, None, *found
+
+
+def _mapped(embeddings: Tensor) -> bool:
+    """Whether torch.vmap maps them, which has no rules for operations in place, nor for kernels; nowhere public."""
+    return torch._C._functorch.is_batchedtensor(embeddings)
+
+
+def _kernels() -> ModuleType:
+    from hybrid_qproj.contraction import kernels  # noqa: PLC0415 - Triton comes with CUDA builds of torch only
+
+    return kernels
 
 
 def _rows(embeddings: Tensor) -> int:

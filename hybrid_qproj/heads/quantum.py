@@ -185,7 +185,9 @@ class QuantumProjection(MeasuredHead):
         Raises:
             ValueError: wrong width, not floating point, or NaN.
         """
-        check_embeddings(embeddings, self.in_features)
+        interpolated = self.device.mode == "interpolated"
+        watched = interpolated and isinstance(embeddings, Tensor) and self.projector.watches(embeddings)
+        check_embeddings(embeddings, self.in_features, watched)
         check_exporting(self.kind)
         if embeddings.is_meta:
             # Shapes without numbers: there is nothing to run a circuit with.

@@ -14,8 +14,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-PAIRS = (128, 64)
-"""Rows and columns of a program of the forward kernel, whose products stay in registers."""
+PAIRS = {torch.float32: (32, 128), torch.float64: (128, 64)}
+"""Rows and columns of a program of the forward kernel, whose products stay in registers. In single precision the
+fastest of ten on an H100: docs/results/gpu-kernels.md."""
 WARPS = 4
 QUBITS, ROWS_BACK, COLUMNS_BACK = 8, 64, 16
 """Qubits and pairs of a step of the backward kernel."""
@@ -27,21 +28,23 @@ _BITS = {torch.float32: (23, 127), torch.float64: (52, 1023)}
 
 @triton.jit
 def _log_products(  # type: ignore[no-untyped-def]
-    tan_a, tan_b, log_a, log_b, angles_a, angles_b, out, n, m, k, groups, by_a, by_b,
-    TINY: tl.constexpr, LEAST: tl.constexpr, GROUP: tl.constexpr, FRACTION: tl.constexpr, BIAS: tl.constexpr,
+    tan_a, tan_b, log_a, log_b, out, orthogonal, n, m, groups,
+    TINY: tl.constexpr, GROUP: tl.constexpr, FRACTION: tl.constexpr, BIAS: tl.constexpr,
     INTEGER: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
 ):  # fmt: skip
     rows = tl.program_id(0) * BM + tl.arange(0, BM)
     columns = tl.program_id(1) * BN + tl.arange(0, BN)
-    at_a, at_b = tan_a + rows, tan_b + columns
+    # Tile after tile, and in each qubit after qubit: from one to the next is a constant.
+    at_a = tan_a + tl.program_id(0).to(tl.int64) * groups * GROUP * BM + tl.arange(0, BM)
+    at_b = tan_b + tl.program_id(1).to(tl.int64) * groups * GROUP * BN + tl.arange(0, BN)
     product = (tl.load(log_a + rows) * 0 + 1)[:, None] + (tl.load(log_b + columns) * 0)[None, :]
     exponent = tl.zeros((BM, BN), tl.int32)
     one: tl.constexpr = BIAS << FRACTION
     for _ in range(groups):
-        for _ in tl.static_range(0, GROUP):
-            product *= tl.load(at_a)[:, None] * tl.load(at_b)[None, :] + 1
-            at_a += by_a
-            at_b += by_b
+        for qubit in tl.static_range(0, GROUP):
+            product *= tl.load(at_a + qubit * BM)[:, None] * tl.load(at_b + qubit * BN)[None, :] + 1
+        at_a += GROUP * BM
+        at_b += GROUP * BN
         # Orthogonal qubits must show, though the other factors may double the product: a 0 stays.
         product = tl.where(product < TINY, 0.0, product)
         # In place of a logarithm a group: its exponent is put aside, and what is left lies in [1, 2).
@@ -52,20 +55,36 @@ def _log_products(  # type: ignore[no-untyped-def]
         product = tl.where(product > 0, left, product * 0)
     of_a, of_b = rows < n, columns < m
     total = tl.load(log_a + rows)[:, None] + tl.load(log_b + columns)[None, :]
-    orthogonal = (product == 0) & of_a[:, None] & of_b[None, :]
     total += 2 * (tl.log(tl.where(product == 0, 1.0, product)) + exponent.to(product.dtype) * 0.6931471805599453)
-    if tl.sum(tl.sum(orthogonal.to(tl.int32), 1), 0) > 0:
-        exact = total * 0
-        here_a, here_b = angles_a + rows.to(tl.int64) * k, angles_b + columns.to(tl.int64) * k
-        for _ in range(k):
-            half = tl.load(here_a, of_a, 0.0)[:, None] / 2 - tl.load(here_b, of_b, 0.0)[None, :] / 2
-            exact += tl.log(tl.maximum(tl.abs(tl.cos(half)), LEAST))
-            here_a += 1
-            here_b += 1
-        total = tl.where(orthogonal, 2 * exact, total)
-    # A sum of rounded squares can exceed one by an ulp.
+    # A sum of rounded squares can exceed one by an ulp; what no logarithm can be is done again by `_exact_logs`.
+    total = tl.where(total > 0, 0.0, total)
+    found = (product == 0) & of_a[:, None] & of_b[None, :]
     place = rows.to(tl.int64)[:, None] * m + columns[None, :]
-    tl.store(out + place, tl.where(total > 0, 0.0, total), of_a[:, None] & of_b[None, :])
+    tl.store(out + place, tl.where(found, 1.0, total), of_a[:, None] & of_b[None, :])
+    any_found = tl.sum(tl.sum(found.to(tl.int32), 1), 0)
+    tl.store(orthogonal + tl.program_id(0) * tl.num_programs(1) + tl.program_id(1), any_found)
+
+
+@triton.jit
+def _exact_logs(  # type: ignore[no-untyped-def]
+    angles_a, angles_b, out, orthogonal, n, m, k, LEAST: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr
+):
+    if tl.load(orthogonal + tl.program_id(0) * tl.num_programs(1) + tl.program_id(1)) > 0:
+        columns = tl.program_id(1) * BN + tl.arange(0, BN)
+        for step in range(BM):
+            row = tl.program_id(0) * BM + step
+            of_b = (columns < m) & (row < n)
+            place = out + row.to(tl.int64) * m + columns
+            value = tl.load(place, of_b, 0.0)
+            if tl.sum((value > 0).to(tl.int32), 0) > 0:
+                exact = value * 0
+                here_a, here_b = angles_a + row.to(tl.int64) * k, angles_b + columns.to(tl.int64) * k
+                for _ in range(k):
+                    half = tl.load(here_a) / 2 - tl.load(here_b, of_b, 0.0) / 2
+                    exact += tl.log(tl.maximum(tl.abs(tl.cos(half)), LEAST))
+                    here_a += 1
+                    here_b += 1
+                tl.store(place, tl.where(value > 0, 2 * exact, value), of_b)
 
 
 @triton.jit
@@ -123,24 +142,28 @@ def log_products(
     out = tan_a.new_empty(n, m)
     if not out.numel():
         return out
-    height, width = PAIRS
+    height, width = PAIRS[out.dtype]
     # Padded, so that no load is masked: a tangent of 0 gives a factor of 1.
-    tan_a, logs_a = _padded(tan_a, group, height), _padded(logs_a.sum(dim=0)[None], 1, height)
-    tan_b, logs_b = _padded(tan_b, group, width), _padded(logs_b.sum(dim=0)[None], 1, width)
+    tan_a, logs_a = _tiled(tan_a, group, height), _tiled(logs_a.sum(dim=0)[None], 1, height)
+    tan_b, logs_b = _tiled(tan_b, group, width), _tiled(logs_b.sum(dim=0)[None], 1, width)
     fraction, bias = _BITS[out.dtype]
+    grid = triton.cdiv(n, height), triton.cdiv(m, width)
+    orthogonal = torch.empty(grid, dtype=torch.int32, device=out.device)
     with _current(out):
-        _log_products[triton.cdiv(n, height), triton.cdiv(m, width)](
-            tan_a, tan_b, logs_a, logs_b, *(x.contiguous() for x in angles), out,
-            n, m, k, len(tan_a) // group, tan_a.shape[1], tan_b.shape[1],
-            TINY=tiny, LEAST=least, GROUP=group, FRACTION=fraction, BIAS=bias,
+        _log_products[grid](
+            tan_a, tan_b, logs_a, logs_b, out, orthogonal,
+            n, m, tan_a.shape[1] // group,
+            TINY=tiny, GROUP=group, FRACTION=fraction, BIAS=bias,
             INTEGER=tl.int32 if out.dtype == torch.float32 else tl.int64, BM=height, BN=width, num_warps=WARPS,
         )  # fmt: skip
+        _exact_logs[grid](*(x.contiguous() for x in angles), out, orthogonal, n, m, k, LEAST=least, BM=height, BN=width)
     return out
 
 
-def _padded(values: Tensor, rows: int, columns: int) -> Tensor:
-    """Zeros below and to the right, up to multiples of these."""
-    return torch.nn.functional.pad(values, (0, -values.shape[1] % columns, 0, -len(values) % rows)).contiguous()
+def _tiled(values: Tensor, rows: int, columns: int) -> Tensor:
+    """Tiles of this many columns, (tiles, rows, columns), with zeros up to multiples of both numbers."""
+    padded = torch.nn.functional.pad(values, (0, -values.shape[1] % columns, 0, -len(values) % rows))
+    return padded.unflatten(1, (-1, columns)).transpose(0, 1).contiguous()
 
 
 def gradients(

@@ -102,12 +102,13 @@ def train(
     if watch is not None:
         watch.begin(model, objectives.get("labels"), settings.batch_size, checkpoint)
         callbacks.append(watch)
+    encoder_trains = any(parameter.requires_grad for parameter in model[0].parameters())
     columns = columns_of(model, {name: dataset.column_names for name, dataset in rest.items()})
     trainer = HeadTrainer(
         model,
         losses,
         folder,
-        args=training_arguments(settings, folder, seed, evaluator, keep, in_batch, columns),
+        args=training_arguments(settings, folder, seed, evaluator, keep, in_batch, columns, encoder_trains),
         train_dataset=rest,
         evaluator=evaluator,
         watch=watch,

@@ -215,6 +215,7 @@ def training_arguments(
     keep: bool = True,
     in_batch: bool = False,
     columns: Columns | None = None,
+    encoder_trains: bool = True,
 ) -> SentenceTransformerTrainingArguments:
     """The trainer's arguments.
 
@@ -226,13 +227,15 @@ def training_arguments(
         keep: whether checkpoints and TensorBoard logs are written; without, a run cannot be resumed.
         in_batch: keep duplicates out of a batch, where they would count as each other's negatives.
         columns: how the columns of each dataset are encoded; None for all alike, without prompts.
+        encoder_trains: whether the encoder has parameters that train, which may have a learning rate of their own.
 
     Returns:
         the arguments.
     """
     when = "no" if best is None else "epoch" if settings.evaluation_steps is None else "steps"
     mapping = {}
-    if settings.encoder_rate != settings.head_rate:
+    # The trainer refuses a rate of parameters that there are not.
+    if encoder_trains and settings.encoder_rate != settings.head_rate:
         # Names as the losses have them: data, the model (perhaps wrapped), its first module.
         mapping[r"^\w+\.model\.(module\.)?0\."] = settings.encoder_rate
     return SentenceTransformerTrainingArguments(

@@ -241,6 +241,8 @@ def test_a_report_in_bytes(write, tmp_path):
             'k = 12\ncodec = { scheme = "bits", score = "fidelity" }',
             "compares angles",
         ),
+        ('scheme = "sq4"', 'scheme = "pq4", train = true', "no head is trained through 'pq4', which FAISS fits"),
+        ('scheme = "sq4"', 'scheme = "sq4", train = true', "codec.train is for heads that are trained; give .* tune"),
         ("3 = 6, 2 = 4", "3 = 6", r"k names \[3\]; expected its sizes, \[2, 3\]"),
         ("k = 12", "k = 12\nseeds = 3", "head 'PCA': seeds = 3, but the experiment has 2"),
         ("seeds = 2", "seeds = 2\neach_epoch = true", "each_epoch evaluates outputs before they are coded"),
@@ -275,6 +277,39 @@ def test_what_no_cell_can_do(write, old, new, said):
     path.write_text(text.replace(old, new))
     with pytest.raises(ConfigError, match=said):
         cells(load_config(path), WIDTH)
+
+
+def test_trained_through_its_codec(write, tmp_path):
+    """The same fitted head goes another way when its documents are coded while it learns; old records stay valid."""
+    tuned = """
+[training]
+steps = 4
+batch_size = 8
+
+[objectives.distillation]
+texts = {}
+
+[heads.tuned]
+kind = "QuantumProjection"
+args = { circuit = "rotor" }
+fit = {}
+tune = true
+sizes = [2]
+seeds = 1
+k = 8
+codec = { scheme = "bits" }
+"""
+    found = []
+    for codec in ('{ scheme = "bits" }', '{ scheme = "bits", train = true }', '{ scheme = "bits", train = false }'):
+        config = load_config(
+            write(tuned.replace('{ scheme = "bits" }', codec), TOP.replace('["control"]', '["tuned"]'))
+        )
+        (cell,) = cells(config, WIDTH)
+        record = run_cell(cell, config, read_data(config), tmp_path)
+        found.append((record.digest, record.loss))
+    assert found[0] == found[2]
+    assert found[0][0] != found[1][0]
+    assert found[0][1] != found[1][1]
 
 
 def test_product_quantisers_say_what_they_lack(write, tmp_path):

@@ -38,7 +38,7 @@ def seen(monkeypatch):
     """What would be trained on, and the watch, of each cell in turn."""
     calls = []
 
-    def train(model, datasets, objectives, settings, folder, seed, evaluator, keep, watch):
+    def train(model, datasets, objectives, settings, folder, seed, evaluator, keep, watch, code=None):
         calls.append(({name: dict(dataset[:]) for name, dataset in datasets.items()}, settings, watch))
         return Losses(2.0, 1.0)
 

@@ -140,6 +140,8 @@ class HeadConfig(Strict):
         cls = self.head_class
         if self.codec is not None:
             within("codec", check_score, cls.similarity, self.codec.score)
+            if self.codec.train and (self.frozen or (self.is_fitted and not self.tune)):
+                raise ValueError("codec.train is for heads that are trained; give a fitted one tune, or leave it out")
         if (self.k is not None) != (self.codec is not None and cls.compresses):
             raise ValueError(
                 f"give k, the numbers of an output of {self.kind} that the codec makes bytes of"
