@@ -117,6 +117,36 @@ def test_search(cluster, model, corpus, tmp_path):
     assert read_run(tmp_path / "ray.run") == read_run(tmp_path / "exhaustive.run")
 
 
+def test_codes(cluster, model, corpus, tmp_path, monkeypatch):
+    """One codec, and the same codes and hits, also when the run goes on."""
+    here = run_encode(model, corpus, tmp_path / "here", shard=25, size=2)
+    options = {"shard": 25, "engine": "ray", "workers": 2, "size": 2}
+    add = AngleStore.add
+
+    def interrupted(self, ids, *rest, **options):
+        if self.rows:
+            raise KeyboardInterrupt
+        add(self, ids, *rest, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AngleStore, "add", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_encode(model, corpus, tmp_path / "there", **options)
+    there = run_encode(model, corpus, tmp_path / "there", **options)
+    everything = torch.arange(here.rows)
+    assert there.codec.fingerprint == here.codec.fingerprint
+    assert there.ids == here.ids
+    assert torch.equal(there.stored_rows(everything), here.stored_rows(everything))
+    there.remove(["d3", "d77"])
+    queries = there.gather(torch.tensor([3, 50, 77, 109]))
+    expected, found = exhaustive_search(there, queries, 7), search_shards(there.folder, queries, 7, workers=2)
+    assert torch.equal(found.positions, expected.positions)
+    assert torch.equal(found.scores, expected.scores)
+    for engine in ("ray", "exhaustive"):
+        run_search(model, there.folder, "cat river", 5, tmp_path / f"{engine}.run", engine)
+    assert read_run(tmp_path / "ray.run") == read_run(tmp_path / "exhaustive.run")
+
+
 def test_a_bad_line(cluster, model, corpus, tmp_path):
     """A worker's error is the same as here, and stops the run at once: whole shards before it may be there or not."""
     with Path(corpus).open("a") as file:
