@@ -26,7 +26,7 @@ def search(
     yes: Yes = False,
     ansatz: Ansaetze = None,
 ) -> None:
-    """Search encoded documents: candidates by L2 over angles, ordered by exact fidelity."""
+    """Search encoded documents: candidates by L2, ordered by exact fidelity, or of codes by their codec's scores."""
     with one_line_errors():
         from hybrid_qproj._util.extras import require  # noqa: PLC0415 - keeps --help fast
 

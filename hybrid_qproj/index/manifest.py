@@ -99,6 +99,8 @@ class Manifest(Strict):
             raise ValueError(f"removed rows must lie in 0 to {self.rows - 1}")
         if (self.codec is not None) != (self.precision == "codes"):
             raise ValueError("codes have a codec, angles have none")
+        if self.codec is not None and self.format != FORMAT:
+            raise ValueError(f"there are no codes in the format {FORMER!r}")
         if self.format == FORMAT and not all(shard.bound for shard in self.shards):
             raise ValueError("a digest is missing")
         return self

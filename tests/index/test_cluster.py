@@ -117,20 +117,33 @@ def test_search(cluster, model, corpus, tmp_path):
     assert read_run(tmp_path / "ray.run") == read_run(tmp_path / "exhaustive.run")
 
 
-def test_codes(cluster, model, corpus, tmp_path):
-    """The codec is that of one machine, so are the codes, and what is found by them."""
-    here, there = tmp_path / "here", tmp_path / "there"
-    run_encode(model, corpus, here, shard=25, size=4, sampled=60)
-    run_encode(model, corpus, there, shard=25, size=4, sampled=60, engine="ray", workers=2)
-    a, b = AngleStore(here), AngleStore(there)
-    same(a, b)
-    b.remove(["d3", "d77"])
-    queries = b.gather(torch.tensor([3, 50, 77, 109]))
-    expected, found = exhaustive_search(b, queries, 7), search_shards(there, queries, 7, workers=2)
+def test_codes(cluster, model, corpus, tmp_path, monkeypatch):
+    """One codec, and the same codes and hits, also when the run goes on."""
+    here = run_encode(model, corpus, tmp_path / "here", shard=25, size=2)
+    options = {"shard": 25, "engine": "ray", "workers": 2, "size": 2}
+    add = AngleStore.add
+
+    def interrupted(self, ids, *rest, **options):
+        if self.rows:
+            raise KeyboardInterrupt
+        add(self, ids, *rest, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AngleStore, "add", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_encode(model, corpus, tmp_path / "there", **options)
+    there = run_encode(model, corpus, tmp_path / "there", **options)
+    everything = torch.arange(here.rows)
+    assert there.codec.fingerprint == here.codec.fingerprint
+    assert there.ids == here.ids
+    assert torch.equal(there.stored_rows(everything), here.stored_rows(everything))
+    there.remove(["d3", "d77"])
+    queries = there.gather(torch.tensor([3, 50, 77, 109]))
+    expected, found = exhaustive_search(there, queries, 7), search_shards(there.folder, queries, 7, workers=2)
     assert torch.equal(found.positions, expected.positions)
     assert torch.equal(found.scores, expected.scores)
     for engine in ("ray", "exhaustive"):
-        run_search(model, there, "cat river", 5, tmp_path / f"{engine}.run", engine)
+        run_search(model, there.folder, "cat river", 5, tmp_path / f"{engine}.run", engine)
     assert read_run(tmp_path / "ray.run") == read_run(tmp_path / "exhaustive.run")
 
 

@@ -19,6 +19,7 @@ pytest.importorskip("faiss", reason="needs the extra 'index'")
 import faiss
 
 from hybrid_qproj._util.seals import seal
+from hybrid_qproj.codec import Codec
 from hybrid_qproj.index import AngleIndex, AngleStore, StoreError, exhaustive_search
 from hybrid_qproj.index.texts import text_digests
 
@@ -27,9 +28,9 @@ QUERIES = torch.tensor([[1.0, 1.5, 2.0, 0.5], [2.0, 1.0, 0.3, 3.0]])
 limits = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def write(folder, kind="flat", precision="float32"):
+def write(folder, kind="flat", precision="float32", codec=None):
     generator = torch.Generator().manual_seed(0)
-    store = AngleStore.create(folder, 4, precision, "a model", "0" * 32)
+    store = AngleStore.create(folder, 4, precision, "a model", "0" * 32, codec)
     for first in (0, 8):
         ids = [f"d{number}" for number in range(first, first + 8)]
         store.add(ids, math.pi * torch.rand(8, 4, generator=generator), text_digests(ids))
@@ -63,6 +64,15 @@ def whole(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def coded(tmp_path_factory):
+    """Documents as codes."""
+    folder = tmp_path_factory.mktemp("coded") / "store"
+    angles = math.pi * torch.rand(50, 4, generator=torch.Generator().manual_seed(1))
+    write(folder, codec=Codec.fit(angles, 2))
+    return folder
+
+
 def names(error, *files):
     """In one line, one of the files."""
     assert any(file in str(error) for file in files), error
@@ -93,6 +103,54 @@ def test_a_flipped_bit(whole, name, data):
         check(whole, name, expected)
     finally:
         (whole / name).write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "angles-00000.safetensors", "index.json", "codec"])
+@settings(limits, max_examples=25)
+@given(data=st.data())
+def test_other_bytes_of_codes(coded, name, data):
+    """A flipped bit, cut off, or something else."""
+    path = next(coded.glob(f"{name}*"))
+    content = path.read_bytes()
+    expected = everything(coded)
+    changed = bytearray(content)
+    place = data.draw(st.integers(0, 8 * len(content) - 1))
+    changed[place // 8] ^= 1 << place % 8
+    others = (bytes(changed), content[: data.draw(st.integers(0, len(content) - 1))], data.draw(st.binary(max_size=40)))
+    path.write_bytes(data.draw(st.sampled_from(others)))
+    try:
+        check(coded, path.name, expected)
+    finally:
+        path.write_bytes(content)
+
+
+CODES = {
+    "precision": ["float32", "uint8", None],
+    "codec": [
+        None,
+        "0" * 32,
+        {},
+        {"fingerprint": "0" * 32},
+        {"fingerprint": "../x"},
+        {"fingerprint": 1},
+        {"file": "x"},
+    ],
+    "width": [2, 5, 10**12],
+    "format": ["hybrid-qproj angles 1", "hybrid-qproj codes 1"],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in CODES.items() for value in values])
+def test_an_edited_manifest_of_codes(coded, tmp_path, key, value):
+    """With a new digest."""
+    folder = tmp_path / "store"
+    shutil.copytree(coded, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["digest"]
+    (folder / "manifest.json").write_bytes(seal(manifest | {key: value}))
+    with pytest.raises(StoreError) as caught:
+        AngleStore(folder).verify()
+    names(caught.value, "manifest.json", "angles-0000", "codec-")
 
 
 @pytest.mark.parametrize("name", [*FILES, "index.faiss"])

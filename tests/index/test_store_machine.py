@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from helpers.crashes import crash_after
 from hybrid_qproj._util.locks import LockedError
+from hybrid_qproj.codec import Codec
 from hybrid_qproj.index.store import AngleStore, StoreError
 
 IDS = st.lists(st.sampled_from([f"d{number}" for number in range(12)]), min_size=1, max_size=4, unique=True)
@@ -28,6 +29,10 @@ def names_one_of(error, names):
 class TwoWriters(RuleBasedStateMachine):
     """Compared with a table: id -> the number by which its angles are known."""
 
+    codec = None
+    parts = 1000
+    """Numbers in 1 that are told apart."""
+
     def __init__(self):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
@@ -36,7 +41,7 @@ class TwoWriters(RuleBasedStateMachine):
 
     @initialize()
     def begin(self):
-        AngleStore.create(self.folder, 3)
+        AngleStore.create(self.folder, 3, codec=self.codec)
         self.writers = [AngleStore(self.folder), AngleStore(self.folder)]
 
     def teardown(self):
@@ -44,7 +49,7 @@ class TwoWriters(RuleBasedStateMachine):
 
     def angles(self, ids):
         """Angles that nobody had before."""
-        numbers = [(self.count + place) % 3000 / 1000 for place in range(len(ids))]
+        numbers = [(self.count + place) % (3 * self.parts) / self.parts for place in range(len(ids))]
         self.count += len(ids)
         return dict(zip(ids, numbers, strict=True)), torch.tensor(numbers)[:, None].expand(-1, 3)
 
@@ -103,7 +108,7 @@ class TwoWriters(RuleBasedStateMachine):
         rows = store.gather(torch.tensor(alive, dtype=torch.long))
         assert bool((rows == rows[:, :1]).all())
         assert bool((rows <= math.pi).all())
-        return dict(zip(names, (round(value, 3) for value in rows[:, 0].tolist()), strict=True))
+        return dict(zip(names, (round(value * self.parts) / self.parts for value in rows[:, 0].tolist()), strict=True))
 
     @invariant()
     def nothing_is_lost(self):
@@ -117,8 +122,19 @@ class TwoWriters(RuleBasedStateMachine):
             pass
         store = AngleStore(self.folder)
         named = {name for shard in store.shards for name in (shard.file, shard.ids)}
+        if store.codec is not None:
+            named.add(f"codec-{store.codec.fingerprint}.safetensors")
         assert {path.name for path in self.folder.iterdir()} == named | {"manifest.json"}
+
+
+class TwoWritersOfCodes(TwoWriters):
+    """Likewise, of documents as codes, which tell fewer numbers apart."""
+
+    codec = Codec.fit(torch.linspace(0, 3, 256)[:, None].expand(-1, 3), 3, "int8")
+    parts = 50
 
 
 TwoWriters.TestCase.settings = settings(max_examples=25, stateful_step_count=12, deadline=None)
 test_two_writers = TwoWriters.TestCase
+TwoWritersOfCodes.TestCase.settings = settings(max_examples=4, stateful_step_count=12, deadline=None)
+test_two_writers_of_codes = TwoWritersOfCodes.TestCase

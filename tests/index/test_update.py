@@ -281,7 +281,7 @@ torch.set_num_threads(1)
 from hybrid_qproj import load
 from hybrid_qproj.cli.run import encode as commands
 
-model, corpus, out, former = sys.argv[1:]
+model, corpus, out, former, size = sys.argv[1:]
 encoder = load(model)
 commands.load = lambda *_, **__: encoder
 replace = Path.replace
@@ -295,7 +295,7 @@ def encode(last, folder):
             os._exit(9)
         return replace(self, target)
     Path.replace = counted
-    commands.run_encode(model, corpus, Path(folder), shard=3, update=True)
+    commands.run_encode(model, corpus, Path(folder), shard=3, update=True, size=int(size) or None)
 
 # Each run is a process of its own, and dies as one.
 for last in range(200):
@@ -310,26 +310,31 @@ print(last)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["new", "another model"])
+@pytest.mark.parametrize("what", ["new", "another model", "new codes", "codes for angles"])
 def test_processes_killed_at_any_rename(models, tmp_path, truth, quick, what):
     """Real processes, which leave locks and temporary files behind; the same command ends as if nothing was."""
     texts = dict(list(TEXTS.items())[:7])
     corpus = write(tmp_path / "c.tsv", texts)
-    if what != "new":
-        run_encode(quick["b"], corpus, tmp_path / "former", shard=3)
+    new, size = what.startswith("new"), 2 if "codes" in what else 0
+    if not new:
+        run_encode(quick["b" if what == "another model" else "a"], corpus, tmp_path / "former", shard=3)
     (tmp_path / "out").mkdir()
-    arguments = [str(models["a"]), corpus, str(tmp_path / "out"), str(tmp_path / "former")]
+    arguments = [str(models["a"]), corpus, str(tmp_path / "out"), str(tmp_path / "former"), str(size)]
     child = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True, text=True, check=True)
     runs = int(child.stdout.splitlines()[-1])
     assert runs >= 13
-    before, expected = documents(tmp_path / "former") if what != "new" else {}, documents(tmp_path / f"out/{runs}")
-    same(expected, truth("a", texts))
+    before, expected = {} if new else documents(tmp_path / "former"), documents(tmp_path / f"out/{runs}")
+    if size:
+        assert AngleStore(tmp_path / f"out/{runs}").bytes_per_document == size
+    else:
+        same(expected, truth("a", texts))
     for last in range(runs):
         out = tmp_path / "out" / str(last)
         if (out / "manifest.json").exists():
             found = documents(out)
-            assert found in (before, expected) or what == "new"
+            assert found in (before, expected) or new
             assert all(expected[name] == row for name, row in found.items()) or found == before
-        run_encode(quick["a"], corpus, out, shard=3, update=True)
+        run_encode(quick["a"], corpus, out, shard=3, update=True, size=size or None)
         same(documents(out), expected)
+        assert len(list(out.glob("codec-*"))) == bool(size)
         assert not [path.name for path in out.iterdir() if path.name.startswith(".")]
