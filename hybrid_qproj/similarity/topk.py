@@ -6,11 +6,13 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.errors import ArgumentError
+from hybrid_qproj.similarity.bound import BestByBound, is_sound
 from hybrid_qproj.similarity.fidelity import pairwise_log_fidelity
 
-
-DOCUMENTS = 1 << 16
-"""Documents scored at once, unless somebody says otherwise."""
+CHUNK = 1 << 14
+"""Documents scored at once, unless told otherwise: their bounds stay in cache."""
+LEAST_DOCUMENTS = 50
+"""For each that is wanted, from which on a bound is worth its product."""
 SCORES_ON_GPU = 1 << 28
 """Scores that a GPU holds at once: a gigabyte in single precision."""
 
@@ -77,7 +79,7 @@ def top_k_fidelity(queries: Tensor, documents: Tensor, k: int, chunk: int | None
         queries: angles in radians, (n, width).
         documents: angles in radians, (m, width).
         k: documents wanted for each query, at least 1; all m if there are fewer.
-        chunk: documents scored at once; None for 65,536, and on a GPU for as many as make a gigabyte of scores.
+        chunk: documents scored at once; None for 16,384, and on a GPU for as many as make a gigabyte of scores.
 
     Returns:
         log fidelities and document indices (int64), each (n, min(k, m)), best first.
@@ -87,11 +89,32 @@ def top_k_fidelity(queries: Tensor, documents: Tensor, k: int, chunk: int | None
     """
     if chunk is None:
         # On a GPU a chunk is some hundred launches, whatever its size.
-        chunk = max(DOCUMENTS, SCORES_ON_GPU // max(1, len(queries))) if queries.is_cuda else DOCUMENTS
+        chunk = max(CHUNK, SCORES_ON_GPU // max(1, len(queries))) if queries.is_cuda else CHUNK
     if k < 1 or chunk < 1:
         raise ArgumentError(f"k={k}, chunk={chunk}: expected whole numbers of at least 1")
+    if len(documents) >= LEAST_DOCUMENTS * k and not queries.is_cuda and len(queries):
+        found = _by_bound(queries, documents, k, chunk)
+        if found is not None:
+            return found
     best = BestScores(len(queries), k, queries.device, torch.promote_types(queries.dtype, torch.float32))
     with torch.no_grad():
         for start in range(0, len(documents), chunk):
             best.add(pairwise_log_fidelity(queries, documents[start : start + chunk]))
+    return best.scores, best.positions
+
+
+@torch.no_grad()
+def _by_bound(queries: Tensor, documents: Tensor, k: int, chunk: int) -> tuple[Tensor, Tensor] | None:
+    """The same by a bound; None where it leaves too many documents, or does not hold."""
+    # As `pairwise_log_fidelity` checks and converts them.
+    pairwise_log_fidelity(queries[:1], documents[:1])
+    dtype = torch.promote_types(torch.promote_types(queries.dtype, documents.dtype), torch.float32)
+    rows = queries.to(dtype)
+    if not is_sound(rows):
+        return None
+    best = BestByBound(rows, k)
+    for start in range(0, len(documents), chunk):
+        part = documents[start : start + chunk].to(dtype)
+        if not is_sound(part) or not best.add(part):
+            return None
     return best.scores, best.positions
