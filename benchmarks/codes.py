@@ -1,7 +1,7 @@
 """Quality at equal bytes a document: tables, figures and goals of docs/results.md.
 
-Runs examples/codes: lee everywhere, cranfield where ir_datasets finds Cranfield, trec-dl and mpnet where ../shared/data
-lies beside the checkout. Interrupted runs go on; names choose some: python -m benchmarks.codes lee cranfield
+Runs examples/codes: lee everywhere, cranfield where ir_datasets finds Cranfield, trec-dl, mpnet and trained where
+../shared/data lies beside the checkout. Interrupted runs go on; names choose some: python -m benchmarks.codes lee cranfield
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
 ENCODERS = {"MiniLM": ("lee", "cranfield", "trec-dl"), "mpnet": ("mpnet",)}
 """Encoder -> experiments."""
-SHARED_DATA = ("trec-dl", "mpnet")
+OTHERS = ("trained",)
+"""Experiments that no goal is about."""
+SHARED_DATA = ("trec-dl", "mpnet", "trained")
 HEADS = ("3,072 angles, bits", "treelet, bits", "4 mixing stages, bits", "3,072 angles, signs")
 PEERS = ("PQ", "OPQ", "RaBitQ")
 PCAS = ("PCA, bits", "PCA of all, bits")
@@ -63,12 +65,15 @@ class Difference(NamedTuple):
 
 def main() -> None:
     """Run what is asked for and can be run; write what is there."""
-    names = sys.argv[1:] or [name for group in ENCODERS.values() for name in group]
+    names = sys.argv[1:] or [name for group in ENCODERS.values() for name in group] + list(OTHERS)
     if SHARED.is_dir():
         lend_datasets()
     elif wrong := sorted(set(names).intersection(SHARED_DATA)):
         names = [name for name in names if name not in wrong]
         print(f"left out: {', '.join(wrong)}; ../shared/data is not beside this checkout", file=sys.stderr)
+    for name in OTHERS:
+        if name in names:
+            run(name)
     for encoder, group in ENCODERS.items():
         collections = [found for name in group if name in names for found in run(name)]
         if set(group) <= set(names):
@@ -90,8 +95,9 @@ def run(name: str) -> list[Collection]:
         table = sizes_to_markdown(rows, comparisons, collection.name, MEASURE, "stored")
         write_atomically(TABLES / f"codes-{name}{suffix}.md", table.encode())
         mine = [c for c in comparisons if c.head.head in HEADS and c.baseline.k in (c.head.k, *whole(c.baseline.head))]
-        tests = comparisons_to_markdown(mine, config.sizes_in)
-        write_atomically(TABLES / f"codes-{name}-tests{suffix}.md", tests.encode())
+        if mine:
+            tests = comparisons_to_markdown(mine, config.sizes_in)
+            write_atomically(TABLES / f"codes-{name}-tests{suffix}.md", tests.encode())
     write_atomically(TABLES / f"codes-{name}.json", (json.dumps(numbers(found), indent=1) + "\n").encode())
     return found
 
