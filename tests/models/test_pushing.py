@@ -16,7 +16,7 @@ import hybrid_qproj
 from helpers.short_texts import TEXTS
 from hybrid_qproj.models.record import RECORD
 
-TOKEN = "_".join(["hf", "made", "up"])
+MADE_UP = "hf_made_up"
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -80,7 +80,7 @@ def hub(monkeypatch):
 
 def test_what_arrives_is_what_is_saved(encoder, hub, tmp_path):
     """Encoder, head, record and card; what was pushed is loaded again, and says its new name."""
-    encoder.push_to_hub("us/ours", token=TOKEN, replace_model_card=True)
+    encoder.push_to_hub("us/ours", token=MADE_UP, replace_model_card=True)
     assert hub.seen[0][0].partition("?")[0] == "/api/repos/create"
     assert {"README.md", RECORD, "modules.json"} <= set(hub.files)
     for name, content in hub.files.items():
@@ -92,4 +92,4 @@ def test_what_arrives_is_what_is_saved(encoder, hub, tmp_path):
     card = hub.files["README.md"].decode()
     assert 'hybrid_qproj.load("us/ours")' in card
     assert "## Projection head" in card
-    assert not any(TOKEN.encode() in content for content in hub.files.values())
+    assert not any(MADE_UP.encode() in content for content in hub.files.values())
