@@ -110,7 +110,7 @@ def with_head(encoder: str | Path | SentenceTransformer, head: Head, **kwargs: A
         device=str(encoder.device),
         prompts=dict(encoder.prompts),
         default_prompt_name=encoder.default_prompt_name,
-        model_card_data=derived_card(encoder.model_card_data),
+        model_card_data=derived_card(encoder.model_card_data, encoder._model_card_text),
         trust_remote_code=encoder.trust_remote_code,
         backend=encoder.backend,
     )
@@ -174,4 +174,9 @@ def with_fitted_head(
     head = QuantumProjection.fit(
         moments, out_features, circuit, device, settings, corrections=corrections, allow_paid=allow_paid
     )
-    return with_head(encoder, head)
+    model = with_head(encoder, head)
+    model.model_card_data.made_by = (
+        f"fitted to the embeddings of {moments.rows:,} unlabelled texts, without training"
+        + (f"; {corrections} corrections on {head.device.name}" if corrections else "")
+    )
+    return model

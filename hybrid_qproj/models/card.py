@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from huggingface_hub import ModelCard
 from sentence_transformers.sentence_transformer.model_card import SentenceTransformerModelCardData
 
 TITLES = {
@@ -14,6 +15,8 @@ TITLES = {
 """Similarities that the library has no name for, in words."""
 KEPT = ("language", "license", "task_name", "tags", "generate_widget_examples", "base_model", "base_model_revision")
 """What an encoder's card says that is true of it with a head too."""
+TAG = "hybrid-qproj"
+"""By which models with a head are found on a hub."""
 
 
 class SimilarityName(str):
@@ -35,7 +38,12 @@ class EncoderCard(SentenceTransformerModelCardData):
     Args:
         *args: as for SentenceTransformerModelCardData.
         **kwargs: as for SentenceTransformerModelCardData.
+
+    Attributes:
+        made_by: a sentence on how the head's weights came to be; None where nobody said. No part of the metadata.
     """
+
+    made_by: str | None = None
 
     def get_model_specific_metadata(self) -> dict[str, Any]:
         """What the template shows beside the common things."""
@@ -53,11 +61,12 @@ class EncoderCard(SentenceTransformerModelCardData):
         )
 
 
-def derived_card(card: Any) -> EncoderCard:
+def derived_card(card: Any, text: str | None = None) -> EncoderCard:
     """Card data for an encoder with a head, from the encoder's.
 
     Args:
         card: the encoder's.
+        text: the encoder's README, whose licence is taken where the data name none.
 
     Returns:
         new card data: base model, languages, licence and the like stay; its name and results are not the new model's.
@@ -65,4 +74,17 @@ def derived_card(card: Any) -> EncoderCard:
     result = EncoderCard(local_files_only=card.local_files_only)
     for name in KEPT:
         setattr(result, name, copy.copy(getattr(card, name)))
+    result.license = result.license or _license(text)
+    result.tags = [*(tag for tag in result.tags or () if tag != TAG), TAG]
     return result
+
+
+def _license(text: str | None) -> str | None:
+    """The licence that a README names in its metadata."""
+    if text is None or not text.startswith("---"):
+        return None
+    try:
+        found = ModelCard(text, ignore_metadata_errors=True).data.get("license")
+    except Exception:  # a stranger's file, whatever YAML it holds
+        return None
+    return found if isinstance(found, str) else None

@@ -14,7 +14,8 @@ from torch import Tensor
 from hybrid_qproj.errors import ArgumentError, HybridQprojError
 from hybrid_qproj.heads.base import Head
 from hybrid_qproj.models.card import EncoderCard, SimilarityName
-from hybrid_qproj.models.record import replaced_model
+from hybrid_qproj.models.head_card import with_head_section
+from hybrid_qproj.models.record import CARD, replaced_model
 from hybrid_qproj.models.scorers import check_caller
 from hybrid_qproj.similarity.fidelity import LOGARITHMIC, PAIRED
 from hybrid_qproj.similarity.quantization import CODE_TYPES, dequantize, quantize
@@ -79,6 +80,16 @@ class Encoder(SentenceTransformer):
         with replaced_model(Path(path)) as folder:
             super().save(str(folder), *args, **kwargs)
             self.model_card_data.save_dir = str(path)
+
+    def _create_model_card(self, path: str, *args: Any, **kwargs: Any) -> None:
+        """Write the library's card, with a section on the head; called by ``save``."""
+        super()._create_model_card(path, *args, **kwargs)
+        card = Path(path) / CARD
+        # The library leaves it out, with a log, where it cannot be made.
+        if card.exists():
+            made_by = getattr(self.model_card_data, "made_by", None)
+            text = with_head_section(card.read_text(encoding="utf-8"), self.head, made_by)
+            card.write_text(text, encoding="utf-8")
 
     @property
     def similarity_fn_name(self) -> Any:

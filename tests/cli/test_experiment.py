@@ -60,6 +60,7 @@ def test_train_evaluate(config, tmp_path, invoke):
     output = invoke("train", config, "--out", tmp_path / "run", *SETTINGS)
     assert "253 parameters of the head, 0 of the encoder; seed 0" in output
     model = hybrid_qproj.load(tmp_path / "run" / "model")
+    assert "How it was made:** trained on the objective" in (tmp_path / "run" / "model" / "README.md").read_text()
     assert model.encode(["a cat"], convert_to_tensor=True).shape == (1, 3)
     output = invoke("evaluate", tmp_path / "run" / "model", config, "--out", tmp_path / "eval")
     run = read_run(tmp_path / "eval" / "whole.run")

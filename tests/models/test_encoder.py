@@ -21,6 +21,7 @@ import hybrid_qproj
 from helpers.short_texts import TEXTS
 from hybrid_qproj import QuantumProjection, pairwise_log_fidelity
 from hybrid_qproj.heads.checkpoint import CheckpointError
+from hybrid_qproj.models.head_card import with_head_section
 from hybrid_qproj.models.record import RECORD
 from hybrid_qproj.sbert import Encoder, EncodingError, with_head
 from hybrid_qproj.similarity.quantization import CODES, PRECISIONS, QuantizationError, dequantize, quantize
@@ -50,6 +51,55 @@ def test_model_card(request, name, words, tmp_path):
     assert "Cosine Similarity" not in card
     assert 'hybrid_qproj.load("' in card
     assert "from sentence_transformers import SentenceTransformer" not in card
+
+
+def test_card_says_what_the_head_is(encoder, tmp_path):
+    """Once, however often it is saved, with what to install and a tag."""
+    encoder.model_card_data.made_by = "drawn by hand"
+    for _ in range(2):
+        encoder.save_pretrained(str(tmp_path))
+    card = (tmp_path / "README.md").read_text()
+    head = encoder.head
+    assert card.count("## Projection head") == 1
+    for words in (
+        f"QuantumProjection, {head.in_features} → {head.out_features} (k)",
+        f"- **Circuit:** {head.circuit}",
+        f"- **Plan:** {head.plan.name}: {head.plan.blocks:,} blocks",
+        f"{sum(p.numel() for p in head.parameters()):,} trained",
+        f"{4 * head.out_features} bytes as float32",
+        "How it was made:** drawn by hand",
+        "`hybrid_qproj.log_fidelity`",
+        'pip install "hybrid-qproj[text]"',
+        "\n- hybrid-qproj\n",
+    ):
+        assert words in card
+    assert "pip install -U sentence-transformers" not in card
+
+
+def test_the_section_takes_the_place_of_an_older_one(encoder):
+    """In a card that people have edited, whatever headings it has left."""
+    for card in ("# Ours\n", "# Ours\n\n## Usage\nso\n"):
+        text = with_head_section(with_head_section(card, encoder.head), encoder.head, "anew")
+        assert text.startswith("# Ours\n")
+        assert (text.count("## Projection head"), text.count("anew")) == (1, 1)
+        assert text.count("## Usage") == card.count("## Usage")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("---\nlicense: apache-2.0\n---\n# Base\n", "apache-2.0"),
+        ("# none\n", None),
+        (None, None),
+        ("---\nlicense: [a, b]\n---\n", None),
+        ("---\n: {\n---\n", None),
+    ],
+)
+def test_the_licence_is_the_encoders(tiny_bert, text, expected):
+    """From its README, whatever stands there."""
+    plain = SentenceTransformer(str(tiny_bert), device="cpu")
+    plain._model_card_text = text
+    assert with_head(plain, QuantumProjection(24, 8)).model_card_data.license == expected
 
 
 def test_classical_card(classical, tmp_path):
