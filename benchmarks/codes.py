@@ -1,7 +1,7 @@
 """Quality at equal bytes a document: tables, figures and goals of docs/results.md.
 
 Runs examples/codes: lee everywhere, cranfield where ir_datasets finds Cranfield, trec-dl, mpnet and trained where
-../shared/data lies beside the checkout. Interrupted runs go on; names choose some: python -m benchmarks.codes lee cranfield
+../shared/data lies beside the checkout. Interrupted runs go on; names choose some: python -m benchmarks.codes lee
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class MTEBEncoder(AbsEncoder):
             raise ArgumentError(f"name={name!r}: expected 'organisation/model', by which MTEB files its results")
         self.model = encoder
         # Under this name MTEB's own choice of a prompt looks for them.
-        self.model_prompts = encoder.prompts
+        self.model_prompts = encoder.prompts  # type: ignore[assignment]  # one dictionary, which the caller may change
         self._meta = _describe(encoder, name, revision)
 
     @property
@@ -148,8 +148,11 @@ class MTEBEncoder(AbsEncoder):
         named = self.get_prompt_name(task_metadata, prompt_type)
         # Without a name of the task's: encode_query and encode_document know other names of a side's prompt, too.
         prompt = self.model.prompts[named] if named is not None else None
-        embed = {PromptType.query: self.model.encode_query, PromptType.document: self.model.encode_document}
-        return embed.get(prompt_type, self.model.encode)(texts, prompt=prompt, **kwargs)
+        if prompt_type == PromptType.query:
+            return self.model.encode_query(texts, prompt=prompt, **kwargs)
+        if prompt_type == PromptType.document:
+            return self.model.encode_document(texts, prompt=prompt, **kwargs)
+        return self.model.encode(texts, prompt=prompt, **kwargs)
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> Tensor:
         """Score all pairs by the head's similarity.

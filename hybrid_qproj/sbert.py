@@ -175,7 +175,7 @@ def with_fitted_head(
         moments, out_features, circuit, device, settings, corrections=corrections, allow_paid=allow_paid
     )
     model = with_head(encoder, head)
-    model.model_card_data.made_by = (
+    model.say_made_by(
         f"fitted to the embeddings of {moments.rows:,} unlabelled texts, without training"
         + (f"; {corrections} corrections on {head.device.name}" if corrections else "")
     )

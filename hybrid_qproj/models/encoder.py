@@ -63,6 +63,15 @@ class Encoder(SentenceTransformer):
         assert isinstance(head, Head)
         return head
 
+    def say_made_by(self, text: str) -> None:
+        """Have the card say how the head's weights came to be.
+
+        Args:
+            text: a sentence.
+        """
+        if isinstance(self.model_card_data, EncoderCard):
+            self.model_card_data.made_by = text
+
     def save(self, path: str, *args: Any, **kwargs: Any) -> None:
         """Write the model to a folder, whole or not at all; called by ``save_pretrained`` too.
 

@@ -87,7 +87,7 @@ def run_train(
         if _is_main_process():
             with writing(out / MODEL):
                 by = f"`hybrid-qproj train {path.name}`, loss {losses[0]:.4f} before and {losses[1]:.4f} after"
-                whole.model_card_data.made_by = f"trained on the objective `{cell.objective}`, seed {seed}, by {by}"
+                whole.say_made_by(f"trained on the objective `{cell.objective}`, seed {seed}, by {by}")
                 whole.save_pretrained(str(out / MODEL))
             for epoch in epochs or ():
                 console.print(in_words(epoch), highlight=False, markup=False)
