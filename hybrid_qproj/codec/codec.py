@@ -7,25 +7,22 @@ import json
 import math
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from hybrid_qproj._util.norms import unit
 from hybrid_qproj._util.tensors import tensors_digest
 from hybrid_qproj.codec import registry, saved
 from hybrid_qproj.codec.book import Book
+from hybrid_qproj.codec.checks import Similarity, check_codec, check_score, checked_outputs
 from hybrid_qproj.codec.errors import CodecError
-from hybrid_qproj.codec.scheme import LEAST_ROWS, SCORES, Scheme, Score, check_rows
+from hybrid_qproj.codec.scheme import LEAST_ROWS, Scheme, Score, check_rows
 from hybrid_qproj.codec.scoring import Comparison
 
-Similarity = Literal["fidelity", "cosine"]
 CENTRES: dict[str, float] = {"fidelity": math.pi / 2, "cosine": 0.0}
 """Output for an embedding of zeros, by the similarity of the head."""
-SLACK = 1e-3
-"""Rounding in half precision can leave [0, pi] by a little."""
 ROWS_AT_ONCE = 1 << 14
 """Outputs coded at once."""
 DIGITS = 32
@@ -105,8 +102,7 @@ class Codec:
             MissingExtraError: the scheme is fitted by FAISS, which is not installed.
         """
         found = registry.get(scheme)
-        check_score(similarity, score)
-        rows = _checked(outputs, similarity, None)
+        rows = checked_outputs(outputs, similarity, None)
         check_codec(scheme, rows.shape[1], bytes, similarity, score)
         check_rows(scheme, rows, LEAST_ROWS)
         return cls(found.fit(rows, bytes, seed), similarity, score, head)
@@ -155,7 +151,7 @@ class Codec:
         Raises:
             CodecError: another width, or outputs that are none of such a head.
         """
-        rows = _checked(outputs, self.similarity, self.width)
+        rows = checked_outputs(outputs, self.similarity, self.width)
         parts = [self.scheme.encode(part) for part in rows.split(ROWS_AT_ONCE)]
         return torch.cat(parts) if len(rows) else torch.empty(0, self.bytes, dtype=torch.uint8)
 
@@ -245,7 +241,7 @@ class Codec:
         Raises:
             OutputError: it could not be written.
         """
-        saved.write(Path(folder), self.config(), self.scheme.tensors(), self.fingerprint)
+        self.save_file(Path(folder) / saved.FILE)
 
     def save_file(self, path: str | Path) -> None:
         """Write the codec to a file of any name; see `save`."""
@@ -301,7 +297,7 @@ class Codec:
         return Comparison(self.scheme, self._book, self.score, self.origin)
 
     def _queries(self, queries: Any) -> Tensor:
-        return _checked(queries, self.similarity, self.width)
+        return checked_outputs(queries, self.similarity, self.width)
 
     def _codes(self, codes: Any, axes: int) -> Tensor:
         found = torch.from_numpy(codes) if isinstance(codes, np.ndarray) else codes
@@ -313,63 +309,3 @@ class Codec:
 
     def __repr__(self) -> str:
         return f"Codec({self.scheme.name}, {self.width} numbers in {self.bytes} bytes, score={self.score!r})"
-
-
-def check_codec(scheme: str, width: int, size: int, similarity: str, score: str | None = None) -> None:
-    """Refuse what `Codec.fit` would refuse whatever the outputs.
-
-    Args:
-        scheme: a name of `hybrid_qproj.codec.registry.names`.
-        width: k, numbers of an output.
-        size: bytes of a code.
-        similarity: of the head.
-        score: what is wanted, or None.
-
-    Raises:
-        CodecError: an unknown scheme, bytes that it cannot give, or a score that does not go with it or the head.
-    """
-    found = registry.get(scheme)
-    check_score(similarity, score)
-    found.check(width, size)
-    if score == "centred" and "mean" not in found.forms(width, size):
-        raise CodecError(f"{scheme!r} stores no mean, so it has no score 'centred'; expected 'cosine'")
-
-
-def check_score(similarity: str, score: str | None) -> None:
-    """Refuse a score that does not go with the head's similarity.
-
-    Args:
-        similarity: of the head.
-        score: what is wanted, or None.
-
-    Raises:
-        CodecError: it does not, or one of them is unknown.
-    """
-    if similarity not in get_args(Similarity):
-        raise CodecError(f"outputs compared by {similarity!r:.60} have no codec; expected 'fidelity' or 'cosine'")
-    if score is not None and score not in SCORES:
-        raise CodecError(f"score {score!r:.60}: expected one of {', '.join(SCORES)}")
-    if score == "fidelity" and similarity != "fidelity":
-        raise CodecError(f"score 'fidelity' compares angles; outputs compared by {similarity!r} are none")
-
-
-def _checked(outputs: Any, similarity: str, width: int | None) -> Tensor:
-    """Outputs of a head as the codec takes them: (n, k), float32 on the CPU."""
-    rows = torch.from_numpy(np.array(outputs)) if isinstance(outputs, np.ndarray) else outputs
-    if not isinstance(rows, Tensor) or not rows.is_floating_point():
-        kind = rows.dtype if isinstance(rows, Tensor) else type(rows).__name__
-        raise CodecError(f"got outputs of type {kind}; expected a floating-point tensor or array")
-    if rows.dim() != 2 or rows.shape[1] != (width or rows.shape[1]) or not rows.shape[1]:  # noqa: PLR2004 - a matrix
-        raise CodecError(f"got outputs of shape {tuple(rows.shape)}; expected (n, {width or 'k'})")
-    rows = rows.detach().float().cpu()
-    if not bool(rows.isfinite().all()):
-        row = int((~rows.isfinite()).any(dim=1).nonzero()[0])
-        raise CodecError(f"output {row} holds numbers that are not finite; look at its text, or at the head")
-    if similarity == "cosine":
-        return unit(rows)
-    if len(rows) and not (float(rows.min()) >= -SLACK and float(rows.max()) <= math.pi + SLACK):
-        raise CodecError(
-            f"angles from {float(rows.min()):.3g} to {float(rows.max()):.3g}; expected [0, pi]: outputs of a head that "
-            "is compared by fidelity, or similarity='cosine' for vectors"
-        )
-    return rows

@@ -9,14 +9,14 @@ module before embeddings lie on a GPU.
 # mypy: disable-error-code="assignment, var-annotated"
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
+from hybrid_qproj._util.gpu import current
 from hybrid_qproj.contraction.forest import Forest
 
 
@@ -66,6 +66,15 @@ def _encoded(x):  # type: ignore[no-untyped-def]
 
 
 @triton.jit
+def _contracted(r0, r1, r2, r3, r4, r5, r6, r7, r8, cos_c, sin_c, cos_b, sin_b):  # type: ignore[no-untyped-def]
+    """A response tensor with (1, cos, sin) of control and kept qubit."""
+    by_one = r0 + r1 * cos_b + r2 * sin_b
+    by_cos = r3 + r4 * cos_b + r5 * sin_b
+    by_sin = r6 + r7 * cos_b + r8 * sin_b
+    return by_one + by_cos * cos_c + by_sin * sin_c
+
+
+@triton.jit
 def _arccos(z):  # type: ignore[no-untyped-def]
     u = tl.abs(z)
     p = ((((((A7 * u + A6) * u + A5) * u + A4) * u + A3) * u + A2) * u + A1) * u + A0
@@ -110,10 +119,13 @@ def _forward(  # type: ignore[no-untyped-def]
         for merge in tl.static_range(0, LEAVES - 1):
             cos_c, sin_c = cos[MERGES[2 * merge]], sin[MERGES[2 * merge]]
             cos_b, sin_b = cos[MERGES[2 * merge + 1]], sin[MERGES[2 * merge + 1]]
-            by_one = r[9 * merge] + r[9 * merge + 1] * cos_b + r[9 * merge + 2] * sin_b
-            by_cos = r[9 * merge + 3] + r[9 * merge + 4] * cos_b + r[9 * merge + 5] * sin_b
-            by_sin = r[9 * merge + 6] + r[9 * merge + 7] * cos_b + r[9 * merge + 8] * sin_b
-            z = tl.clamp(by_one + by_cos * cos_c + by_sin * sin_c, -1.0, 1.0, propagate_nan=tl.PropagateNan.ALL)
+            raw = _contracted(
+                r[9 * merge], r[9 * merge + 1], r[9 * merge + 2],
+                r[9 * merge + 3], r[9 * merge + 4], r[9 * merge + 5],
+                r[9 * merge + 6], r[9 * merge + 7], r[9 * merge + 8],
+                cos_c, sin_c, cos_b, sin_b,
+            )  # fmt: skip
+            z = tl.clamp(raw, -1.0, 1.0, propagate_nan=tl.PropagateNan.ALL)
             s = tl.sqrt((1 - z) * (1 + z))
             if not WHOLE:
                 z = tl.where(met[merge], z, cos_b)
@@ -171,10 +183,12 @@ def _backward(  # type: ignore[no-untyped-def]
         for merge in tl.static_range(0, LEAVES - 1):
             cos_c, sin_c = cos[MERGES[2 * merge]], sin[MERGES[2 * merge]]
             cos_b, sin_b = cos[MERGES[2 * merge + 1]], sin[MERGES[2 * merge + 1]]
-            by_one = r[9 * merge] + r[9 * merge + 1] * cos_b + r[9 * merge + 2] * sin_b
-            by_cos = r[9 * merge + 3] + r[9 * merge + 4] * cos_b + r[9 * merge + 5] * sin_b
-            by_sin = r[9 * merge + 6] + r[9 * merge + 7] * cos_b + r[9 * merge + 8] * sin_b
-            raw = by_one + by_cos * cos_c + by_sin * sin_c
+            raw = _contracted(
+                r[9 * merge], r[9 * merge + 1], r[9 * merge + 2],
+                r[9 * merge + 3], r[9 * merge + 4], r[9 * merge + 5],
+                r[9 * merge + 6], r[9 * merge + 7], r[9 * merge + 8],
+                cos_c, sin_c, cos_b, sin_b,
+            )  # fmt: skip
             z = tl.clamp(raw, -1.0, 1.0, propagate_nan=tl.PropagateNan.ALL)
             # Clamped values have no gradient.
             inner = inner + (raw == z,)
@@ -267,7 +281,7 @@ def project(
     out, bad = x.new_empty(len(x), k, dtype=dtype), x.new_zeros(1, dtype=torch.int32)
     if out.numel():
         grid = _grid(len(x), k, tile)
-        with _current(x):
+        with current(x):
             _forward[grid](
                 x, scale, responses, forest.features, forest.blocks, out, bad, *x.shape, k, grid[0] * tile.rows,
                 LEAVES=leaves, MERGES=forest.merges, OFFSETS=forest.offsets, WHOLE=bool(forest.offsets),
@@ -304,7 +318,7 @@ def gradients(
     by_r = responses.new_zeros(grid[0], (leaves - 1) * 9, k) if of_r else None
     by_scale = responses.new_zeros(*grid) if of_scale else None
     if upstream.numel():
-        with _current(x):
+        with current(x):
             _backward[grid](
                 x, scale, responses, forest.features, forest.blocks, upstream, by_x, by_r, by_scale,
                 *x.shape, k, grid[0] * tile.rows,
@@ -320,8 +334,3 @@ def gradients(
 
 def _grid(rows: int, k: int, tile: Tile) -> tuple[int, int]:
     return max(1, min(triton.cdiv(rows, tile.rows), tile.programs)), triton.cdiv(k, tile.outputs)
-
-
-def _current(where: Tensor) -> AbstractContextManager[Any]:
-    """The GPU that holds a tensor, which need not be the current one, is that; Triton's interpreter knows none."""
-    return torch.cuda.device(where.device) if where.is_cuda else nullcontext()

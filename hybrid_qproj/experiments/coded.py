@@ -9,8 +9,8 @@ from torch import Tensor
 from hybrid_qproj._util.extras import require
 from hybrid_qproj.codec import Codec, CodecError
 from hybrid_qproj.codec import registry as codecs
-from hybrid_qproj.codec.codec import Similarity
-from hybrid_qproj.codec.codec import check_codec as check_scheme
+from hybrid_qproj.codec.checks import Similarity
+from hybrid_qproj.codec.checks import check_codec as check_scheme
 from hybrid_qproj.experiments.build import FLOAT32, numbers_of, sampled
 from hybrid_qproj.experiments.config import ConfigError, ExperimentConfig
 from hybrid_qproj.experiments.data import ExperimentData

@@ -82,7 +82,7 @@ def choose_cell(config: ExperimentConfig, width: int, head: str, size: int | Non
     layers = config.encoder.layers[0]
     if config.heads[head].codec is not None:
         raise ConfigError(
-            f"head {head!r} has a codec, which training does not use; compare evaluates it with its codec"
+            f"head {head!r} has a codec, which a saved model has not; compare trains and evaluates it with its codec"
         )
     model = build_head(config, head, width, numbers_of(config, head, width, sizes[0]), seed)
     build_objectives(config.heads[head], config.objectives[objective])

@@ -12,7 +12,7 @@ from torch import Tensor
 from hybrid_qproj.index.errors import StoreError
 from hybrid_qproj.index.form import Angles
 from hybrid_qproj.index.reading import StoredAngles
-from hybrid_qproj.similarity.bound import BestByBound, is_sound
+from hybrid_qproj.similarity.bound import best_by_bound
 from hybrid_qproj.similarity.topk import CHUNK, LEAST_DOCUMENTS, BestScores
 
 
@@ -76,32 +76,26 @@ def best_of_shard(store: StoredAngles, shard: int, queries: Tensor, k: int) -> H
         k: documents for each query.
 
     Returns:
-        at most k log fidelities and positions a query, best first.
+        at most k log fidelities and positions a query, best first; where a score is -inf, its position says nothing.
     """
-    best = BestScores(len(queries), k)
     removed = torch.tensor(sorted(store.removed), dtype=torch.long)
     first = sum(earlier.rows for earlier in store.shards[:shard])
     form = store.form
-    if isinstance(form, Angles) and store.shards[shard].rows >= LEAST_DOCUMENTS * k and is_sound(queries):
-        found = _by_bound(store, shard, queries, k, removed)
+
+    def gone(start: int, rows: Tensor) -> Tensor:
+        return removed[(removed >= start) & (removed < start + len(rows))] - start
+
+    if isinstance(form, Angles) and store.shards[shard].rows >= LEAST_DOCUMENTS * k:
+        parts = ((angles, gone(start, angles)) for start, angles in store.chunks(CHUNK, shard))
+        found = best_by_bound(queries, k, parts)
         if found is not None:
-            return Hits(found.scores, torch.where(found.positions < 0, -1, found.positions + first))
+            return Hits(found.scores, found.positions + first)
+    best = BestScores(len(queries), k)
     for start, rows in store.stored_chunks(shard=shard):
         scores = form.scores(queries, rows)
-        mine = removed[(removed >= start) & (removed < start + len(rows))] - start
-        scores[:, mine] = -math.inf
+        scores[:, gone(start, rows)] = -math.inf
         best.add(scores)
     return Hits(best.scores, best.positions + first)
-
-
-def _by_bound(store: StoredAngles, shard: int, queries: Tensor, k: int, removed: Tensor) -> BestByBound | None:
-    """The same by a bound, with positions in the shard; None where it leaves too many documents."""
-    best = BestByBound(queries, k)
-    for start, angles in store.chunks(CHUNK, shard):
-        mine = removed[(removed >= start) & (removed < start + len(angles))] - start
-        if not best.add(angles, mine):
-            return None
-    return best
 
 
 def merge(parts: Sequence[Hits], k: int) -> Hits:

@@ -19,8 +19,6 @@ from hybrid_qproj.index.precision import LEVELS, SLACK, TAIL, Precision, pack, s
 from hybrid_qproj.similarity.fidelity import pairwise_log_fidelity
 from hybrid_qproj.similarity.pairwise import LEAST_OVERLAP
 
-ITEM_BYTES = {torch.float32: 4, torch.float16: 2, torch.uint8: 1}
-
 
 class Form(ABC):
     """What a row is on disk.
@@ -43,7 +41,7 @@ class Form(ABC):
     @property
     def bytes_per_document(self) -> int:
         """Bytes of a row."""
-        return self.numbers * ITEM_BYTES[self.dtype]
+        return self.numbers * self.dtype.itemsize
 
     @abstractmethod
     def pack(self, angles: Tensor) -> Tensor:

@@ -31,11 +31,11 @@ LONGEST_ID = 4096
 ROWS_AT_ONCE = 1 << 16
 """Of a shard, whose values are compared at once."""
 FILES = re.compile(r"(angles|ids|texts)-([0-9]{5,12})\.(safetensors|json)")
-_OURS = (
-    r"(?:manifest|next|index)\.json|index\.faiss|(?:angles|ids|texts)-[0-9]{5,12}\.(?:safetensors|json)"
-    r"|codec-[0-9a-f]{32}\.safetensors"
-)
 CODEC = re.compile(r"codec-[0-9a-f]{32}\.safetensors")
+_OURS = (
+    r"(?:manifest|next|index)\.json|index\.faiss|(?:angles|ids|texts)-[0-9]{5,12}\.(?:safetensors|json)|"
+    + CODEC.pattern
+)
 LEFTOVERS = re.compile(rf"\.({_OURS})\..*\.tmp.*")
 
 

@@ -8,6 +8,7 @@ of the others are computed as ever, so nothing is lost.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -102,7 +103,29 @@ class BestByBound:
         self.scores, self.positions = everything.gather(1, order), positions.gather(1, order)
 
 
+def best_by_bound(queries: Tensor, k: int, parts: Iterable[tuple[Tensor, Tensor | None]]) -> BestByBound | None:
+    """The best of documents that come in chunks, if a bound finds them.
+
+    Args:
+        queries: as for `BestByBound`.
+        k: likewise.
+        parts: documents, and which of their rows do not count; see `BestByBound.add`.
+
+    Returns:
+        the best; None where the bound leaves too many documents, or does not hold for an angle.
+    """
+    if not is_sound(queries):
+        return None
+    best = BestByBound(queries, k)
+    for documents, without in parts:
+        if not is_sound(documents) or not best.add(documents, without):
+            return None
+    return best
+
+
 def is_sound(angles: Tensor) -> bool:
     """Whether the bound holds for angles: finite, and in [0, pi] but for rounding."""
+    if not angles.numel():
+        return True
     least, most = torch.aminmax(angles)
     return bool((least >= -BEYOND) & (most <= math.pi + BEYOND))

@@ -67,10 +67,19 @@ def pairwise_log_fidelity(a: Tensor, b: Tensor) -> Tensor:
     Raises:
         ValueError: not two matrices of the same width.
     """
+    return PairwiseLogFidelity.apply(*as_matrices(a, b))
+
+
+def as_matrices(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Angles whose all pairs are to be compared: checked, and of one dtype, float32 at least.
+
+    Raises:
+        ValueError: not two matrices of the same width.
+    """
     a, b = _promote(a, b)
     if a.dim() != 2 or b.dim() != 2:  # noqa: PLR2004 - a matrix has two axes
         raise ArgumentError(f"got shapes {tuple(a.shape)} and {tuple(b.shape)}; expected (n, k) and (m, k)")
-    return PairwiseLogFidelity.apply(a, b)
+    return a, b
 
 
 def pairwise_fidelity(a: Tensor, b: Tensor) -> Tensor:

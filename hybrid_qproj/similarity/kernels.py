@@ -6,13 +6,12 @@ CUDA builds; nothing imports this module before angles lie on a GPU.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
-
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+
+from hybrid_qproj._util.gpu import current
 
 PAIRS = {torch.float32: (32, 128), torch.float64: (128, 64)}
 """Rows and columns of a program of the forward kernel, whose products stay in registers. In single precision the
@@ -149,7 +148,7 @@ def log_products(
     fraction, bias = _BITS[out.dtype]
     grid = triton.cdiv(n, height), triton.cdiv(m, width)
     orthogonal = torch.empty(grid, dtype=torch.int32, device=out.device)
-    with _current(out):
+    with current(out):
         _log_products[grid](
             tan_a, tan_b, logs_a, logs_b, out, orthogonal,
             n, m, tan_a.shape[1] // group,
@@ -188,14 +187,9 @@ def _by_rows(a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor], upstream: Tenso
     found = torch.zeros_like(a[0])
     if upstream.numel():
         grid = (triton.cdiv(n, ROWS_BACK), triton.cdiv(k, QUBITS))
-        with _current(found):
+        with current(found):
             _gradient[grid](
                 *a, *b, upstream, found, n, m, k, *upstream.stride(),
                 LEAST=least, QUBITS=QUBITS, BM=ROWS_BACK, BN=COLUMNS_BACK,
             )  # fmt: skip
     return found
-
-
-def _current(where: Tensor) -> AbstractContextManager[Any]:
-    """The GPU that holds a tensor, which need not be the current one, is that; Triton's interpreter knows none."""
-    return torch.cuda.device(where.device) if where.is_cuda else nullcontext()

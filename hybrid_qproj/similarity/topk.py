@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj.errors import ArgumentError
-from hybrid_qproj.similarity.bound import BestByBound, is_sound
-from hybrid_qproj.similarity.fidelity import pairwise_log_fidelity
+from hybrid_qproj.similarity.bound import best_by_bound
+from hybrid_qproj.similarity.fidelity import as_matrices, pairwise_log_fidelity
 
 CHUNK = 1 << 14
 """Documents whose bounds, or scores, are computed at once, unless told otherwise: they stay in cache."""
@@ -92,29 +92,14 @@ def top_k_fidelity(queries: Tensor, documents: Tensor, k: int, chunk: int | None
         chunk = max(CHUNK, SCORES_ON_GPU // max(1, len(queries))) if queries.is_cuda else CHUNK
     if k < 1 or chunk < 1:
         raise ArgumentError(f"k={k}, chunk={chunk}: expected whole numbers of at least 1")
-    if len(documents) >= LEAST_DOCUMENTS * k and not queries.is_cuda and len(queries):
-        found = _by_bound(queries, documents, k, chunk)
+    if len(documents) >= LEAST_DOCUMENTS * k and not queries.is_cuda:
+        rows, _ = as_matrices(queries, documents[:1])
+        pieces = documents.split(chunk)
+        found = best_by_bound(rows.detach(), k, ((as_matrices(queries, part)[1].detach(), None) for part in pieces))
         if found is not None:
-            return found
+            return found.scores, found.positions
     best = BestScores(len(queries), k, queries.device, torch.promote_types(queries.dtype, torch.float32))
     with torch.no_grad():
         for start in range(0, len(documents), chunk):
             best.add(pairwise_log_fidelity(queries, documents[start : start + chunk]))
-    return best.scores, best.positions
-
-
-@torch.no_grad()
-def _by_bound(queries: Tensor, documents: Tensor, k: int, chunk: int) -> tuple[Tensor, Tensor] | None:
-    """The same by a bound; None where it leaves too many documents, or does not hold."""
-    # As `pairwise_log_fidelity` checks and converts them.
-    pairwise_log_fidelity(queries[:1], documents[:1])
-    dtype = torch.promote_types(torch.promote_types(queries.dtype, documents.dtype), torch.float32)
-    rows = queries.to(dtype)
-    if not is_sound(rows):
-        return None
-    best = BestByBound(rows, k)
-    for start in range(0, len(documents), chunk):
-        part = documents[start : start + chunk].to(dtype)
-        if not is_sound(part) or not best.add(part):
-            return None
     return best.scores, best.positions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -90,10 +90,7 @@ def quality_against_parameters(points: Sequence[Point], label: str) -> Figure:
                 point.mean,
                 yerr=point.sd or 0.0,
                 fmt=MARKERS[number % len(MARKERS)],
-                color=f"C{number % 10}",
-                fillstyle="full" if number < len(MARKERS) else "none",
-                capsize=2,
-                label=" ".join(filter(None, names[number])),
+                **_style(number, names[number]),
             )
         front = sorted((point for point in mine if point.front), key=lambda point: point.stored)
         axes.step(
@@ -140,11 +137,8 @@ def quality_against_bytes(points: Sequence[Point], label: str) -> Figure:
             [point.mean for point in mine],
             yerr=[point.sd or 0.0 for point in mine],
             fmt=f"{MARKERS[number % len(MARKERS)]}-",
-            color=f"C{number % 10}",
-            fillstyle="full" if number < len(MARKERS) else "none",
             linewidth=1,
-            capsize=2,
-            label=" ".join(filter(None, name)),
+            **_style(number, name),
         )
     sizes = sorted({point.k for point in points if not point.level})
     axes.set_xscale("log", base=2)
@@ -155,6 +149,16 @@ def quality_against_bytes(points: Sequence[Point], label: str) -> Figure:
     axes.grid(visible=True, linewidth=0.3)
     _legend(figure, [axes])
     return figure
+
+
+def _style(number: int, name: tuple[str, str]) -> dict[str, Any]:
+    """How bars of a head and objective look; markers that come again are hollow."""
+    return {
+        "color": f"C{number % 10}",
+        "fillstyle": "full" if number < len(MARKERS) else "none",
+        "capsize": 2,
+        "label": " ".join(filter(None, name)),
+    }
 
 
 def learning_curves(points: Sequence[Point], label: str) -> Figure:

@@ -18,8 +18,6 @@ from hybrid_qproj.codec import Codec
 from hybrid_qproj.index import AngleStore
 from hybrid_qproj.sbert import with_head
 
-WORDS = ["cat", "dog", "rain", "bank", "river", "money", "law", "sun"]
-
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory, tiny_bert):
@@ -27,13 +25,6 @@ def model(tmp_path_factory, tiny_bert):
     torch.manual_seed(0)
     with_head(str(tiny_bert), QuantumProjection(24, 8, "rotor", plan="tree", init="random")).save(str(folder))
     return folder
-
-
-@pytest.fixture
-def corpus(tmp_path):
-    lines = [f"d{i}\t{WORDS[i % 8]} {WORDS[(i // 8) % 8]} {WORDS[(i * 3) % 8]}\n" for i in range(50)]
-    (tmp_path / "corpus.tsv").write_text("".join(lines))
-    return tmp_path / "corpus.tsv"
 
 
 @pytest.fixture
@@ -109,7 +100,9 @@ def test_documents_that_come_later(model, corpus, run, tmp_path):
 def test_a_saved_codec(model, corpus, run, tmp_path):
     """Is taken as it is, if it is one of such angles."""
     encoder = load(model)
-    outputs = torch.as_tensor(encoder.encode_document([*WORDS, "cat dog", "sun law"]))
+    outputs = torch.as_tensor(
+        encoder.encode_document(["cat", "dog", "rain", "bank", "river", "money", "law", "sun", "cat dog", "sun law"])
+    )
     Codec.fit(outputs, 1, "signs").save(tmp_path / "codec")
     run("encode", model, corpus, "--out", tmp_path / "codes", "--codec", tmp_path / "codec")
     assert AngleStore(tmp_path / "codes").bytes_per_document == 1

@@ -21,15 +21,6 @@ from hybrid_qproj.index import AngleStore
 from hybrid_qproj.retrieval.trec import read_run
 from hybrid_qproj.sbert import with_head
 
-WORDS = ["cat", "dog", "rain", "bank", "river", "money", "law", "sun"]
-
-
-@pytest.fixture
-def corpus(tmp_path):
-    lines = [f"d{i}\t{WORDS[i % 8]} {WORDS[(i // 8) % 8]} {WORDS[(i * 3) % 8]}\n" for i in range(50)]
-    (tmp_path / "corpus.tsv").write_text("".join(lines))
-    return tmp_path / "corpus.tsv"
-
 
 @pytest.fixture
 def run():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,27 @@ def corpus(tmp_path):
     lines = [f"d{i}\t{WORDS[i % 8]} {WORDS[(i // 8) % 8]} {WORDS[(i * 3) % 8]}\n" for i in range(110)]
     (tmp_path / "corpus.tsv").write_text("".join(lines))
     return str(tmp_path / "corpus.tsv")
+
+
+@pytest.fixture
+def killed_after_a_shard(monkeypatch):
+    """A context in which whoever encodes is interrupted when one shard is written, as it must be."""
+
+    @contextmanager
+    def killed():
+        add = AngleStore.add
+
+        def interrupted(self, ids, *rest, **options):
+            if self.rows:
+                raise KeyboardInterrupt
+            add(self, ids, *rest, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(AngleStore, "add", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                yield
+
+    return killed
 
 
 def workers():
@@ -80,20 +102,11 @@ def test_a_killed_worker(cluster, model, corpus, tmp_path, monkeypatch):
     same(AngleStore(tmp_path / "there"), AngleStore(tmp_path / "here"))
 
 
-def test_goes_on(cluster, model, corpus, tmp_path, monkeypatch):
+def test_goes_on(cluster, model, corpus, tmp_path, killed_after_a_shard):
     """What a killed run had finished stays; the cluster does the rest. Begun on one machine, even."""
     run_encode(model, corpus, tmp_path / "here", shard=40)
-    add = AngleStore.add
-
-    def interrupted(self, ids, *rest, **options):
-        if self.rows:
-            raise KeyboardInterrupt
-        add(self, ids, *rest, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(AngleStore, "add", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            run_encode(model, corpus, tmp_path / "there", shard=40)
+    with killed_after_a_shard():
+        run_encode(model, corpus, tmp_path / "there", shard=40)
     with pytest.raises(StoreError, match=r"go on with the --shard that it was begun with \(40\)"):
         run_encode(model, corpus, tmp_path / "there", shard=30, engine="ray")
     run_encode(model, corpus, tmp_path / "there", shard=40, engine="ray", workers=2)
@@ -117,21 +130,12 @@ def test_search(cluster, model, corpus, tmp_path):
     assert read_run(tmp_path / "ray.run") == read_run(tmp_path / "exhaustive.run")
 
 
-def test_codes(cluster, model, corpus, tmp_path, monkeypatch):
+def test_codes(cluster, model, corpus, tmp_path, killed_after_a_shard):
     """One codec, and the same codes and hits, also when the run goes on."""
     here = run_encode(model, corpus, tmp_path / "here", shard=25, size=2)
     options = {"shard": 25, "engine": "ray", "workers": 2, "size": 2}
-    add = AngleStore.add
-
-    def interrupted(self, ids, *rest, **options):
-        if self.rows:
-            raise KeyboardInterrupt
-        add(self, ids, *rest, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(AngleStore, "add", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            run_encode(model, corpus, tmp_path / "there", **options)
+    with killed_after_a_shard():
+        run_encode(model, corpus, tmp_path / "there", **options)
     there = run_encode(model, corpus, tmp_path / "there", **options)
     everything = torch.arange(here.rows)
     assert there.codec.fingerprint == here.codec.fingerprint

@@ -57,6 +57,14 @@ def test_exhaustive_search_of_nothing(tmp_path):
     assert scores.shape == positions.shape == (20, 0)
 
 
+def test_no_queries(tmp_path):
+    """Of none there is nothing to find, in a large shard either."""
+    store = AngleStore.create(tmp_path, WIDTH)
+    store.add([f"d{number}" for number in range(200)], torch.ones(200, WIDTH))
+    found = exhaustive_search(store, QUERIES[:0], 2)
+    assert found.scores.shape == found.positions.shape == (0, 2)
+
+
 @pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
 def test_recall_and_exact_scores(store, kind):
     """Nearly all of the best, with their exact scores, best first."""

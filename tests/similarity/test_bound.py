@@ -51,6 +51,12 @@ def test_far_states_are_left_to_others():
     assert torch.equal(expected.gather(1, positions), scores)
 
 
+def test_no_queries():
+    """Of none there is nothing to find."""
+    scores, positions = top_k_fidelity(angles(0, 0.2, 1), angles(DOCUMENTS, 0.2, 2), 3)
+    assert scores.shape == positions.shape == (0, 3)
+
+
 def test_ties_keep_the_order_of_the_documents():
     """As a stable sort does."""
     documents = angles(40, 0.2, 3).repeat(50, 1)

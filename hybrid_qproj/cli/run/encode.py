@@ -16,9 +16,10 @@ from hybrid_qproj.cli.run.engines import OptionError, check_engine
 from hybrid_qproj.cli.tables import make_console
 from hybrid_qproj.codec import Codec
 from hybrid_qproj.codec import registry as codecs
-from hybrid_qproj.codec.codec import check_codec as check_scheme
+from hybrid_qproj.codec.checks import check_codec as check_scheme
 from hybrid_qproj.codec.scheme import LEAST_ROWS
 from hybrid_qproj.estimate import check_runs
+from hybrid_qproj.heads.base import Head
 from hybrid_qproj.heads.fingerprint import head_fingerprint
 from hybrid_qproj.index import cluster
 from hybrid_qproj.index.binding import check_angles, open_for
@@ -110,16 +111,7 @@ def run_encode(
     encoder = load(model, quantum_device=quantum_device, ansaetze=ansaetze, allow_paid=allow_paid)
     check_angles(encoder)
     check_runs(encoder.head)
-    coding: Coding | Codec | None = None
-    if codec is not None:
-        coding = Codec.load(codec)
-        check_codec(coding, encoder.head.out_features)
-        check_head(coding, head_fingerprint(encoder.head))
-    elif size is not None:
-        coding = Coding(size, scheme or codecs.DEFAULT)
-        check_scheme(coding.scheme, encoder.head.out_features, size, "fidelity")
-        if codecs.get(coding.scheme).uses_faiss:
-            require("faiss", "index", f"the codec {coding.scheme!r}")
+    coding = _wanted_coding(encoder.head, size, scheme, codec)
     console = make_console()
 
     def fit(coding: Coding) -> Codec:
@@ -181,6 +173,22 @@ def _check_coding(
         raise OptionError(f"{' and '.join(stray)}: for a codec that is fitted; give its --bytes too")
     if (size is not None and size < 1) or (sampled is not None and sampled < LEAST_ROWS):
         raise OptionError(f"bytes={size}, sample={sampled}: expected whole numbers of at least 1 and {LEAST_ROWS}")
+
+
+def _wanted_coding(head: Head, size: int | None, scheme: str | None, codec: Path | None) -> Coding | Codec | None:
+    """What documents are to be coded by, checked against the head before anything is encoded; None for angles."""
+    if codec is not None:
+        saved = Codec.load(codec)
+        check_codec(saved, head.out_features)
+        check_head(saved, head_fingerprint(head))
+        return saved
+    if size is None:
+        return None
+    wanted = Coding(size, scheme or codecs.DEFAULT)
+    check_scheme(wanted.scheme, head.out_features, size, "fidelity")
+    if codecs.get(wanted.scheme).uses_faiss:
+        require("faiss", "index", f"the codec {wanted.scheme!r}")
+    return wanted
 
 
 def _encode_here(

@@ -17,7 +17,7 @@ from pydantic import (
 
 from hybrid_qproj.circuits import get
 from hybrid_qproj.codec import registry as codecs
-from hybrid_qproj.codec.codec import check_score
+from hybrid_qproj.codec.checks import check_score
 from hybrid_qproj.codec.scheme import Score
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.experiments.config.fields import Name, Size, SizeKey, Strict, once, within

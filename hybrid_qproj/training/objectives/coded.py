@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hybrid_qproj.codec import Codec
 from hybrid_qproj.codec import registry as codecs
-from hybrid_qproj.codec.codec import Similarity, check_codec
+from hybrid_qproj.codec.checks import Similarity, check_codec
 from hybrid_qproj.codec.scheme import LEAST_ROWS, Score
 from hybrid_qproj.heads.base import Head
 from hybrid_qproj.training.objectives.base import Batch, Objective, ObjectiveError
