@@ -12,7 +12,7 @@ from hybrid_qproj.cli.errors import one_line_errors
 
 def index(
     folder: Annotated[Path, typer.Argument(help="Folder of angles, made by encode.")],
-    kind: Annotated[str, typer.Option(help="flat, ivf or hnsw.")] = "flat",
+    kind: Annotated[str, typer.Option(help="flat, ivf, ivfpq or hnsw.")] = "flat",
     candidates: Annotated[int, typer.Option(min=1, help="Candidates for each document that is wanted.")] = 4,
 ) -> None:
     """Build the index of encoded documents."""

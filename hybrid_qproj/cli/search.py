@@ -20,7 +20,7 @@ def search(
     out: Annotated[Path | None, typer.Option(help="TREC run to write; JSON lines are printed without it.")] = None,
     engine: Annotated[str, typer.Option(help="index; exhaustive: all documents; ray: all, on a cluster.")] = "index",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of the cluster; one a core.")] = None,
-    effort: Annotated[int | None, typer.Option(min=1, help="Cells that ivf visits, or hnsw's list.")] = None,
+    effort: Annotated[int | None, typer.Option(min=1, help="Cells that ivf and ivfpq visit, or hnsw's list.")] = None,
     text: Annotated[bool, typer.Option("--text", help="QUERIES is a text, even if it looks like a file.")] = False,
     device: Device = None,
     yes: Yes = False,

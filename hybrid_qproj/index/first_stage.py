@@ -11,12 +11,16 @@ from torch import Tensor
 from hybrid_qproj._util.extras import require
 from hybrid_qproj.index.reading import StoredAngles
 
-Kind = Literal["flat", "ivf", "hnsw"]
+Kind = Literal["flat", "ivf", "ivfpq", "hnsw"]
 KINDS: tuple[str, ...] = get_args(Kind)
 NEIGHBOURS = 32
 """Edges a node of the HNSW graph."""
 TRAINING = 64
 """Documents a cell that train IVF's k-means."""
+PART_BITS = 4
+"""Bits of a number of ``"ivfpq"``: sixteen centres, which FAISS's fast scan looks up in registers."""
+LEAST_TRAINING = 39 << PART_BITS
+"""Rows that FAISS wants for so many centres."""
 VISITED = 8
 """Cells of IVF that a search visits at least, unless told otherwise; a sixteenth of them where there are many."""
 
@@ -26,7 +30,7 @@ def empty_index(kind: Kind, store: StoredAngles) -> Any:
 
     Args:
         kind: of the index.
-        store: whose documents it is to hold; some of them train ``"ivf"``.
+        store: whose documents it is to hold; some of them train ``"ivf"`` and ``"ivfpq"``.
 
     Returns:
         FAISS's, by L2 distance.
@@ -42,10 +46,16 @@ def empty_index(kind: Kind, store: StoredAngles) -> Any:
     if kind == "hnsw":
         return faiss.IndexHNSWFlat(width, NEIGHBOURS)
     cells = max(1, min(round(4 * math.sqrt(rows)), rows // TRAINING))
-    index = faiss.IndexIVFFlat(faiss.IndexFlatL2(width), width, cells)
+    if kind == "ivf":
+        index = faiss.IndexIVFFlat(faiss.IndexFlatL2(width), width, cells)
+    else:
+        index = faiss.IndexIVFPQFastScan(faiss.IndexFlatL2(width), width, cells, width, PART_BITS)
     generator = torch.Generator().manual_seed(0)
-    sample = torch.randperm(rows, generator=generator)[: cells * TRAINING].sort().values
-    index.train(store.form.row_points(store.stored_rows(sample)).numpy())
+    sample = torch.randperm(rows, generator=generator)[: max(cells * TRAINING, LEAST_TRAINING)].sort().values
+    points = store.form.row_points(store.stored_rows(sample))
+    if kind == "ivfpq":
+        points = points.repeat(math.ceil(LEAST_TRAINING / len(points)), 1)
+    index.train(points.numpy())
     index.nprobe = max(VISITED, cells // 16)
     return index
 
@@ -68,7 +78,7 @@ def nearest(index: Any, kind: Kind, queries: Tensor, wanted: int, effort: int | 
     """
     faiss = require("faiss", "index", "an index")
     parameters = None
-    if kind == "ivf" and effort is not None:
+    if kind in ("ivf", "ivfpq") and effort is not None:
         parameters = faiss.SearchParametersIVF(nprobe=min(effort, index.nlist))
     elif kind == "hnsw":
         longest = min(effort or 2 * wanted, index.ntotal)

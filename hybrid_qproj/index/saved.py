@@ -39,7 +39,7 @@ class Entry(Strict):
     """What is known of an index.
 
     Attributes:
-        kind: flat, ivf or hnsw.
+        kind: flat, ivf, ivfpq or hnsw.
         candidates: documents of the first stage for each that is wanted.
         rows: of the store that it holds.
         shards: of the store that it holds.

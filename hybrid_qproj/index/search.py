@@ -34,7 +34,8 @@ class AngleIndex:
 
     Args:
         store: the documents.
-        kind: ``"flat"`` compares with all, ``"ivf"`` with those in the nearest cells, ``"hnsw"`` walks a graph.
+        kind: ``"flat"`` compares with all, ``"ivf"`` with those in the nearest cells, ``"ivfpq"``
+            likewise, by four bits a number, ``"hnsw"`` walks a graph.
         candidates: documents of the first stage for each that is wanted.
 
     Attributes:
@@ -100,8 +101,8 @@ class AngleIndex:
         Args:
             queries: angles, (n, width).
             k: documents for each query, at least 1; all documents if there are fewer.
-            effort: cells that ``"ivf"`` visits, or length of the list that ``"hnsw"`` keeps; more finds more. None
-                for a sixteenth of the cells, or twice the candidates.
+            effort: cells that ``"ivf"`` and ``"ivfpq"`` visit, or length of the list that ``"hnsw"`` keeps; more finds
+                more. None for a sixteenth of the cells, or twice the candidates.
 
         Returns:
             log fidelities, or of codes their codec's scores, and positions, best first.

@@ -99,7 +99,7 @@ def test_refusals(model, tiny_bert, corpus, run, tmp_path):
         "encode", model, corpus, "--out", tmp_path / "a", "--precision", "int8", code=1
     )
     run("encode", model, corpus, "--out", tmp_path / "a")
-    assert "expected one of flat, ivf, hnsw" in run("index", tmp_path / "a", "--kind", "trie", code=1)
+    assert "expected one of flat, ivf, ivfpq, hnsw" in run("index", tmp_path / "a", "--kind", "trie", code=1)
     assert "has no index" in run("search", model, tmp_path / "a", "cat", code=1)
 
 

@@ -16,6 +16,7 @@ from hybrid_qproj._util.seals import seal
 from hybrid_qproj.codec import Codec
 from hybrid_qproj.index import AngleIndex, AngleStore, StoreError, exhaustive_search
 from hybrid_qproj.index.coding import Coding, check_head, choose_codec, sample
+from hybrid_qproj.index.first_stage import KINDS
 from hybrid_qproj.index.manifest import MANIFEST, describe
 from hybrid_qproj.index.renewal import adopt, pending, renew
 from hybrid_qproj.retrieval.documents import Document
@@ -74,7 +75,7 @@ def test_exhaustive_search(store, codec):
     torch.testing.assert_close(scores.gather(1, found.positions), expected.values[:, :12])
 
 
-@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_first_stage_and_the_codecs_scores(store, kind):
     """With every document a candidate, what an exhaustive search finds; documents that come later are found too."""
     AngleIndex.build(store.folder, kind, candidates=ROWS)
@@ -101,7 +102,7 @@ def test_angles_near_the_poles(tmp_path, scheme, size):
     assert float(codec.decode(codec.encode(near)).min()) < -0.1
     store = AngleStore.create(tmp_path, 8, codec=codec)
     store.add([f"d{number}" for number in range(300)], near)
-    for kind in ("flat", "ivf", "hnsw"):
+    for kind in KINDS:
         found = AngleIndex(store, kind, candidates=60).search(near[:4], 5).scores
         torch.testing.assert_close(found, exhaustive_search(store, near[:4], 5).scores, atol=1e-4, rtol=1e-4)
 

@@ -21,6 +21,7 @@ import faiss
 from hybrid_qproj._util.seals import seal
 from hybrid_qproj.codec import Codec
 from hybrid_qproj.index import AngleIndex, AngleStore, StoreError, exhaustive_search
+from hybrid_qproj.index.first_stage import KINDS
 from hybrid_qproj.index.texts import text_digests
 
 FILES = ["manifest.json", "angles-00000.safetensors", "ids-00001.json", "texts-00000.safetensors", "index.json"]
@@ -319,7 +320,7 @@ def test_edited_settings_of_an_index(whole, tmp_path, key, value, sealed):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
+@pytest.mark.parametrize("kind", KINDS)
 @limits
 @given(data=st.data())
 def test_a_hostile_index(tmp_path, kind, data):

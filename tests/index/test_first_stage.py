@@ -28,13 +28,19 @@ def test_from_empty(store, kind):
     index.add(ANGLES.numpy())
     found = nearest(index, kind, ANGLES[:20], 3, 1000)
     assert (found.shape, found.dtype) == ((20, 3), torch.int64)
-    assert torch.equal(found, torch.cdist(ANGLES[:20], ANGLES).argsort(dim=1)[:, :3])
+    same = found == torch.cdist(ANGLES[:20], ANGLES).argsort(dim=1)[:, :3]
+    if kind == "ivfpq":
+        # Four bits a number tell a document from the others, not always which of two is nearer.
+        assert float(same[:, 0].float().mean()) >= 0.9
+    else:
+        assert bool(same.all())
 
 
-def test_effort(store):
+@pytest.mark.parametrize("kind", ["ivf", "ivfpq"])
+def test_effort(store, kind):
     """One cell of IVF has less than all of them, and what is missing is -1; more than all are all."""
-    index = empty_index("ivf", store)
+    index = empty_index(kind, store)
     assert index.nlist == 15
     index.add(ANGLES.numpy())
-    assert bool((nearest(index, "ivf", ANGLES[:20], 1000, 1) == -1).any())
-    assert bool((nearest(index, "ivf", ANGLES[:20], 1000, 10**9) >= 0).all())
+    assert bool((nearest(index, kind, ANGLES[:20], 1000, 1) == -1).any())
+    assert bool((nearest(index, kind, ANGLES[:20], 1000, 10**9) >= 0).all())

@@ -15,6 +15,7 @@ pytest.importorskip("faiss", reason="needs the extra 'index'")
 from hybrid_qproj._util.files import OutputError
 from hybrid_qproj._util.locks import LockedError
 from hybrid_qproj.index import AngleIndex, AngleStore, StoreError, exhaustive_search
+from hybrid_qproj.index.first_stage import KINDS
 from hybrid_qproj.index.saved import index_lock
 from hybrid_qproj.similarity.fidelity import pairwise_log_fidelity
 from hybrid_qproj.similarity.topk import top_k_fidelity
@@ -65,11 +66,11 @@ def test_no_queries(tmp_path):
     assert found.scores.shape == found.positions.shape == (0, 2)
 
 
-@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_recall_and_exact_scores(store, kind):
     """Nearly all of the best, with their exact scores, best first."""
     index = AngleIndex(store, kind)
-    effort = {"ivf": 8}.get(kind)
+    effort = {"ivf": 8, "ivfpq": 8}.get(kind)
     assert index.recall(QUERIES, 10, effort) >= 0.97
     scores, positions = index.search(QUERIES, 10, effort)
     exact = pairwise_log_fidelity(QUERIES, clustered(3000)).gather(1, positions)
@@ -83,7 +84,7 @@ def test_recall_counts(store):
     assert AngleIndex(store, candidates=300).recall(QUERIES, 10) == 1
 
 
-@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_saved_and_grown(store, kind):
     """An index from disk finds the same; documents that came after it are taken in; removed ones are not found."""
     index = AngleIndex(store, kind)
@@ -124,7 +125,7 @@ def test_one_query_at_a_time(store, monkeypatch):
 
 def test_refusals(store, tmp_path_factory):
     """What was given, and what is expected."""
-    with pytest.raises(ValueError, match="expected one of flat, ivf, hnsw"):
+    with pytest.raises(ValueError, match="expected one of flat, ivf, ivfpq, hnsw"):
         AngleIndex(store, "tree")
     index = AngleIndex(store)
     with pytest.raises(ValueError, match=r"expected k >= 1 and \(n, 16\)"):
@@ -159,7 +160,7 @@ def test_what_cannot_be_searched_for(store):
             AngleIndex(store, candidates=candidates)
 
 
-@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_more_than_there_is(tmp_path, kind):
     """k and effort beyond all documents, and all documents removed."""
     small = AngleStore.create(tmp_path, WIDTH)

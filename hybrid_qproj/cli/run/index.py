@@ -12,7 +12,7 @@ def run_index(folder: Path, kind: Kind = "flat", candidates: int = CANDIDATES) -
 
     Args:
         folder: the store's.
-        kind: flat, ivf or hnsw.
+        kind: flat, ivf, ivfpq or hnsw.
         candidates: documents of the first stage for each that is wanted.
 
     Returns:

@@ -80,7 +80,7 @@ def run_search(
     index = AngleIndex.load(folder) if engine == "index" else None
     store = AngleStore(folder) if index is None else index.store
     if index is not None and index.kind == "flat" and effort is not None:
-        raise OptionError(f"effort={effort} is one of ivf and hnsw; {folder} has a flat index: leave it out")
+        raise OptionError(f"effort={effort} is one of ivf, ivfpq and hnsw; {folder} has a flat index: leave it out")
     _check_ids(store.ids if out is not None else (), folder)
     encoder = load(model, quantum_device=quantum_device, ansaetze=ansaetze, allow_paid=allow_paid)
     check_angles(encoder)
