@@ -40,6 +40,7 @@ class Comparison:
         self._scheme, self._book, self._score, self._origin = scheme, book, score, origin
         # A rotation mixes the outputs, and only sums over these can be looked up.
         self._by_tables = book is not None and (score != "fidelity" or book.rotation is None)
+        self._normed = score != "fidelity" and scheme.normalises
 
     def scores(self, queries: Tensor, codes: Tensor) -> Tensor:
         """Compare all queries with all codes.
@@ -59,16 +60,16 @@ class Comparison:
             return found
         assert self._book is not None
         offsets = torch.arange(self._book.fields, dtype=torch.int32) * ENTRIES
-        normed = self._score != "fidelity" and self._scheme.normalises
-        for first in range(0, len(queries), COLUMNS - normed):
-            chosen = queries[first : first + COLUMNS - normed]
+        columns = COLUMNS - self._normed
+        for first in range(0, len(queries), columns):
+            chosen = queries[first : first + columns]
             tables, constants = self._tables(chosen)
             for start in range(0, len(codes), ROWS):
                 fields = self._scheme.fields(codes[start : start + ROWS])
                 sums = torch.nn.functional.embedding_bag(fields.int().add_(offsets), tables, mode="sum")
                 sums += constants
-                if normed:
-                    sums = sums[:, :-1] / sums[:, -1:].clamp_min(0).sqrt_().clamp_min_(SMALLEST)
+                if self._normed:
+                    sums = _over_norms(sums[:, :-1], sums[:, -1:])
                 found[first : first + len(chosen), start : start + ROWS] = sums.T
         return found.clamp_max_(0) if self._score == "fidelity" else found
 
@@ -82,6 +83,8 @@ class Comparison:
         Returns:
             (q, c), float32.
         """
+        if self._by_tables:
+            return self._pairs_by_tables(queries, codes)
         documents = self.decode(codes.flatten(0, 1)).unflatten(0, codes.shape[:2])
         if self._score == "fidelity":
             return log_fidelity(queries[:, None], documents)
@@ -89,6 +92,28 @@ class Comparison:
         if self._scheme.normalises:
             deviations = unit(deviations)
         return (unit(queries - self._origin)[:, None] * deviations).sum(dim=-1)
+
+    def _pairs_by_tables(self, queries: Tensor, codes: Tensor) -> Tensor:
+        """A table for each query, one behind the other, of its own column and perhaps that of squared norms."""
+        assert self._book is not None
+        found = torch.empty(codes.shape[:2])
+        entries = self._book.fields * ENTRIES
+        offsets = torch.arange(self._book.fields, dtype=torch.int32) * ENTRIES
+        for first in range(0, len(queries), COLUMNS):
+            chosen, mine = queries[first : first + COLUMNS], codes[first : first + COLUMNS]
+            tables, constants = self._tables(chosen)
+            columns = tables[:, : len(chosen)].T.flatten()[:, None]
+            if self._normed:
+                columns = torch.cat([columns, tables[:, -1:].repeat(len(chosen), 1)], dim=1)
+            fields = self._scheme.fields(mine.flatten(0, 1)).int().add_(offsets).unflatten(0, mine.shape[:2])
+            fields += torch.arange(len(chosen), dtype=torch.int32)[:, None, None] * entries
+            sums = torch.nn.functional.embedding_bag(fields.flatten(0, 1), columns, mode="sum")
+            sums = sums.unflatten(0, mine.shape[:2])
+            scores = sums[..., 0] + constants[: len(chosen), None]
+            if self._normed:
+                scores = _over_norms(scores, sums[..., 1] + constants[-1])
+            found[first : first + COLUMNS] = scores
+        return found.clamp_max_(0) if self._score == "fidelity" else found
 
     def decode(self, codes: Tensor) -> Tensor:
         """Outputs that codes stand for, (n, k)."""
@@ -123,7 +148,12 @@ class Comparison:
         directions = unit((queries - self._origin).double())
         seen = directions if book.rotation is None else directions @ book.rotation.double().T
         terms, constants = values[:, None] * seen.T[coordinate], directions @ rest
-        if self._scheme.normalises:
+        if self._normed:
             terms = torch.cat([terms, values.square()[:, None]], dim=1)
             constants = torch.cat([constants, rest.square().sum()[None]])
         return book.summed(terms), constants.float()
+
+
+def _over_norms(products: Tensor, squares: Tensor) -> Tensor:
+    """Products with documents as such with their directions."""
+    return products / squares.clamp_min(0).sqrt_().clamp_min_(SMALLEST)
