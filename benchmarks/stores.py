@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from examples.stores import duck, lance, qdrant, sqlite, sqlite_codes, sqlite_int8
 from examples.stores.corpus import Figures, load_passages, measure
@@ -34,12 +35,19 @@ def main() -> None:
         "rows": [row._asdict() for row in rows],
     }
     write_atomically(RESULTS / "stores.json", (json.dumps(figures, indent=1) + "\n").encode())
-    write_atomically(RESULTS / "stores.md", table(rows).encode())
+    write_atomically(RESULTS / "stores.md", page(**figures).encode())
+
+
+def page(passages: int, queries: int, rows: Sequence[dict[str, Any]]) -> str:
+    """The figures as Markdown."""
+    text = f"{passages:,} sentences of the Lee corpus, {queries} of its texts as queries.\n\n"
+    return text + table([Figures(**row) for row in rows])
 
 
 def table(rows: Sequence[Figures]) -> str:
-    """The figures as Markdown."""
-    header = ["store", "package", "kept of a passage", "numbers", "bytes", "first stage", "alone", "then by fidelity"]
+    """A line a store and what it keeps."""
+    header = ["store", "package", "kept of a document", "numbers", "bytes", "first stage"]
+    header += ["recall@10, alone", "then by fidelity"]
     return markdown(
         header,
         [
