@@ -17,7 +17,7 @@ from lancedb.index import HnswSq, IvfPq
 from examples.stores import lance
 from examples.stores.corpus import ANGLES, Corpus, Example, show
 
-RUNS = 5
+RUNS = 10
 
 
 def write(folder: Path, corpus: Corpus, index: IvfPq | HnswSq) -> None:
