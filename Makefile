@@ -123,6 +123,7 @@ results: $(VENV)/.dev ## the tables of docs/results.md; hours on two cores, and 
 	$(OFFLINE) $(BIN)/python -m benchmarks.fitted_budget
 	$(OFFLINE) $(BIN)/python -m benchmarks.fitted_variants lee cranfield fitted
 	$(OFFLINE) $(BIN)/python -m benchmarks.codes
+	$(OFFLINE) $(BIN)/python -m benchmarks.stores
 
 results-mpnet: mpnet ## the tables at the publication's widths and from scratch; hours on two cores, and data beside the checkout
 	$(OFFLINE) $(BIN)/python -m benchmarks.mpnet

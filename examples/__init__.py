@@ -1,0 +1,1 @@
+"""Programs and experiments to copy from; not installed."""

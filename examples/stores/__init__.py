@@ -1,0 +1,1 @@
+"""Angles in vector stores: one file a store, what they share in `corpus`."""
