@@ -62,13 +62,14 @@ def units_and_norms(vectors: Tensor, smallest: float = SMALLEST) -> tuple[Tensor
         the unit vectors; what each was divided by, (..., 1), inf where no number is large enough; and which vectors
         get no gradient, (..., 1), or None if all do.
     """
-    norm = vectors.norm(dim=-1, keepdim=True)
-    if _all_ordinary(norm, smallest):
-        return vectors / norm, norm, None
-    if _all_ordinary(norm, -1.0):
-        short = norm <= smallest
-        norm.clamp_min_(smallest)
-        return vectors / norm, norm, short
+    if not torch.compiler.is_compiling():
+        norm = vectors.norm(dim=-1, keepdim=True)
+        if _all_ordinary(norm, smallest):
+            return vectors / norm, norm, None
+        if _all_ordinary(norm, -1.0):
+            short = norm <= smallest
+            norm.clamp_min_(smallest)
+            return vectors / norm, norm, short
     shrink = _shrink(vectors)
     shrunk = vectors * shrink
     norm = shrunk.norm(dim=-1, keepdim=True).clamp_min_(smallest)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise, starmap
 from types import ModuleType
 from typing import Any
 
@@ -24,8 +25,14 @@ from hybrid_qproj.contraction.gather import PlanGather
 from hybrid_qproj.contraction.tiled import TiledPass
 from hybrid_qproj.encoding import encode, reprepare
 
-NUMBERS_PER_PIECE = 1 << 19
+NUMBERS_PER_PIECE = 1 << 18
 """Numbers of a piece of the batch: a few float32 temporaries of this size stay in a core's cache."""
+KEPT_BYTES = 30 << 20
+"""Less than the 32 MiB at which the C library (glibc) stops to learn from what is freed."""
+IN_REGISTERS = dict.fromkeys(
+    ("realize_opcount_threshold", "realize_reads_threshold", "realize_acc_reads_threshold"), 1 << 20
+)
+"""Of torch.compile: results are not written to memory because it took many operations to compute them."""
 NUMBERS_PER_GPU_PIECE = 1 << 26
 """The same on a GPU, where pieces bound memory only, and each costs the launch of some hundred kernels."""
 
@@ -142,63 +149,59 @@ class Projector:
 
     def forward(self, *inputs: Tensor | None) -> Tensor:
         """Without a graph: compiled, or piece by piece."""
-        if self._compiled is not None:
-            return self._kernel("forward", self.pure)(*inputs)
         embeddings, scale = inputs[:2]
         responses = [response for response in inputs[2:] if response is not None]
         assert embeddings is not None
-        rows = _rows(embeddings)
+        if self._compiled is not None:
+            return self._kernel("forward", self._angles)(embeddings, scale, *responses)
         angles = embeddings.new_empty(len(embeddings), self.width)
-        for piece, out in zip(embeddings.split(rows), angles.split(rows), strict=True):
-            self._tiled.angles(self._tiled.forward(piece, scale, responses), out)
+        for part in _pieces(embeddings):
+            self._tiled.angles(self._tiled.forward(embeddings[part], scale, responses), angles[part])
         return angles
 
     def backward(
         self, upstream: Tensor, inputs: Sequence[Tensor | None], wanted: Sequence[bool]
     ) -> list[Tensor | None]:
-        """Gradients of the wanted inputs, None for the others."""
-        if self._compiled is None:
-            return self._gradients_by_piece(upstream, inputs, wanted)
-        chosen = tuple(number for number, want in enumerate(wanted) if want)
-        gradients = self._kernel(chosen, lambda g, *a: self._gradients(g, a, chosen))(upstream, *inputs)
-        found = dict(zip(chosen, gradients, strict=True))
-        return [found.get(number) for number in range(len(inputs))]
+        """Gradients of the wanted inputs, None for the others; compiled or not, piece by piece: they stay in cache."""
+        embeddings, scale, *responses = inputs
+        assert embeddings is not None
+        key = tuple(wanted)
+        run = self._gradients if self._compiled is None else self._kernel(key, self._gradients)
+        by_embeddings = torch.empty_like(embeddings) if wanted[0] else None
+        total: list[Any] = [
+            torch.zeros_like(value) if want and value is not None else None
+            for value, want in zip(inputs[1:], wanted[1:], strict=True)
+        ]
+        for part in _pieces(embeddings):
+            first, *others = run(upstream[part], embeddings[part], scale, responses, key)
+            # The embeddings' gradient has a row a row; to the others every piece adds.
+            if by_embeddings is not None:
+                by_embeddings[part] = first
+            for place, value in enumerate(others):
+                if value is not None:
+                    total[place].add_(value)
+        return [by_embeddings, *total]
 
     def _kernel(self, key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
         assert self._compiled is not None
         if key not in self._compiled:
-            self._compiled[key] = torch.compile(function, dynamic=True)
+            # What is computed in an output's own tree is used once: nothing between needs to be in memory.
+            options = IN_REGISTERS if key == "forward" and self._forest is not None else None
+            self._compiled[key] = torch.compile(function, dynamic=True, fullgraph=True, options=options)
         return self._compiled[key]
 
-    def _gradients(self, upstream: Tensor, inputs: Sequence[Any], chosen: Sequence[int]) -> tuple[Tensor, ...]:
-        def of_chosen(*values: Tensor) -> Tensor:
-            given = list(inputs)
-            for number, value in zip(chosen, values, strict=True):
-                given[number] = value
-            return self.pure(*given)
+    def _angles(self, embeddings: Tensor, scale: Tensor | None, *responses: Tensor) -> Tensor:
+        return self._tiled.angles(self._tiled.forward(embeddings, scale, responses))
 
-        # A function of the inputs, since a compiler cannot trace torch.autograd.grad.
-        pullback = torch.func.vjp(of_chosen, *(inputs[number] for number in chosen))[1]
-        return pullback(upstream)
-
-    def _gradients_by_piece(
-        self, upstream: Tensor, inputs: Sequence[Any], wanted: Sequence[bool]
+    def _gradients(
+        self,
+        upstream: Tensor,
+        embeddings: Tensor,
+        scale: Tensor | None,
+        responses: Sequence[Any],
+        wanted: Sequence[bool],
     ) -> list[Tensor | None]:
-        embeddings, scale, *responses = inputs
-        rows = _rows(embeddings)
-        by_embeddings: list[Any] = []
-        total: list[Any] = [
-            torch.zeros_like(value) if want else None for value, want in zip(inputs[1:], wanted[1:], strict=True)
-        ]
-        for piece, gradient in zip(embeddings.split(rows), upstream.split(rows), strict=True):
-            # Not named: a tape that lived on would keep the next piece's out of the cache.
-            first, *others = self._tiled.backward(self._tiled.forward(piece, scale, responses), gradient, wanted)
-            # The embeddings' gradient has a row a row; to the others every piece adds.
-            by_embeddings.append(first)
-            for place, value in enumerate(others):
-                if value is not None:
-                    total[place].add_(value)
-        return [torch.cat(by_embeddings) if wanted[0] else None, *total]
+        return self._tiled.backward(self._tiled.forward(embeddings, scale, responses), upstream, wanted)
 
 
 class _Fused(torch.autograd.Function):
@@ -273,8 +276,16 @@ def _kernels() -> ModuleType:
     return kernels
 
 
-def _rows(embeddings: Tensor) -> int:
-    return max(1, _numbers_per_piece(embeddings) // embeddings.shape[-1])
+def _pieces(embeddings: Tensor) -> Iterator[slice]:
+    """Rows at once, as even as can be: a kernel would be compiled again for a single one that is left over."""
+    rows = len(embeddings)
+    if embeddings.is_cpu:
+        # Freed once, it makes the C library keep memory up to twice its size, instead of giving the temporaries of each
+        # piece back to the system and getting them again page by page, which takes longer than the arithmetic does.
+        torch.empty(KEPT_BYTES, dtype=torch.uint8)
+    count = min(rows, -(-embeddings.numel() // _numbers_per_piece(embeddings)))
+    ends = [rows * number // count for number in range(count + 1)] if count else []
+    return starmap(slice, pairwise(ends))
 
 
 def _numbers_per_piece(embeddings: Tensor) -> int:

@@ -14,7 +14,11 @@ import torch
 from torch import Tensor
 
 from hybrid_qproj._util.norms import units_and_norms
+from hybrid_qproj.contraction import elementary
 from hybrid_qproj.contraction.gather import Gather, PlanGather
+
+LEAST_SQUARE = 1e-30
+"""Below the square of any root of 1 - z^2 that is not 0, in double precision too."""
 
 
 class StageTape(NamedTuple):
@@ -42,7 +46,7 @@ class Tape(NamedTuple):
         unit: the embeddings, divided by their norm where that is asked for.
         norm: the norms, (..., 1), or None.
         short: which embeddings are too short to be divided, or None.
-        angle: of the encoded qubits, (..., d).
+        t: tanh(scale x) of the encoding, (..., d).
         cosines: of the qubits' angles: those of the encoding first, then those that each stage writes.
         sines: likewise.
         stages: one a stage.
@@ -53,7 +57,7 @@ class Tape(NamedTuple):
     unit: Tensor
     norm: Tensor | None
     short: Tensor | None
-    angle: Tensor
+    t: Tensor
     cosines: list[Tensor]
     sines: list[Tensor]
     stages: list[StageTape]
@@ -82,16 +86,17 @@ class TiledPass:
         """
         scale = None if scale is None else scale.to(embeddings)
         unit, norm, short = units_and_norms(embeddings) if self._normalize else (embeddings, None, None)
-        twice = unit * (2 if scale is None else 2 * scale)
-        angle = twice.sigmoid_().mul_(-math.pi)
-        cosines, sines, stages = [angle.cos()], [angle.sin()], list[StageTape]()
+        t = elementary.tanh(unit if scale is None else unit * scale)
+        cosine, sine = elementary.turned(t)
+        cosines, sines = [cosine], [sine]
+        stages: list[StageTape] = []
         for (read_c, read_b), rows in zip(self._reads, responses, strict=True):
             stage = _stage(rows, (read_c(cosines), read_c(sines)), (read_b(cosines), read_b(sines)))
             clamped = stage.z.clamp(-1, 1)
             stages.append(stage)
             cosines.append(clamped)
             sines.append((1 - clamped).mul_(clamped + 1).sqrt_())
-        return Tape(responses, scale, unit, norm, short, angle, cosines, sines, stages)
+        return Tape(responses, scale, unit, norm, short, t, cosines, sines, stages)
 
     def angles(self, tape: Tape, out: Tensor | None = None) -> Tensor:
         """The result, (..., k).
@@ -100,6 +105,10 @@ class TiledPass:
             tape: of the forward pass.
             out: where to write it, or None.
         """
+        # A compiler makes one pass of a polynomial, which is many otherwise. A qubit that met no block can be closer to
+        # a pole than its cosine can say.
+        if torch.compiler.is_compiling() and self._output.sources[0] != 0:
+            return elementary.arccos(self._output(tape.cosines))
         return torch.atan2(self._output(tape.sines).abs(), self._output(tape.cosines), out=out)
 
     def backward(self, tape: Tape, upstream: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
@@ -151,8 +160,8 @@ def _stage(rows: Tensor, control: tuple[Tensor, Tensor], kept: tuple[Tensor, Ten
 
 def _by_z(stage: StageTape, z: Tensor, sine: Tensor, by_cos: Tensor, by_sin: Tensor) -> Tensor:
     """Gradient by a stage's values, given those by its clamped cosine ``z`` and its sine."""
-    # d sqrt(1 - z^2) / dz = -z / sqrt(1 - z^2); see `reprepare` for the end points.
-    slope = (z / sine).masked_fill_(sine == 0, 0)
+    # d sqrt(1 - z^2) / dz = -z / sqrt(1 - z^2), and 0 where the root is 0, as `reprepare` has it.
+    slope = (z * sine).div_((sine * sine).clamp_min_(LEAST_SQUARE))
     total = by_cos.addcmul_(by_sin, slope, value=-1)
     return total.masked_fill_(stage.z != z, 0)
 
@@ -160,8 +169,8 @@ def _by_z(stage: StageTape, z: Tensor, sine: Tensor, by_cos: Tensor, by_sin: Ten
 def _by_encoding(tape: Tape, by_cos: Tensor, by_sin: Tensor, scale: bool, embeddings: bool) -> list[Tensor | None]:
     """Gradients by scale and embeddings, as far as wanted."""
     by_angle = by_sin.mul_(tape.cosines[0]).addcmul_(by_cos, tape.sines[0], value=-1)
-    # The angle a is -pi sigmoid(2 x), so its slope is 2 a (1 + a / pi).
-    gradient = (tape.angle * (2 / math.pi)).add_(2).mul_(tape.angle).mul_(by_angle)
+    # The angle is -pi/2 (1 + t), and the slope of tanh is 1 - t^2.
+    gradient = (tape.t * tape.t).sub_(1).mul_(by_angle).mul_(math.pi / 2)
     by_scale = torch.dot(gradient.flatten(), tape.unit.flatten()) if scale and tape.scale is not None else None
     if not embeddings:
         return [by_scale, None]
