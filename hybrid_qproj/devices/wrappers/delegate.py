@@ -70,3 +70,15 @@ class Delegate(Device):
     def execute_and_compute_vjp(self, circuits: Any, cotangents: Any, execution_config: Any = None) -> Any:
         """As the inner device."""
         return self.inner.execute_and_compute_vjp(circuits, cotangents, execution_config)
+
+    def supports_jvp(self, execution_config: Any = None, circuit: Any = None) -> bool:
+        """As the inner device."""
+        return self.inner.supports_jvp(execution_config, circuit)
+
+    def compute_jvp(self, circuits: Any, tangents: Any, execution_config: Any = None) -> Any:
+        """As the inner device."""
+        return self.inner.compute_jvp(circuits, tangents, execution_config)
+
+    def execute_and_compute_jvp(self, circuits: Any, tangents: Any, execution_config: Any = None) -> Any:
+        """As the inner device."""
+        return self.inner.execute_and_compute_jvp(circuits, tangents, execution_config)
