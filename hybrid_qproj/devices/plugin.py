@@ -6,7 +6,7 @@ tests of devices among them: ``pl-device-test --device hybrid_qproj --device-kwa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pennylane as qml
@@ -22,8 +22,48 @@ from hybrid_qproj.devices.spec import DeviceSpec
 from hybrid_qproj.devices.wrappers.delegate import Delegate
 from hybrid_qproj.devices.wrappers.readout import FlippedReadout
 
-OF_HEADS = ("mode", "pack", "wires", "diff_method")
+OF_HEADS = ("mode", "pack", "wires")
 """Keys that say how a head runs its blocks; a QNode has arguments and transforms for the same."""
+
+
+def open_device(spec: DeviceSpec, labels: Sequence[Any], allow_paid: bool = False, work: str = "") -> Device:
+    """The device of a spec with its noise, for circuits of any kind. Shots stay the QNode's.
+
+    Args:
+        spec: what to build.
+        labels: names of its wires.
+        allow_paid: whether it may be one that can cost money.
+        work: what is to run on it, in words, for the error of one that may not.
+
+    Returns:
+        the live device.
+
+    Raises:
+        DeviceSpecError: it has a key that only heads have.
+        PaidDeviceError: it can cost money and is not allowed; nothing was built or contacted.
+        DeviceUnavailableError: it cannot be built here.
+    """
+    check_keys(spec, OF_HEADS)
+    device = make_device(spec.replace(pack=1), len(labels), allow_paid, work, labels)
+    return device if spec.noise is None else _with_noise(device, spec.noise)
+
+
+def check_keys(spec: DeviceSpec, refused: Sequence[str]) -> None:
+    """Refuse keys that would have no effect.
+
+    Args:
+        spec: the device.
+        refused: their names.
+
+    Raises:
+        DeviceSpecError: the spec has one of them.
+    """
+    found = [key for key in refused if key in spec.table()]
+    if found:
+        raise DeviceSpecError(
+            f"{found[0]}=... is for heads. A QNode has arguments for wires and diff_method; "
+            "hybrid_qproj.devices.side_by_side packs"
+        )
 
 
 class StringDevice(Delegate):
@@ -59,8 +99,7 @@ class StringDevice(Delegate):
                 "hybrid_qproj.devices.make_device(spec, wires, allow_paid=True) does"
             )
         labels = list(range(wires)) if isinstance(wires, int) else list(qml.wires.Wires(wires))
-        device = make_device(spec.replace(pack=1), len(labels), labels=labels)
-        super().__init__(_with_noise(device, spec))
+        super().__init__(open_device(spec, labels))
         self.spec = spec
         self._asked = Shots(spec.shots)
 
@@ -86,20 +125,13 @@ def _spec(string: str, shots: int | None, keys: dict[str, Any]) -> DeviceSpec:
     if twice:
         raise DeviceSpecError(f"the key {twice[0]!r} is in the string and an argument too; give it once")
     spec = DeviceSpec.from_table({**table, **keys})
-    of_heads = [key for key in OF_HEADS if key in spec.table()]
-    if of_heads:
-        raise DeviceSpecError(
-            f"{of_heads[0]}=... is for heads. A QNode's device takes wires= and the QNode diff_method=; "
-            "hybrid_qproj.devices.side_by_side packs"
-        )
+    check_keys(spec, (*OF_HEADS, "diff_method"))
     return spec
 
 
-def _with_noise(device: Device, spec: DeviceSpec) -> Device:
+def _with_noise(device: Device, text: str) -> Device:
     """The device with the noise of its string, which heads add to their QNodes."""
-    if spec.noise is None:
-        return device
-    noise = parse_noise(spec.noise)
+    noise = parse_noise(text)
     readout = noise.pop(READOUT, 0.0)
     if readout:
         # Below the gates' noise, which then comes before the readout and not after.

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pennylane as qml
 import pytest
+import scipy.sparse
 import torch
 
 from hybrid_qproj import QuantumProjection, torch_layer
@@ -129,8 +130,11 @@ def test_readout_of_samples():
 
 def test_a_state_has_no_readout():
     """Refused, not left out."""
-    with pytest.raises(RuntimeError, match="StateMP on a device with readout errors: a state is not read"):
+    with pytest.raises(RuntimeError, match="StateMP on a device with readout errors: nothing is read by bits"):
         qml.QNode(qml.state, _device("default.mixed?noise=readout:0.1"))()
+    sparse = qml.SparseHamiltonian(scipy.sparse.eye(4, format="csr"), wires=[0, 1])
+    with pytest.raises(RuntimeError, match="ExpectationMP on a device with readout errors"):
+        qml.QNode(lambda: qml.expval(sparse), _device("default.mixed?noise=readout:0.1"))()
 
 
 PAID = "ionq.qpu?shots=10", "qiskit.remote?backend=ibm_torino&shots=10", "braket.local.ahs?shots=10"

@@ -35,6 +35,16 @@ class Delegate(Device):
         """Name of the inner device."""
         return self.inner.name
 
+    @property
+    def operations(self) -> Any:
+        """Names of gates, where the inner device tells them."""
+        return self.inner.operations
+
+    @property
+    def observables(self) -> Any:
+        """Names of observables, where the inner device tells them."""
+        return self.inner.observables
+
     def preprocess_transforms(self, execution_config: Any = None) -> Any:
         """As the inner device."""
         return self.inner.preprocess_transforms(execution_config)

@@ -45,7 +45,7 @@ class FlippedReadout(Delegate):
         """Results of each circuit.
 
         Raises:
-            DeviceRunError: a state is measured.
+            DeviceRunError: a state is measured, or an observable that no gates diagonalize.
         """
         if isinstance(circuits, QuantumScript):
             return self.execute((circuits,), execution_config)[0]
@@ -59,10 +59,11 @@ class FlippedReadout(Delegate):
     def _parts(self, circuit: QuantumScript) -> list[QuantumScript]:
         """One circuit where all bits are read in one basis, else one for each measurement."""
         for measurement in circuit.measurements:
-            if not isinstance(measurement, READ):
+            if not isinstance(measurement, READ) or not _has_bits(measurement):
                 raise DeviceRunError(
-                    f"{type(measurement).__name__} on a device with readout errors: a state is not read. Leave "
-                    "readout:... out of noise, or measure expectation values, probabilities, samples or counts"
+                    f"{type(measurement).__name__} on a device with readout errors: nothing is read by bits there. "
+                    "Leave readout:... out of noise, or measure probabilities, samples, counts, or expectation values "
+                    "of observables with diagonalizing gates"
                 )
         alike = not any(measurement.diagonalizing_gates() for measurement in circuit.measurements)
         groups = [circuit.measurements] if alike else [[measurement] for measurement in circuit.measurements]
@@ -74,6 +75,10 @@ class FlippedReadout(Delegate):
         flips = [qml.BitFlip(self.probability, wires=wire) for wire in wires]
         read = [_in_bits(measurement) for measurement in measurements]
         return QuantumScript([*circuit.operations, *turned, *flips], read, shots=circuit.shots)
+
+
+def _has_bits(measurement: MeasurementProcess) -> bool:
+    return measurement.obs is None or bool(measurement.obs.has_diagonalizing_gates)
 
 
 def _in_bits(measurement: MeasurementProcess) -> MeasurementProcess:
