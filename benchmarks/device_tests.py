@@ -152,9 +152,7 @@ def table(records: list[dict[str, Any]]) -> str:
             lines.append(f"| `{row['device']}` | {' '.join(row['plugin'])} | not ended in time: {late} ||||||||")
             continue
         cells = [f"{ours.get(kind, 0)} / {bare.get(kind, 0)}" for kind in kinds]
-        counts = [
-            str(len(row[key])) for key in ("passes here only", "passes bare only", "of these, pass under the bare name")
-        ]
+        counts = [str(len(row[key])) for key in TITLES]
         lines.append(" | ".join([f"| `{row['device']}`", " ".join(row["plugin"]), *cells, *counts]) + " |")
     return "\n".join(lines) + "\n"
 
