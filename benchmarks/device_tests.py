@@ -31,12 +31,15 @@ SHOTS = 20000
 TRACE = "depolarizing:1e-09,readout:1e-09"
 """Noise that goes through all that noise goes through, and is below the tests' tolerance."""
 MORE = ("default.mixed?noise=depolarizing:1e-09", f"reference.qubit?shots={SHOTS}")
+PART = tuple(f"test_{name}.py" for name in ("measurements", "properties", "return_system", "tracker", "wires"))
+"""The files for devices that take long for a circuit and sample: each test that misses is run up to ten times."""
 FAILED = ("failed", "error")
 TITLES = {
     "passes here only": "passes here only",
     "passes bare only": "passes bare only",
     "fails here only": "fails here only",
-    "by name": "of these, not under the bare name",
+    "by name": "of these: by name",
+    "by interface": "by interface",
 }
 """Entries of a record that list tests, and what the page calls them."""
 FOLDER = "$(python -c 'from pennylane.devices.tests import get_device_tests; print(get_device_tests())')"
@@ -51,6 +54,12 @@ def strings() -> list[str]:
         if spec.adapter.built in installed_devices() and not can_cost(spec) and not spec.adapter.gpu:
             found.append(str(spec))
     return list(dict.fromkeys(found))
+
+
+def files_of(string: str) -> list[str]:
+    """Files of PennyLane's tests for a device; all, if there are none."""
+    spec = DeviceSpec.parse(string)
+    return list(PART) if spec.adapter.slow and spec.shots else []
 
 
 def command(string: str, plugins: tuple[str, ...] = ()) -> list[str]:
@@ -102,33 +111,47 @@ def _outcome(case: ET.Element) -> tuple[str, str]:
     return "passed", ""
 
 
-def record(string: str, limit: int, files: list[str]) -> dict[str, Any]:
+def record(string: str, limit: int) -> dict[str, Any]:
     """Both runs of a string, and where they differ."""
+    files = files_of(string)
     ours = outcomes(string, (), limit, files)
     bare = outcomes(string, ("benchmarks.bare_device",), limit, files)
     here, there = ({name for name, kind in run["tests"].items() if kind == "passed"} for run in (ours, bare))
     lost = there - here
     failed = {name for name, kind in ours["tests"].items() if kind in FAILED and bare["tests"].get(name) not in FAILED}
-    named: dict[str, Any] = {"tests": {}}
-    if lost or failed:
-        # Some tests are skipped, or read differently, for devices of certain names.
-        places = sorted({f"{name.partition('.')[0]}.py" for name in lost | failed})
-        named = outcomes(string, ("benchmarks.plain_name",), limit, places)
+    by_name, by_interface = _explained(string, lost | failed, ours, bare, limit)
     plugin = DeviceSpec.parse(string).adapter.plugin[0]
     return {
         "device": string,
         "plugin": [plugin, version(plugin)],
         "pennylane": version("pennylane"),
         "files": files,
-        "command": " ".join(["pytest", FOLDER, *command(string)]),
+        "command": " ".join(["pytest", *([f"{FOLDER}/{file}" for file in files] or [FOLDER]), *command(string)]),
         "ours": _summary(ours),
         "bare": _summary(bare),
         "fails here only": _reasons(failed, ours),
         "passes here only": _reasons(here - there, bare),
         "passes bare only": _reasons(lost, ours),
-        "by name": sorted(n for n in lost | failed if named["tests"].get(n) == bare["tests"].get(n)),
+        "by name": by_name,
+        "by interface": by_interface,
         "fails in both": {name: why for name, why in _reasons(set(ours["why"]), ours).items() if bare["why"].get(name)},
     }
+
+
+def _explained(
+    string: str, names: set[str], ours: dict[str, Any], bare: dict[str, Any], limit: int
+) -> tuple[list[str], list[str]]:
+    """Tests that end as bare where ours has the bare device's name; that end as ours where the bare one is wrapped."""
+    if not names:
+        return [], []
+    places = sorted({f"{name.partition('.')[0]}.py" for name in names})
+    named, wrapped = (
+        outcomes(string, (f"benchmarks.{plugin}",), limit, places)["tests"]
+        for plugin in ("plain_name", "new_interface")
+    )
+    by_name = {name for name in names if named.get(name) == bare["tests"].get(name)}
+    by_interface = {name for name in names - by_name if wrapped.get(name) == ours["tests"].get(name)}
+    return sorted(by_name), sorted(by_interface)
 
 
 def _reasons(names: set[str], run: dict[str, Any]) -> dict[str, str]:
@@ -151,9 +174,10 @@ def table(records: list[dict[str, Any]]) -> str:
             late = " and ".join(n for n, run in (("ours", ours), ("the bare one", bare)) if not run["ended"])
             lines.append(f"| `{row['device']}` | {' '.join(row['plugin'])} | not ended in time: {late} ||||||||")
             continue
+        name = f"`{row['device']}`{', part' if row['files'] else ''}"
         cells = [f"{ours.get(kind, 0)} / {bare.get(kind, 0)}" for kind in kinds]
         counts = [str(len(row[key])) for key in TITLES]
-        lines.append(" | ".join([f"| `{row['device']}`", " ".join(row["plugin"]), *cells, *counts]) + " |")
+        lines.append(" | ".join([f"| {name}", " ".join(row["plugin"]), *cells, *counts]) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -162,7 +186,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("devices", nargs="*", help="device strings; all that run here, if none is given")
     parser.add_argument("--limit", type=int, default=600, help="seconds for a run, of two for a device")
-    parser.add_argument("--files", nargs="*", default=[], help="files of PennyLane's tests; all, if none is given")
     parser.add_argument("--again", action="store_true", help="run what the file has, too")
     arguments = parser.parse_args()
     wanted = arguments.devices or strings()
@@ -170,10 +193,10 @@ def main() -> None:
     records = {row["device"]: row for row in known}
     for string in wanted:
         old = records.get(string)
-        same = old and (old["pennylane"], old["files"]) == (version("pennylane"), arguments.files)
+        same = old and (old["pennylane"], old["files"]) == (version("pennylane"), files_of(string))
         if same and old["plugin"][1] == version(old["plugin"][0]) and not arguments.again:
             continue
-        records[string] = record(string, arguments.limit, arguments.files)
+        records[string] = record(string, arguments.limit)
         print(json.dumps({k: v for k, v in records[string].items() if k != "command"}, indent=1), flush=True)
         rows = [records[name] for name in dict.fromkeys((*strings(), *records)) if name in records]
         FILE.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
