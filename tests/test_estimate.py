@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 
+import pennylane as qml
 import pytest
 import torch
 
@@ -11,6 +13,7 @@ from hybrid_qproj import ClassicalProjection, DeviceSpec, QuantumProjection, cir
 from hybrid_qproj import estimate as module
 from hybrid_qproj.blocks import counting, executor
 from hybrid_qproj.devices import DeviceSpecError, DeviceUnavailableError
+from hybrid_qproj.devices.compilation import GENERIC_BASIS, compile_for
 from hybrid_qproj.estimate import estimate, state_bytes
 from hybrid_qproj.heads.checkpoint import CheckpointError
 from hybrid_qproj.heads.coherent import CoherentProjection
@@ -85,6 +88,35 @@ def test_two_qubit_gates_of_every_ansatz(name):
     assert (one.two_qubit_gates, three.two_qubit_gates) == (GATES[name], 3 * GATES[name])
     assert (one.wires, three.wires) == (2, 6)
     assert one.depth == three.depth > 1
+
+
+GATE_SET = set(GENERIC_BASIS) - {"GlobalPhase"}
+ROTATIONS = ("RX", "RY", "RZ")
+
+
+@pytest.mark.parametrize("name", GATES)
+@pytest.mark.parametrize("pack", [1, 3])
+def test_pennylanes_estimator_counts_the_same(name, pack):
+    """Gates and wires in the same gate set; its own one is Clifford gates and T, many for each rotation."""
+    ansatz = circuits.get(name)
+    tape = counting.example_circuit(ansatz, ansatz.initialize("random", 3, torch.Generator().manual_seed(0)), pack)
+
+    def circuit():
+        for operation in tape.operations:
+            qml.apply(operation)
+
+    ours = compile_for(tape, DeviceSpec("lightning.qubit"))
+    theirs = qml.estimator.estimate(circuit, gate_set=GATE_SET)()
+    (plain,), _ = qml.transforms.decompose(tape, gate_set=set(GENERIC_BASIS))
+    gates = Counter(operation.name for operation in plain.operations if operation.name in GATE_SET)
+    assert {gate: count for gate, count in theirs.gate_counts.items() if count} == gates
+    assert theirs.total_wires == ours.wires
+    assert gates["CNOT"] + gates["CZ"] == ours.two_qubit_gates
+    by_default = qml.estimator.estimate(circuit)().gate_counts
+    rotations = sum(gates[gate] for gate in ROTATIONS)
+    assert by_default["T"] % rotations == 0
+    # A CZ is a CNOT between two Hadamard gates there.
+    assert (by_default["CNOT"], by_default["Hadamard"]) == (ours.two_qubit_gates, 2 * gates["CZ"])
 
 
 def test_few_blocks_in_a_wide_circuit():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import pennylane as qml
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from hybrid_qproj._util.norms import widened
 from hybrid_qproj._util.tensors import following
 from hybrid_qproj.blocks.executor import BlockExecutor
+from hybrid_qproj.blocks.qnode_layer import QNodeLayer
 from hybrid_qproj.circuits import Ansatz, AnsatzError, get
 from hybrid_qproj.devices import DeviceSpec
 from hybrid_qproj.devices.checks import check_known
@@ -150,43 +151,60 @@ class BlockLayer(qml.qnn.TorchLayer):
 
 
 def torch_layer(
-    circuit: str | Ansatz = "u_cu",
+    circuit: str | Ansatz | qml.QNode | Callable[..., Any] = "u_cu",
     blocks: int = 1,
-    device: str | DeviceSpec = "default.qubit",
-    init: str = "identity",
+    device: str | DeviceSpec | None = None,
+    init: str | None = None,
     generator: torch.Generator | None = None,
     allow_paid: bool = False,
-) -> BlockLayer:
-    """A TorchLayer of independent two-qubit blocks for your own model.
+    weight_shapes: Mapping[str, int | tuple[int, ...]] | None = None,
+) -> BlockLayer | QNodeLayer:
+    """A TorchLayer for your own model: independent two-qubit blocks, or any QNode.
 
     Args:
-        circuit: name of an ansatz, ``"package.module:name"``, or an `Ansatz`.
+        circuit: name of an ansatz, ``"package.module:name"``, or an `Ansatz`; or a QNode or quantum function of your
+            own, see `hybrid_qproj.blocks.qnode_layer.QNodeLayer`.
         blocks: number of blocks, at least 1.
-        device: device string.
-        init: name of the ansatz's initialiser.
+        device: device string; default.qubit, or a QNode's own device, when None.
+        init: name of the ansatz's initialiser, ``"identity"`` when None; a QNode's weights are uniform in [0, 2 pi).
         generator: source of randomness of the initialiser.
         allow_paid: whether the device may be one that can cost money.
+        weight_shapes: of a QNode or quantum function, the shape of each weight by its argument's name.
 
     Returns:
-        a layer from (..., 2 * blocks) RY angles in radians to (..., blocks) expectation values in [-1, 1].
+        a layer from (..., 2 * blocks) RY angles in radians to (..., blocks) expectation values in [-1, 1]; of a QNode
+        from (..., width) to (..., what it measures).
 
     Raises:
         AnsatzError: the circuit or initialiser is not known.
         DeviceSpecError: the device string cannot be read.
         DeviceUnavailableError: nobody knows the device. A missing plugin shows at the first run, and so does
             `PaidDeviceError`.
-        ValueError: ``blocks`` is not a whole number of at least 1.
+        ValueError: ``blocks`` is not a whole number of at least 1, arguments of one kind of circuit are given with
+            the other, or a quantum function and its ``weight_shapes`` do not fit.
 
     Examples:
-        >>> import torch
+        >>> import pennylane as qml, torch
         >>> from hybrid_qproj import torch_layer
         >>> model = torch.nn.Sequential(torch.nn.Linear(10, 16), torch_layer("rotor", blocks=8), torch.nn.Linear(8, 1))
         >>> model(torch.zeros(4, 10)).shape
         torch.Size([4, 1])
+        >>> def circuit(inputs, weights):
+        ...     qml.AngleEmbedding(inputs, wires=range(3))
+        ...     qml.BasicEntanglerLayers(weights, wires=range(3))
+        ...     return [qml.expval(qml.Z(wire)) for wire in range(3)]
+        >>> torch_layer(circuit, device="lightning.qubit", weight_shapes={"weights": (2, 3)})(torch.zeros(4, 3)).shape
+        torch.Size([4, 3])
     """
     if isinstance(blocks, bool) or not isinstance(blocks, int) or blocks < 1:
         raise ArgumentError(f"blocks={blocks!r}: expected a whole number of at least 1")
+    if not isinstance(circuit, str | Ansatz):
+        if blocks != 1 or init not in (None, "random"):
+            raise ArgumentError("a circuit of your own has no blocks and no initialisers; leave blocks and init out")
+        return QNodeLayer(circuit, weight_shapes, device, generator, allow_paid)
+    if weight_shapes is not None:
+        raise ArgumentError("weight_shapes is for a circuit of your own; an ansatz declares its parameters")
     ansatz = get(circuit)
-    spec = DeviceSpec.parse(device)
+    spec = DeviceSpec.parse(device or "default.qubit")
     check_known(spec.name)
-    return BlockLayer(ansatz, blocks, BlockExecutor(ansatz, spec, allow_paid=allow_paid), init, generator)
+    return BlockLayer(ansatz, blocks, BlockExecutor(ansatz, spec, allow_paid=allow_paid), init or "identity", generator)

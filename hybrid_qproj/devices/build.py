@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pennylane as qml
@@ -21,7 +22,9 @@ SNAPSHOT_PACK = 2
 """Blocks in a circuit on a snapshot: it is simulated with its noise, and the cost doubles with every qubit."""
 
 
-def make_device(spec: DeviceSpec, wires: int, allow_paid: bool = False, work: str = "") -> Device:
+def make_device(
+    spec: DeviceSpec, wires: int, allow_paid: bool = False, work: str = "", labels: Sequence[Any] | None = None
+) -> Device:
     """Build the device of a spec. No circuit is sent anywhere, but a machine that it names is looked up.
 
     Args:
@@ -29,9 +32,10 @@ def make_device(spec: DeviceSpec, wires: int, allow_paid: bool = False, work: st
         wires: wires of one block's circuit.
         allow_paid: whether the device may be one that can cost money.
         work: what is to run on it, in words, for the error of one that may not.
+        labels: names of the device's wires, for one block without others beside it; 0, 1, ... when None.
 
     Returns:
-        the live device.
+        the live device. Noise of the spec belongs to the QNode, as shots do.
 
     Raises:
         PaidDeviceError: it can cost money and is not allowed; nothing was built or contacted.
@@ -53,7 +57,7 @@ def make_device(spec: DeviceSpec, wires: int, allow_paid: bool = False, work: st
     blocks = blocks_per_circuit(spec, wires, usable_qubits(backend, wires))
     total = check_wires(spec, blocks, wires)
     try:
-        device = qml.device(adapter.built, wires=total, **arguments)
+        device = qml.device(adapter.built, wires=labels or total, **arguments)
     except Exception as error:
         # The message of a provider may quote an account.
         said = "see the plugin's documentation" if adapter.paid else str(error)

@@ -13,11 +13,13 @@ from hybrid_qproj.devices.spec import DeviceSpec, shown
 from hybrid_qproj.devices.table import ADAPTERS
 
 BLOCK_WIRES = 2
+PLUGIN = "hybrid_qproj"
+"""PennyLane's name of the device that takes a device string, `hybrid_qproj.devices.plugin.StringDevice`."""
 
 
 def installed_devices() -> list[str]:
-    """Names of the devices whose plugins are installed, without importing any plugin."""
-    return sorted({point.name for point in entry_points(group="pennylane.plugins")})
+    """Names of the devices whose plugins are installed, without importing any plugin; our own leads back here."""
+    return sorted({point.name for point in entry_points(group="pennylane.plugins")} - {PLUGIN})
 
 
 def check_usable(spec: DeviceSpec, wires: int = BLOCK_WIRES) -> None:

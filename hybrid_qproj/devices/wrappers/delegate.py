@@ -35,6 +35,16 @@ class Delegate(Device):
         """Name of the inner device."""
         return self.inner.name
 
+    @property
+    def operations(self) -> Any:
+        """Names of gates, where the inner device tells them."""
+        return self.inner.operations
+
+    @property
+    def observables(self) -> Any:
+        """Names of observables, where the inner device tells them."""
+        return self.inner.observables
+
     def preprocess_transforms(self, execution_config: Any = None) -> Any:
         """As the inner device."""
         return self.inner.preprocess_transforms(execution_config)
@@ -70,3 +80,15 @@ class Delegate(Device):
     def execute_and_compute_vjp(self, circuits: Any, cotangents: Any, execution_config: Any = None) -> Any:
         """As the inner device."""
         return self.inner.execute_and_compute_vjp(circuits, cotangents, execution_config)
+
+    def supports_jvp(self, execution_config: Any = None, circuit: Any = None) -> bool:
+        """As the inner device."""
+        return self.inner.supports_jvp(execution_config, circuit)
+
+    def compute_jvp(self, circuits: Any, tangents: Any, execution_config: Any = None) -> Any:
+        """As the inner device."""
+        return self.inner.compute_jvp(circuits, tangents, execution_config)
+
+    def execute_and_compute_jvp(self, circuits: Any, tangents: Any, execution_config: Any = None) -> Any:
+        """As the inner device."""
+        return self.inner.execute_and_compute_jvp(circuits, tangents, execution_config)

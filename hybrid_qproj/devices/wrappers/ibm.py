@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pennylane.devices import Device
+from pennylane.measurements import ExpectationMP
 from pennylane.tape import QuantumScript
 
 from hybrid_qproj._util.extras import require
@@ -27,13 +28,16 @@ IBM_BASIS = ("cz", "rz", "sx", "x")
 class OneJob(Delegate):
     """Runs circuits on a pennylane-qiskit remote device, many in a job.
 
-    Only expectation values of Paulis are measured here; the plugin's conversion and compilation are used as they are.
+    Only expectation values of Paulis are measured here, with the plugin's conversion and compilation as they are; what
+    else is asked for goes to the plugin, a circuit a job.
     """
 
     def execute(self, circuits: Any, execution_config: Any = None) -> Any:
         """Results of each circuit, single ones in tuples of one, as the plugin's preprocessing expects them."""
         if isinstance(circuits, QuantumScript):
             return self.execute((circuits,), execution_config)[0]
+        if not all(_is_pauli(measurement) for circuit in circuits for measurement in circuit.measurements):
+            return tuple(self.inner.execute(circuits, execution_config))
         results: list[tuple[Any, ...]] = []
         for start in range(0, len(circuits), CIRCUITS_PER_JOB):
             results.extend(self._job(circuits[start : start + CIRCUITS_PER_JOB]))
@@ -57,6 +61,10 @@ class OneJob(Delegate):
         self.tracker.update(executions=len(circuits), jobs=1)
         self.tracker.record()
         return [tuple(answer.data.evs.tolist()) for answer in answers]
+
+
+def _is_pauli(measurement: Any) -> bool:
+    return isinstance(measurement, ExpectationMP) and bool(getattr(measurement.obs, "pauli_rep", None))
 
 
 def one_job(device: Device, asked: Asked) -> Device:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pennylane as qml
 from pennylane.devices import Device
+from pennylane.measurements import ExpectationMP
 from pennylane.tape import QuantumScript
 
 from hybrid_qproj.devices.adapters import Asked
@@ -37,7 +38,9 @@ def _rootless(circuit: QuantumScript) -> QuantumScript:
     if circuit.shots:
         return circuit
     measurements = [
-        qml.expval(qml.Hermitian(qml.math.array(_Z), wires=m.wires)) if isinstance(m.obs, qml.Z) else m
+        qml.expval(qml.Hermitian(qml.math.array(_Z), wires=m.wires))
+        if isinstance(m, ExpectationMP) and isinstance(m.obs, qml.Z)
+        else m
         for m in circuit.measurements
     ]
     return QuantumScript(circuit.operations, measurements, shots=circuit.shots)
