@@ -36,4 +36,6 @@ def test_model():
     pytest.importorskip("sentence_transformers", reason="needs the extra 'text'")
     encoder = hybrid_qproj.load(DATA / "model", device="cpu")
     assert encoder.prompts["query"] == "a "
-    torch.testing.assert_close(encoder.encode(TEXTS, convert_to_tensor=True), EXPECTED["model"], atol=1e-6, rtol=0)
+    angles = encoder.encode(TEXTS, convert_to_tensor=True)
+    # Near a pole, where some of these are, an angle shows the rounding of its cosine many times enlarged.
+    torch.testing.assert_close(angles.cos(), EXPECTED["model"].cos(), atol=1e-6, rtol=0)

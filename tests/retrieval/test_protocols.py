@@ -77,7 +77,8 @@ def test_quantum_heads_rank_by_fidelity(collection):
     query = head(torch.from_numpy(ROWS[10]))
     for document, score in run["q1"].items():
         expected = head.pairwise_similarity(query[None], outputs[document][None]).item()
-        assert score == pytest.approx(expected, abs=1e-6)
+        # With a graph the head computes by other operations than without.
+        assert score == pytest.approx(expected, abs=1e-5)
         assert score <= 0
 
 
