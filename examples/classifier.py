@@ -22,7 +22,7 @@ WIRES = 4
 LAYERS = 2
 TRAIN = 500
 EPOCHS = 15
-BATCH = 50
+BATCH = 25
 DEVICES = ("default.qubit", "lightning.qubit", "default.mixed?noise=depolarizing:0.02,readout:0.02")
 CLASSICAL = "linear + tanh"
 
@@ -75,7 +75,7 @@ def main() -> None:
     """Train each model from each seed, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", action="append", help="device string; three, if none is given")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--write", type=Path, help="file for the table")
     arguments = parser.parse_args()
     lines = [f"| layer | parameters | accuracy, mean of {arguments.seeds} seeds | lowest | highest |"]

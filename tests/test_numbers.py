@@ -296,6 +296,18 @@ def test_what_is_said_of_goals():
     assert significant(name, "Cranfield, fitted on MS MARCO") == [128, 64]
 
 
+def test_what_is_said_of_the_classifier():
+    """The linear layer is above every circuit, and noise costs."""
+    linear, *circuits = read_table("classifier")
+    (means,) = ([float(row[column]) for row in circuits] for column in linear if column.startswith("accuracy"))
+    (best,) = (float(value) for column, value in linear.items() if column.startswith("accuracy"))
+    exact = [mean for row, mean in zip(circuits, means, strict=True) if "noise" not in row["layer"]]
+    noisy = [mean for row, mean in zip(circuits, means, strict=True) if "noise" in row["layer"]]
+    assert len(circuits) == 3
+    assert best > max(means)
+    assert max(noisy) < min(exact)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_figure_is_typed_by_hand(page):
     """Outside code, tables that are included and the sentences above, no decimal stands in a page."""

@@ -124,6 +124,7 @@ class QNodeExecutor:
         """The gradient method: the QNode's own, the string's, or the device's best."""
         own = "best" if self.given is None else self.given.diff_method
         if self.spec is None:
+            assert self.given is not None
             config = qml.devices.ExecutionConfig(gradient_method="backprop")
             by_torch = own == "best" and not self.given.shots and self.given.device.supports_derivatives(config)
             return "backprop" if by_torch else own
@@ -138,10 +139,11 @@ class QNodeExecutor:
             self._live = {"process": os.getpid()}
         if "device" in self._live:
             return
+        own = None if self.given is None else self.given.device
         if self.spec is None:
-            self._live["device"] = self.given.device
+            self._live["device"] = own
             return
-        declared = None if self.given is None else self.given.device.wires
+        declared = None if own is None else own.wires
         labels = list(declared or _labels(self._trace(rows, weights)[0]))
         self._live["device"] = open_device(self.spec, labels, self.allow_paid, count(len(rows), self.spec.shots))
 
