@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import Section, interleaved
+from benchmarks.passages import multiplied
 from hybrid_qproj import QuantumProjection
+from hybrid_qproj._util.norms import unit
 from hybrid_qproj.index import AngleIndex, AngleStore, exhaustive_search
 from hybrid_qproj.index.precision import PRECISIONS, pack, unpack
 from hybrid_qproj.retrieval.measures import evaluate_run
@@ -25,6 +27,7 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 ROWS, WIDTH, QUERIES = 1_000_000, 256, 64
 WANTED = 100
 TRAINING = 4000
+AT_ONCE = 1 << 15
 
 
 def clustered(rows: int, width: int, seed: int) -> Tensor:
@@ -99,6 +102,10 @@ def real(section: Section) -> None:
         if k == 128:
             settings = [*(("flat", c, None) for c in (1, 2, 4)), *(("ivf", 2, e) for e in (32, 64)), ("hnsw", 2, None)]
             search(section, f"{len(angles):,} MS MARCO passages, {len(asked)} queries", angles, asked, settings)
+            name = f"{ROWS:,} vectors made from these, {QUERIES} queries"
+            with torch.no_grad():
+                many = torch.cat([head(part) for part in multiplied(unit(documents), ROWS).split(AT_ONCE)])
+            search(section, name, many, asked[:QUERIES], [("ivfpq", 3, 128), ("ivfpq", 4, None), ("ivf", 1, 128)])
 
 
 def ndcg(angles: Tensor, queries: Tensor, names: dict[str, list[str]], year: int) -> float:
