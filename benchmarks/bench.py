@@ -1,6 +1,6 @@
 """Everything that docs/performance.md claims, measured in one run: writes docs/results/bench.json and bench.md.
 
-Run: make bench, or python -m benchmarks.bench [SECTION ...].
+Run: make bench, or python -m benchmarks.bench [SECTION ...] [--update].
 """
 
 from __future__ import annotations
@@ -67,19 +67,28 @@ def main() -> None:
     parser.add_argument(
         "sections", nargs="*", choices=[[], *SECTIONS], default=[], help="only these; prints, writes nothing"
     )
-    chosen = parser.parse_args().sections
-    sections = []
-    for name in chosen or SECTIONS:
+    parser.add_argument("--update", action="store_true", help="put these into what an earlier run wrote")
+    arguments = parser.parse_args()
+    where = setting()
+    found = _former(where) if arguments.update else {}
+    for name in arguments.sections or SECTIONS:
         print(f"{name} ...", flush=True)
-        sections.append(SECTIONS[name]())
-        print(table(sections[-1:], {}), flush=True)
-    if not chosen:
-        found = dict(zip(SECTIONS, sections, strict=True))
+        found[name] = SECTIONS[name]()
+        print(table([found[name]], {}), flush=True)
+    if set(found) == set(SECTIONS):
+        sections = [found[name] for name in SECTIONS]
         sections.append(scale.estimate(found["encoder"], found["index"], torch.get_num_threads()))
-        where = setting()
         content = {"setting": where, "sections": [asdict(section) for section in sections]}
         write_atomically(RESULTS / "bench.json", json.dumps(content, indent=1).encode())
         write_atomically(RESULTS / "bench.md", table(sections, where).encode())
+
+
+def _former(where: dict[str, str]) -> dict[str, Section]:
+    """The sections of an earlier run, which must be of the same machine and versions."""
+    content = json.loads((RESULTS / "bench.json").read_text(encoding="utf-8"))
+    if content["setting"] != where:
+        raise SystemExit(f"{RESULTS / 'bench.json'} is of {content['setting']}; now it is {where}: run all sections")
+    return {name: Section(**section) for name, section in zip(SECTIONS, content["sections"][:-1], strict=False)}
 
 
 if __name__ == "__main__":
