@@ -31,8 +31,8 @@ SHOTS = 20000
 TRACE = "depolarizing:1e-09,readout:1e-09"
 """Noise that goes through all that noise goes through, and is below the tests' tolerance."""
 MORE = ("default.mixed?noise=depolarizing:1e-09", f"reference.qubit?shots={SHOTS}")
-PART = tuple(f"test_{name}.py" for name in ("measurements", "properties", "return_system", "tracker", "wires"))
-"""The files for devices that take long for a circuit and sample: each test that misses is run up to ten times."""
+PART = tuple(f"test_{name}.py" for name in ("properties", "return_system", "tracker", "wires"))
+"""The files for devices that sample and take long: each test that misses is run up to ten times."""
 FAILED = ("failed", "error")
 TITLES = {
     "passes here only": "passes here only",
@@ -59,7 +59,8 @@ def strings() -> list[str]:
 def files_of(string: str) -> list[str]:
     """Files of PennyLane's tests for a device; all, if there are none."""
     spec = DeviceSpec.parse(string)
-    return list(PART) if spec.adapter.slow and spec.shots else []
+    quick = spec.adapter.trials or not spec.adapter.slow_trials
+    return list(PART) if spec.shots and not quick else []
 
 
 def command(string: str, plugins: tuple[str, ...] = ()) -> list[str]:
@@ -117,8 +118,10 @@ def record(string: str, limit: int) -> dict[str, Any]:
     ours = outcomes(string, (), limit, files)
     bare = outcomes(string, ("benchmarks.bare_device",), limit, files)
     here, there = ({name for name, kind in run["tests"].items() if kind == "passed"} for run in (ours, bare))
+    if not (ours["ended"] and bare["ended"]):
+        here = there = set()
     lost = there - here
-    failed = {name for name, kind in ours["tests"].items() if kind in FAILED and bare["tests"].get(name) not in FAILED}
+    failed = {name for name in ours["why"] if name in bare["tests"] and name not in bare["why"]}
     by_name, by_interface = _explained(string, lost | failed, ours, bare, limit)
     plugin = DeviceSpec.parse(string).adapter.plugin[0]
     return {

@@ -38,6 +38,9 @@ class OneJob(Delegate):
             return self.execute((circuits,), execution_config)[0]
         if not all(_is_pauli(measurement) for circuit in circuits for measurement in circuit.measurements):
             return tuple(self.inner.execute(circuits, execution_config))
+        # As PennyLane's own simulators count: a batch, then what is in it.
+        self.tracker.update(batches=1)
+        self.tracker.record()
         results: list[tuple[Any, ...]] = []
         for start in range(0, len(circuits), CIRCUITS_PER_JOB):
             results.extend(self._job(circuits[start : start + CIRCUITS_PER_JOB]))
@@ -58,7 +61,8 @@ class OneJob(Delegate):
         # One job has one precision; the package gives all circuits of a call the same shots.
         precision = circuits[0].shots.total_shots ** -0.5
         answers = estimator.run(publications, precision=precision).result()
-        self.tracker.update(executions=len(circuits), jobs=1)
+        shots = sum(circuit.shots.total_shots for circuit in circuits)
+        self.tracker.update(executions=len(circuits), jobs=1, shots=shots)
         self.tracker.record()
         return [tuple(answer.data.evs.tolist()) for answer in answers]
 
