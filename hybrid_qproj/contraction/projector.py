@@ -29,7 +29,7 @@ NUMBERS_PER_PIECE = 1 << 18
 """Numbers of a piece of the batch: a few float32 temporaries of this size stay in a core's cache."""
 KEPT_BYTES = 30 << 20
 """Less than the 32 MiB at which the C library (glibc) stops to learn from what is freed."""
-IN_REGISTERS = dict.fromkeys(
+IN_REGISTERS: dict[str, Any] = dict.fromkeys(
     ("realize_opcount_threshold", "realize_reads_threshold", "realize_acc_reads_threshold"), 1 << 20
 )
 """Of torch.compile: results are not written to memory because it took many operations to compute them."""
@@ -176,6 +176,7 @@ class Projector:
             first, *others = run(upstream[part], embeddings[part], scale, responses, key)
             # The embeddings' gradient has a row a row; to the others every piece adds.
             if by_embeddings is not None:
+                assert first is not None
                 by_embeddings[part] = first
             for place, value in enumerate(others):
                 if value is not None:
