@@ -8,6 +8,7 @@ was damaged, exchanged or left over from another folder is noticed.
 from __future__ import annotations
 
 import ctypes
+import errno
 import hashlib
 import os
 import re
@@ -181,10 +182,19 @@ def inside(folder: Path, name: Any) -> bool:
         return False
     try:
         place = (folder / name).resolve()
-        return any(place.is_relative_to(home) for home in homes(folder))
+        return not _goes_round(place) and any(place.is_relative_to(home) for home in homes(folder))
     except (ValueError, RuntimeError):
-        # Half of a pair of letters; links in a circle.
+        # Half of a pair of letters; links in a circle, up to Python 3.12.
         return False
+
+
+def _goes_round(place: Path) -> bool:
+    """Whether a path that is resolved as far as can be still has links in it, in a circle: from Python 3.13 on."""
+    try:
+        place.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def is_folder(path: Path) -> bool:

@@ -103,13 +103,16 @@ def test_other_tensors(folder, tensors, message):
 @given(st.data())
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_byte_is_wrong(folder, angles, data):
-    """Refused by name, or by the fingerprint."""
+    """Refused by name, or by the fingerprint; a blank of another kind between names changes nothing."""
     path = folder / FILE
     whole = path.read_bytes()
-    content = bytearray(whole)
+    content, before = bytearray(whole), Codec.load(folder).fingerprint
     content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     try:
         path.write_bytes(bytes(content))
+        if b"".join(bytes(content).split()) == b"".join(whole.split()):
+            assert Codec.load(folder).fingerprint == before
+            return
         with pytest.raises(CodecError, match=r"codec\.safetensors"):
             Codec.load(folder)
     finally:
