@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pytest
 import safetensors.torch
@@ -110,14 +111,13 @@ def test_whatever_byte_is_wrong(folder, angles, data):
     content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     try:
         path.write_bytes(bytes(content))
-        try:
-            found = Codec.load(folder).fingerprint
-        except CodecError as error:
-            assert "codec.safetensors" in str(error)
-        else:
-            # Between the header's names.
-            assert found == before
-            assert bytes(content).split() == whole.split()
+        if bytes(content).split() == whole.split():
+            # A blank between the header's names, which changes nothing; within a name it is refused.
+            with suppress(CodecError):
+                assert Codec.load(folder).fingerprint == before
+            return
+        with pytest.raises(CodecError, match=r"codec\.safetensors"):
+            Codec.load(folder)
     finally:
         path.write_bytes(whole)
 
