@@ -81,8 +81,9 @@ class QNodeLayer(qml.qnn.TorchLayer):
             inputs: (..., width), any floating dtype; the circuit sees rows of this width.
 
         Returns:
-            of one measurement (..., *its shape); of a list or tuple (..., numbers), the measurements' numbers side by
-            side, in their order. Real results are of the dtype of ``inputs``, states of a complex one.
+            of one measurement its shape, behind the axes of ``inputs`` but the last; of a list or tuple (..., numbers),
+            the measurements' numbers side by side, in their order. Real results are of the dtype of ``inputs``, states
+            of a complex one.
 
         Raises:
             ArgumentError: inputs without an axis or not of floating point, or results that are no numbers.
