@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hybrid_qproj.devices import DeviceSpec
-from hybrid_qproj.devices.build import _arguments
+from hybrid_qproj.devices.build import plugin_arguments
 from hybrid_qproj.devices.cost import check_allowed
 
 WIRES = 5
@@ -23,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     table = dict(config.option.device_kwargs)
     spec = DeviceSpec.from_table({**DeviceSpec.parse(table.pop("string")).table(), **table})
     check_allowed(spec, allow_paid=False)
-    arguments: dict[str, Any] = _arguments(spec)
+    arguments: dict[str, Any] = plugin_arguments(spec)
     if spec.adapter.backends is not None:
         arguments["backend"] = spec.adapter.backends.find(spec.option("backend"), WIRES)
     config.option.device = spec.adapter.built

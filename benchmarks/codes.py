@@ -153,13 +153,11 @@ def difference(collections: Sequence[Collection], head: str, baseline: str, size
 def goals(collections: Sequence[Collection]) -> str:
     """What was wanted at equal bytes, and whether it is so on the mean of the collections."""
     lines = []
-    measured = {row.key.head for collection in collections for row in collection.rows}
-    peers = [peer for peer in PEERS if peer in measured]
     for head in HEADS:
         for size in SIZES:
             stored = stored_numbers(collections, head, size)
-            wanted = [(peer, 0.0) for peer in peers] + [(pca, -NEAR_PCA) for pca in PCAS]
-            found = _line(f"(a) above {', '.join(peers)}, within {NEAR_PCA} of PCA", collections, head, size, wanted)
+            wanted = [(peer, 0.0) for peer in PEERS] + [(pca, -NEAR_PCA) for pca in PCAS]
+            found = _line(f"(a) above {', '.join(PEERS)}, within {NEAR_PCA} of PCA", collections, head, size, wanted)
             if found and stored > MOST:
                 found[0][-1] = f"no: above {MOST:,} numbers"
             lines += found

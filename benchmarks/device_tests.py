@@ -21,6 +21,7 @@ from typing import Any
 
 from pennylane.devices.tests import get_device_tests
 
+from hybrid_qproj._util.files import write_atomically
 from hybrid_qproj.conformance import targets
 from hybrid_qproj.devices import DeviceSpec, can_cost, installed_devices
 
@@ -202,8 +203,8 @@ def main() -> None:
         records[string] = record(string, arguments.limit)
         print(json.dumps({k: v for k, v in records[string].items() if k != "command"}, indent=1), flush=True)
         rows = [records[name] for name in dict.fromkeys((*strings(), *records)) if name in records]
-        FILE.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        (RESULTS / "device-tests.md").write_text(table(rows), encoding="utf-8")
+        write_atomically(FILE, (json.dumps(rows, indent=1) + "\n").encode())
+        write_atomically(RESULTS / "device-tests.md", table(rows).encode())
 
 
 if __name__ == "__main__":

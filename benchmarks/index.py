@@ -6,12 +6,12 @@ import math
 import statistics
 import tempfile
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.fitted import SHARED
 from benchmarks.measure import Section, interleaved
 from benchmarks.passages import multiplied
 from hybrid_qproj import QuantumProjection
@@ -23,7 +23,6 @@ from hybrid_qproj.retrieval.trec import read_qrels, read_run
 from hybrid_qproj.similarity.fidelity import pairwise_log_fidelity
 from hybrid_qproj.training.distill import DistillationSettings, distill
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 ROWS, WIDTH, QUERIES = 1_000_000, 256, 64
 WANTED = 100
 TRAINING = 4000
@@ -83,9 +82,9 @@ def search(
 
 def real(section: Section) -> None:
     """The index over MS MARCO passages, and precisions on TREC DL."""
-    with np.load(DATA / "embeddings/minilm.msmarco-v2.npz") as archive:
+    with np.load(SHARED / "embeddings/minilm.msmarco-v2.npz") as archive:
         training = torch.from_numpy(archive["docs"][:TRAINING]).float()
-    with np.load(DATA / "embeddings/minilm.msmarco-passage.npz") as archive:
+    with np.load(SHARED / "embeddings/minilm.msmarco-passage.npz") as archive:
         names = {part: [str(name) for name in archive[part]] for part in ("docids", "qids")}
         documents, queries = (torch.from_numpy(archive[part]).float() for part in ("docs", "queries"))
     for k in (128, 64, 32):
@@ -112,11 +111,11 @@ def ndcg(angles: Tensor, queries: Tensor, names: dict[str, list[str]], year: int
     """NDCG@10 of re-ranking the BM25 candidates of TREC DL."""
     place = {part: {name: row for row, name in enumerate(names[part])} for part in names}
     run = {}
-    for query, candidates in read_run(DATA / f"candidates/bm25.trec-dl-{year}.run").items():
+    for query, candidates in read_run(SHARED / f"candidates/bm25.trec-dl-{year}.run").items():
         rows = [place["docids"][name] for name in candidates]
         scores = pairwise_log_fidelity(queries[place["qids"][query]][None], angles[rows])[0]
         run[query] = dict(zip(candidates, scores.tolist(), strict=True))
-    qrels = read_qrels(DATA / f"ir_datasets_home/msmarco-passage/trec-dl-{year}/qrels")
+    qrels = read_qrels(SHARED / f"ir_datasets_home/msmarco-passage/trec-dl-{year}/qrels")
     values = evaluate_run(qrels, run, ["NDCG@10"])["NDCG@10"]
     return sum(values.values()) / len(values)
 
@@ -124,10 +123,10 @@ def ndcg(angles: Tensor, queries: Tensor, names: dict[str, list[str]], year: int
 def measure() -> Section:
     """Run the benchmark."""
     section = Section("Index", f"recall@{WANTED} against exhaustive fidelity; queries in one call")
-    if DATA.is_dir():
+    if SHARED.is_dir():
         real(section)
     else:
-        section.missing["MS MARCO passages and TREC DL"] = f"{DATA.parent.name}/data is not beside this checkout"
+        section.missing["MS MARCO passages and TREC DL"] = f"{SHARED.parent.name}/data is not beside this checkout"
     documents, queries = (clustered(rows, WIDTH, seed) for rows, seed in ((ROWS, 1), (QUERIES, 2)))
     name = f"{ROWS:,} synthetic clustered vectors of {WIDTH}, {QUERIES} queries"
     search(section, name, documents, queries, [("ivf", 2, 16), ("ivf", 2, 64), ("ivf", 4, 64)])

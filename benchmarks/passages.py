@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.fitted import SHARED
 from hybrid_qproj._util.norms import unit
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 NEIGHBOURS = 16
 """Of a passage, that documents between it and them are made of."""
 SPREAD = 0.5

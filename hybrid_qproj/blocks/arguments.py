@@ -64,9 +64,13 @@ def input_argument(function: Callable[..., Any], weights: Mapping[str, Any]) -> 
         raise ArgumentError(f"weight_shapes names {unknown[0]!r}; the circuit's arguments are {', '.join(names)}")
     rest = [name for name in names if name not in weights]
     if not rest:
-        raise ArgumentError("the circuit has no argument for the inputs: all of them are in weight_shapes")
+        raise ArgumentError(
+            "the circuit has no argument for the inputs: all of them are in weight_shapes; leave one out there"
+        )
     chosen = INPUTS if INPUTS in rest else rest[0]
     missing = [p.name for p in parameters if p.name in rest and p.name != chosen and p.default is p.empty]
     if missing:
-        raise ArgumentError(f"the circuit's argument {missing[0]!r} has no default and no shape in weight_shapes")
+        raise ArgumentError(
+            f"the circuit's argument {missing[0]!r} has no default and no shape in weight_shapes; give it one of them"
+        )
     return chosen

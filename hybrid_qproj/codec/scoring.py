@@ -58,15 +58,13 @@ class Comparison:
                 part = codes[start : start + DECODED_ROWS]
                 found[:, start : start + len(part)] = self._compare(queries, self.decode(part))
             return found
-        assert self._book is not None
-        offsets = torch.arange(self._book.fields, dtype=torch.int32) * ENTRIES
         columns = COLUMNS - self._normed
         for first in range(0, len(queries), columns):
             chosen = queries[first : first + columns]
             tables, constants = self._tables(chosen)
             for start in range(0, len(codes), ROWS):
-                fields = self._scheme.fields(codes[start : start + ROWS])
-                sums = torch.nn.functional.embedding_bag(fields.int().add_(offsets), tables, mode="sum")
+                places = self._places(codes[start : start + ROWS])
+                sums = torch.nn.functional.embedding_bag(places, tables, mode="sum")
                 sums += constants
                 if self._normed:
                     sums = _over_norms(sums[:, :-1], sums[:, -1:])
@@ -98,16 +96,15 @@ class Comparison:
         assert self._book is not None
         found = torch.empty(codes.shape[:2])
         entries = self._book.fields * ENTRIES
-        offsets = torch.arange(self._book.fields, dtype=torch.int32) * ENTRIES
         for first in range(0, len(queries), COLUMNS):
             chosen, mine = queries[first : first + COLUMNS], codes[first : first + COLUMNS]
             tables, constants = self._tables(chosen)
             columns = tables[:, : len(chosen)].T.flatten()[:, None]
             if self._normed:
                 columns = torch.cat([columns, tables[:, -1:].repeat(len(chosen), 1)], dim=1)
-            fields = self._scheme.fields(mine.flatten(0, 1)).int().add_(offsets).unflatten(0, mine.shape[:2])
-            fields += torch.arange(len(chosen), dtype=torch.int32)[:, None, None] * entries
-            sums = torch.nn.functional.embedding_bag(fields.flatten(0, 1), columns, mode="sum")
+            places = self._places(mine.flatten(0, 1)).unflatten(0, mine.shape[:2])
+            places += torch.arange(len(chosen), dtype=torch.int32)[:, None, None] * entries
+            sums = torch.nn.functional.embedding_bag(places.flatten(0, 1), columns, mode="sum")
             sums = sums.unflatten(0, mine.shape[:2])
             scores = sums[..., 0] + constants[: len(chosen), None]
             if self._normed:
@@ -132,6 +129,11 @@ class Comparison:
             return pairwise_log_fidelity(queries, documents)
         deviations = documents - self._origin
         return unit(queries - self._origin) @ (unit(deviations) if self._scheme.normalises else deviations).T
+
+    def _places(self, codes: Tensor) -> Tensor:
+        """Rows of a table that codes (n, bytes) name, (n, fields), int32."""
+        assert self._book is not None
+        return self._scheme.fields(codes).int().add_(torch.arange(self._book.fields, dtype=torch.int32) * ENTRIES)
 
     def _tables(self, queries: Tensor) -> tuple[Tensor, Tensor]:
         """Tables, (fields 256, columns), a column a query and perhaps one of squared norms; and what to add to each."""

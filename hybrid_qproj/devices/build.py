@@ -49,7 +49,7 @@ def make_device(
     check_request(spec)
     check_installed(spec)
     check_wires(spec, spec.pack or 1, wires)
-    arguments = _arguments(spec)
+    arguments = plugin_arguments(spec)
     backend = None
     if adapter.backends is not None:
         needed = max(spec.wires or 0, wires * (spec.pack or 1))
@@ -98,7 +98,8 @@ def blocks_per_circuit(spec: DeviceSpec, wires: int, qubits: int | None = None) 
     return fitting or 1
 
 
-def _arguments(spec: DeviceSpec) -> dict[str, Any]:
+def plugin_arguments(spec: DeviceSpec) -> dict[str, Any]:
+    """What a spec gives to the plugin's device, but for wires and a backend that is found by its name."""
     arguments = dict(spec.options if spec.adapter.arguments is None else spec.adapter.arguments(spec))
     if spec.seed is not None and spec.adapter.seeding == "device":
         arguments["seed"] = spec.seed

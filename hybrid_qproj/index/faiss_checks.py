@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hybrid_qproj._util.extras import require
-from hybrid_qproj.index.first_stage import PART_BITS, VISITED, Kind
+from hybrid_qproj.index.first_stage import PART_BITS, VISITED, WITH_CELLS, Kind
 
 HEADER_BYTES = 37
 """Length of the header that all indexes have; behind it stands the number of cells of an index that has cells."""
@@ -29,7 +29,7 @@ def check_content(content: bytes, kind: Kind, width: int, rows: int) -> None:
     Raises:
         ValueError: more cells than rows, centres of another shape, rows that do not exist, or another layout.
     """
-    if kind not in ("ivf", "ivfpq"):
+    if kind not in WITH_CELLS:
         return
     cells = _word(content, HEADER_BYTES)
     # Behind the centres of the cells, with a header and their number before them; then those of the numbers.
@@ -98,7 +98,7 @@ def check_index(index: Any, kind: Kind, width: int, rows: int) -> None:
         raise ValueError(f"it holds {index.ntotal:,} rows of {index.d}; expected {rows:,} of {width}")
     if not index.is_trained:
         raise ValueError("it is not trained")
-    if kind in ("ivf", "ivfpq"):
+    if kind in WITH_CELLS:
         centres, most = index.quantizer, max(VISITED, index.nlist)
         found = (centres.d, centres.ntotal) == (width, index.nlist) and centres.is_trained
         if not found or not 1 <= index.nprobe <= most:

@@ -13,6 +13,8 @@ from hybrid_qproj.index.reading import StoredAngles
 
 Kind = Literal["flat", "ivf", "ivfpq", "hnsw"]
 KINDS: tuple[str, ...] = get_args(Kind)
+WITH_CELLS: tuple[str, ...] = ("ivf", "ivfpq")
+"""Kinds whose search visits some cells."""
 NEIGHBOURS = 32
 """Edges a node of the HNSW graph."""
 TRAINING = 64
@@ -78,7 +80,7 @@ def nearest(index: Any, kind: Kind, queries: Tensor, wanted: int, effort: int | 
     """
     faiss = require("faiss", "index", "an index")
     parameters = None
-    if kind in ("ivf", "ivfpq") and effort is not None:
+    if kind in WITH_CELLS and effort is not None:
         parameters = faiss.SearchParametersIVF(nprobe=min(effort, index.nlist))
     elif kind == "hnsw":
         longest = min(effort or 2 * wanted, index.ntotal)
